@@ -1,0 +1,70 @@
+"""`unveil` finds every region of an image that a classifier relies on, and says how far each can be trusted.
+
+    import unveil
+
+    classifier = unveil.load_classifier("torchvision/resnet50", "IMAGENET1K_V2")
+    run = unveil.find_regions("dog.jpg", classifier)
+    run.figure("dog.png")
+
+Names are looked up when first used, so that `import unveil` doesn't import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from unveil.classifiers import Classifier, Preparation, TorchClassifier, load_classifier
+    from unveil.errors import UnveilError
+    from unveil.images import Image, read_image
+    from unveil.masks import Outline
+    from unveil.recipes import Recipe
+    from unveil.records import Region, Round, Run
+    from unveil.rounds import find_regions
+    from unveil.store import load_run
+    from unveil.targets import Class, Margin, Predicted, Top
+
+_ROOMS = {
+    "classifiers": ("Classifier", "Preparation", "TorchClassifier", "load_classifier"),
+    "errors": ("UnveilError",),
+    "images": ("Image", "read_image"),
+    "masks": ("Outline",),
+    "recipes": ("Recipe",),
+    "records": ("Region", "Round", "Run"),
+    "rounds": ("find_regions",),
+    "store": ("load_run",),
+    "targets": ("Class", "Margin", "Predicted", "Top"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Class",
+    "Classifier",
+    "Image",
+    "Margin",
+    "Outline",
+    "Predicted",
+    "Preparation",
+    "Recipe",
+    "Region",
+    "Round",
+    "Run",
+    "Top",
+    "TorchClassifier",
+    "UnveilError",
+    "find_regions",
+    "load_classifier",
+    "load_run",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'unveil' has no attribute {name!r}")
+    return getattr(import_module(f"unveil.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,17 @@
+"""Attribution methods: their result is signed, per target, pixel and channel."""
+
+from unveil.attribution.base import Attribution, AttributionResult, GradientMethod, Moments, Question
+from unveil.attribution.gradient import Deconvnet, Gradient, GuidedBackprop
+from unveil.attribution.smoothgrad import SmoothGrad
+
+__all__ = [
+    "Attribution",
+    "AttributionResult",
+    "Deconvnet",
+    "Gradient",
+    "GradientMethod",
+    "GuidedBackprop",
+    "Moments",
+    "Question",
+    "SmoothGrad",
+]

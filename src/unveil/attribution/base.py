@@ -1,0 +1,92 @@
+"""What an attribution is asked, and what it gives: sums of signed gradients, from which everything else is derived."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.attribution.rules import RuleReport
+from unveil.classifiers.base import Classifier
+from unveil.targets import Scalar
+
+OnSample = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which pixels speak for these scalars, in this image?
+
+    `key` names the noise: the same key gives the same noise, whatever the batch size or the device.
+    `on_sample(done, total)` is told of progress.
+    """
+
+    classifier: Classifier
+    pixels: Float[Tensor, "c *grid"]
+    scalars: Sequence[Scalar]
+    key: str
+    batch_size: int
+    on_sample: OnSample = lambda done, total: None
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over samples: `count` n, `total` Σg and `squares` Σg², float64. Counted first, divided last."""
+
+    count: int
+    total: Float[Tensor, "t c *grid"]
+    squares: Float[Tensor, "t c *grid"]
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """The sums of both sets of samples together."""
+        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+    @property
+    def mean(self) -> Float[Tensor, "t c *grid"]:
+        """m = Σg / n, in logits per unit of pixel value."""
+        return self.total / self.count
+
+    @property
+    def variance_of_mean(self) -> Float[Tensor, "t c *grid"]:
+        """v / n with the sample variance v = (Σg² − n·m²) / (n − 1); 0 for a single sample, which has none."""
+        if self.count < 2:
+            return torch.zeros_like(self.total)
+        variance = (self.squares - self.total.square() / self.count) / (self.count - 1)
+        return variance.clamp(min=0) / self.count
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionResult:
+    """Signed, per target, pixel and channel; as two independent halves of the samples.
+
+    `odd` is None where there is a single sample (a plain gradient has no noise, so nothing to settle).
+    """
+
+    even: Moments
+    odd: Moments | None
+    rules: RuleReport | None = None
+
+    @property
+    def all(self) -> Moments:
+        """All samples together."""
+        return self.even if self.odd is None else self.even + self.odd
+
+
+class Attribution(ABC):
+    """A method that says how much every pixel speaks for a scalar."""
+
+    @abstractmethod
+    def attribute(self, question: Question) -> AttributionResult:
+        """Answer a question; the classifier is left as it was."""
+
+
+class GradientMethod(Attribution):
+    """An attribution that is one backward pass, so that SmoothGrad can average it."""
+
+    @abstractmethod
+    def gradients(
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+    ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
+        """Signed gradients of every scalar for every image of a batch; one forward pass serves all scalars."""

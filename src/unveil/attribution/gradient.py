@@ -1,0 +1,67 @@
+"""Gradient, Deconvnet and GuidedBackprop: one forward pass, and a backward pass for every scalar."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.attribution.base import AttributionResult, GradientMethod, Moments, Question
+from unveil.attribution.rules import BackwardRule, Deconv, Guided, RuleReport
+from unveil.classifiers.base import Classifier
+from unveil.targets import Scalar
+
+
+@dataclass(frozen=True)
+class Gradient(GradientMethod):
+    """∂score/∂pixels, the score being the target's logit (Simonyan et al. 2013). Works with every differentiable model."""
+
+    rule: ClassVar[BackwardRule | None] = None
+
+    def attribute(self, question: Question) -> AttributionResult:
+        """The gradient at the image itself: one sample, without noise."""
+        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
+        question.on_sample(1, 1)
+        total = signed[:, 0].double()
+        return AttributionResult(Moments(1, total, total.square()), None, rules)
+
+    def gradients(
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+    ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
+        """Signed gradients under this method's backward rule, and what the rule met."""
+        with torch.enable_grad():
+            pixels = pixels.detach().requires_grad_()
+            logits = classifier.logits(pixels)
+            # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
+            report = self.rule.attach(logits) if self.rule else None
+            scores = [_score(scalar, logits).sum() for scalar in scalars]
+        signed = [
+            torch.autograd.grad(score, pixels, retain_graph=index + 1 < len(scores))[0]
+            for index, score in enumerate(scores)
+        ]
+        return torch.stack(signed).float(), report
+
+
+@dataclass(frozen=True)
+class Deconvnet(Gradient):
+    """Gradient with rectifiers that pass max(g, 0) (Zeiler & Fergus 2014)."""
+
+    rule: ClassVar[BackwardRule | None] = Deconv()
+
+
+@dataclass(frozen=True)
+class GuidedBackprop(Gradient):
+    """Gradient with rectifiers that pass max(g, 0) · [x > 0] (Springenberg et al. 2014).
+
+    Sharp, but partly blind to the later layers: it fails the randomisation test of Adebayo et al. 2018.
+    """
+
+    rule: ClassVar[BackwardRule | None] = Guided()
+
+
+def _score(scalar: Scalar, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+    indices = [index for index, _ in scalar.weights]
+    weights = torch.tensor([weight for _, weight in scalar.weights], dtype=logits.dtype, device=logits.device)
+    return logits[:, indices] @ weights

@@ -1,0 +1,80 @@
+"""Classifier: a frozen model with its preparation, labels and output meaning."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.classifiers.preparation import Preparation
+from unveil.errors import ClassifierError
+from unveil.images import Geometry, Image
+from unveil.predictions import Output, Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image on the model's grid: pixels in [0, 1], before normalisation, and the way back to the source."""
+
+    pixels: Float[Tensor, "c *grid"]
+    geometry: Geometry
+
+
+class Classifier(ABC):
+    """Anything that gives a vector of logits for pixels on its grid.
+
+    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalisation belongs to the
+    classifier. All kinds have `preparation`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the weights).
+    """
+
+    name: str
+    fingerprint: str
+    preparation: Preparation
+    labels: tuple[str, ...]
+    output: Output
+    device: torch.device
+    precision: str = "fp32"
+
+    @abstractmethod
+    def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+        """Logits of a batch; differentiable if the classifier is."""
+
+    def prepare(self, image: Image) -> Prepared:
+        """Bring an image onto the model's grid, on the model's device."""
+        pixels, geometry = self.preparation.apply(image)
+        return Prepared(pixels.to(self.device), geometry)
+
+    def predict(self, pixels: Float[Tensor, "n c *grid"], batch_size: int = 8) -> list[Prediction]:
+        """The whole prediction vector of every image. Raises `ClassifierError` for logits that aren't finite."""
+        with torch.no_grad():
+            rows = [self.logits(batch).double().cpu().numpy() for batch in pixels.split(batch_size)]
+        return [self._prediction(row) for row in np.concatenate(rows)] if rows else []
+
+    def _prediction(self, row: Float[np.ndarray, "k"]) -> Prediction:
+        if row.shape != (len(self.labels),):
+            raise ClassifierError(
+                f"{len(self.labels)} logits, one a label", f"{row.shape[-1]} from {self.name}", "give a matching label list"
+            )
+        if not np.isfinite(row).all():
+            bad = [self.labels[index] for index in np.flatnonzero(~np.isfinite(row))[:3]]
+            raise ClassifierError(
+                f"finite logits from {self.name}",
+                f"NaN or infinity for {', '.join(bad)}" + (" and more" if (~np.isfinite(row)).sum() > len(bad) else ""),
+                "check the weights; try --precision fp32",
+            )
+        return Prediction(row, self.output)
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Labels for a model that has none: `class 0`, `class 1`, …"""
+    return tuple(f"class {index}" for index in range(count))
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels as a tuple; raises `ClassifierError` if there are none or one is empty."""
+    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+        raise ClassifierError("a list of non-empty label names", f"{len(labels)} labels, some empty", "one name a line")
+    return tuple(labels)

@@ -1,0 +1,130 @@
+"""`load_classifier`: from a text, or a module, to a classifier."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from unveil.classifiers.base import Classifier
+from unveil.classifiers.preparation import Preparation
+from unveil.classifiers.source import Built, Request
+from unveil.classifiers.torch_module import TorchClassifier
+from unveil.errors import ClassifierError
+from unveil.predictions import Output
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What a module gets that says nothing of its preparation.
+DEFAULT_PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
+SOURCES = ("torchvision", "timm", "python", "planted")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the caller wants otherwise than the source says; None leaves it."""
+
+    labels: Sequence[str] | str | Path | None = None
+    preparation: Preparation | None = None
+    output: Output | str | None = None
+
+
+def load_classifier(
+    model: str | nn.Module | Classifier,
+    weights: str | Path | None = None,
+    *,
+    labels: Sequence[str] | str | Path | None = None,
+    preparation: Preparation | None = None,
+    output: Output | str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Classifier:
+    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `planted/demo`, or a module.
+
+    `weights`: a name of published weights (`DEFAULT`, `IMAGENET1K_V2`; `pretrained` or a tag for timm), or a local
+    `.safetensors` / `.pth` file. Without weights the model is as its constructor makes it: random, for most.
+    `labels`: names, or a file with one name a line (or a JSON list). `output`: `softmax` or `sigmoid`.
+    `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
+
+    Raises `ClassifierError` or `WeightsError`.
+    """
+    if isinstance(model, Classifier):
+        return model
+    given = Overrides(labels, preparation, output)
+    names = _read_labels(labels)
+    if isinstance(model, nn.Module):
+        built, name = Built(model, None, names), type(model).__name__
+        target = None if device == "auto" else choose_device(device)
+    else:
+        name, target = model, choose_device(device)
+        made = _build(model, None if weights is None else str(weights), names)
+        if isinstance(made, Classifier):
+            return made
+        built = made
+    return TorchClassifier(
+        built.module,
+        given.preparation or built.preparation or DEFAULT_PREPARATION,
+        names or built.labels,
+        output=_output(given.output) or built.output,
+        name=name,
+        device=target,
+        precision=choose_precision(precision),
+    )
+
+
+def choose_device(device: str) -> torch.device:
+    """`auto` takes cuda, then mps, then cpu; a device that isn't there is an error."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    kind = device.partition(":")[0]
+    if kind not in there:
+        raise ClassifierError("a device auto, cpu, cuda or mps", device, "choose one of them")
+    if not there[kind]:
+        raise ClassifierError(f"a machine with {kind}", "one without", "use --device auto")
+    return torch.device(device)
+
+
+def choose_precision(precision: str) -> str:
+    """`auto` is fp32: half the digits are taken only where asked for."""
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ClassifierError("a precision auto, fp32 or bf16", precision, "choose one of them")
+    return "fp32" if precision == "auto" else precision
+
+
+def _build(model: str, weights: str | None, labels: tuple[str, ...] | None) -> Built | Classifier:
+    source, _, name = model.partition("/")
+    request = Request(name, weights, labels)
+    match source:
+        case "torchvision" if name:
+            from unveil.classifiers import torchvision as door  # noqa: PLC0415 (a second of imports)
+        case "timm" if name:
+            from unveil.classifiers import timm as door  # noqa: PLC0415 (optional)
+        case "python" if name:
+            from unveil.classifiers import python_file as door  # noqa: PLC0415
+        case "planted":
+            from unveil.classifiers import planted as door  # noqa: PLC0415
+        case _:
+            forms = ", ".join(f"{source}/…" for source in SOURCES)
+            raise ClassifierError(f"a model {forms}", repr(model), "see: unveil models")
+    return door.build(request)
+
+
+def _output(output: Output | str | None) -> Output | None:
+    try:
+        return None if output is None else Output(output)
+    except ValueError as error:
+        raise ClassifierError("an output softmax or sigmoid", repr(output), "choose one of them") from error
+
+
+def _read_labels(labels: Sequence[str] | str | Path | None) -> tuple[str, ...] | None:
+    if labels is None or not isinstance(labels, str | Path):
+        return None if labels is None else tuple(labels)
+    import json  # noqa: PLC0415
+
+    try:
+        text = Path(labels).read_text(encoding="utf-8-sig")
+        names = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+    except (OSError, ValueError) as error:
+        raise ClassifierError("a file with label names", f"{labels}: {error}", "one name a line, or a JSON list") from error
+    return tuple(str(name).strip() for name in names if str(name).strip())

@@ -1,0 +1,109 @@
+"""Preparation: how an image comes onto a model's grid, and how pixels are normalised there."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.errors import ClassifierError
+from unveil.images import Geometry, Image
+
+
+class Fit(StrEnum):
+    """How the source's shape becomes the resized shape."""
+
+    SHORTER_SIDE = "shorter side"  # the shorter side becomes `resize`; proportions stay
+    SQUASH = "squash"  # both sides become `resize`; proportions may change
+
+
+class Interpolation(StrEnum):
+    """How pixels are interpolated; always with an antialiasing filter."""
+
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Resize, centre crop, channels, normalisation: `(x − mean) / std` for pixels x in [0, 1].
+
+    `crop` is the grid's (height, width) and `resize` the side before the crop, in px. `mean` has one value a channel and so
+    decides whether the model sees grey (1) or colour (3).
+    """
+
+    crop: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: int
+    fit: Fit = Fit.SHORTER_SIDE
+    interpolation: Interpolation = Interpolation.BILINEAR
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
+            raise ClassifierError(
+                "as many means as positive standard deviations", f"{self.mean} and {self.std}", "give one of each a channel"
+            )
+        if len(self.mean) not in (1, 3):
+            raise ClassifierError("1 or 3 channels", f"{len(self.mean)} means", "grey and colour images can be prepared")
+
+    @classmethod
+    def square(cls, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> "Preparation":
+        """The whole image squashed onto a square of `size` px: nothing is cropped away."""
+        return cls((size, size), mean, std, size, Fit.SQUASH)
+
+    @property
+    def channels(self) -> int:
+        """Channels the model sees."""
+        return len(self.mean)
+
+    def apply(self, image: Image) -> tuple[Float[Tensor, "c *grid"], Geometry]:
+        """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
+        if len(image.shape) != len(self.crop):
+            raise ClassifierError(
+                f"an image with {len(self.crop)} spatial axes", f"{len(image.shape)} axes", "take a slice or another model"
+            )
+        shape = self._resized(image.shape)
+        pixels = torch.from_numpy(image.pixels)
+        if shape != image.shape:
+            pixels = _resize(pixels, shape, self.interpolation)
+        start = tuple(round((full - part) / 2) for full, part in zip(shape, self.crop, strict=True))
+        geometry = Geometry.resize(image.shape, shape).then_crop(start, self.crop)
+        return _crop(_with_channels(pixels, self.channels), start, self.crop).clamp(0, 1).contiguous(), geometry
+
+    def normalise(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
+        """`(x − mean) / std`."""
+        return (pixels - self._constant(self.mean, pixels)) / self._constant(self.std, pixels)
+
+    def _resized(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if self.fit is Fit.SQUASH:
+            return tuple(round(self.resize * side / max(self.crop)) for side in self.crop)
+        # As torchvision: the longer side is cut off, not rounded.
+        return tuple(int(self.resize * side / min(shape)) for side in shape)
+
+    def _constant(self, values: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device).reshape(-1, *(1,) * (like.ndim - 2))
+
+
+def _resize(pixels: Float[Tensor, "c *source"], shape: tuple[int, ...], how: Interpolation) -> Float[Tensor, "c *grid"]:
+    return torch.nn.functional.interpolate(pixels[None], shape, mode=how.value, align_corners=False, antialias=True)[0]
+
+
+def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Tensor, "b *grid"]:
+    if len(pixels) == channels:
+        return pixels
+    if channels == 1:
+        # ITU-R 601 luma, as Pillow's conversion to grey.
+        return torch.tensordot(torch.tensor([[0.299, 0.587, 0.114]]), pixels, dims=1)
+    return pixels.expand(channels, *pixels.shape[1:])
+
+
+def _crop(pixels: Float[Tensor, "c *source"], start: tuple[int, ...], shape: tuple[int, ...]) -> Float[Tensor, "c *grid"]:
+    result = torch.zeros(len(pixels), *shape)
+    into, out_of = [slice(None)], [slice(None)]
+    for first, side, full in zip(start, shape, pixels.shape[1:], strict=True):
+        into.append(slice(max(0, -first), min(side, full - first)))
+        out_of.append(slice(max(0, first), min(full, first + side)))
+    result[tuple(into)] = pixels[tuple(out_of)]
+    return result

@@ -1,0 +1,49 @@
+"""`python/path/to/file.py:factory`: a model that a function in the user's own file makes."""
+
+import importlib.util
+from pathlib import Path
+
+from torch import nn
+
+from unveil.classifiers.source import Built, Request
+from unveil.classifiers.torch_module import TorchClassifier
+from unveil.classifiers.weights import load_into, read_weights
+from unveil.errors import ClassifierError
+
+FORM = "python/path/to/file.py:factory"
+
+
+def build(request: Request) -> Built | TorchClassifier:
+    """Call the factory, without arguments; it returns an `nn.Module`, or a whole `TorchClassifier`.
+
+    This runs the user's own file: a name on the command line, never one that came with an image, a record or weights.
+    """
+    path, _, factory = request.name.rpartition(":")
+    if not path or not factory.isidentifier():
+        raise ClassifierError(FORM, request.name, "name a file and a function in it")
+    made = _factory(Path(path), factory)()
+    if isinstance(made, TorchClassifier):
+        return made
+    if not isinstance(made, nn.Module):
+        raise ClassifierError(
+            f"{factory} to return a torch.nn.Module or an unveil.TorchClassifier", type(made).__name__, "change its return"
+        )
+    if request.weights:
+        load_into(made, read_weights(request.weights), request.weights)
+    return Built(made, None, request.labels)
+
+
+def _factory(path: Path, name: str):  # noqa: ANN202 (whatever the user wrote)
+    if not path.is_file():
+        raise ClassifierError(FORM, f"{path}, which is not a file", "check the path")
+    spec = importlib.util.spec_from_file_location(f"unveil_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ClassifierError("a Python file", str(path), "give it the suffix .py")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 (whatever the user's file raises)
+        raise ClassifierError(f"{path} to run", f"{type(error).__name__}: {error}", "mend the file") from error
+    if not callable(getattr(module, name, None)):
+        raise ClassifierError(f"a function {name} in {path}", "none of that name", "check the name")
+    return getattr(module, name)

@@ -1,0 +1,27 @@
+"""What a source of models is asked for, and what it gives."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from unveil.classifiers.preparation import Preparation
+from unveil.predictions import Output
+
+
+@dataclass(frozen=True)
+class Request:
+    """A model wanted: its name within the source, weights (a published name, a file, or none), and labels if given."""
+
+    name: str
+    weights: str | None = None
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model as its source built it; None where the source doesn't say."""
+
+    module: nn.Module
+    preparation: Preparation | None
+    labels: tuple[str, ...] | None
+    output: Output = Output.SOFTMAX

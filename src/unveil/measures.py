@@ -1,0 +1,45 @@
+"""Three cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a rim."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from unveil.masks import components, distance_px, iou, union
+
+# How far a hard edge reaches into the gradients of the usual networks, in grid px: their stems filter with 7 x 7 at stride
+# 2. Measured in docs/architecture.md.
+RIM_PX = 6
+
+
+def settled(
+    region: Bool[np.ndarray, "*grid"], even: Bool[np.ndarray, "*grid"], odd: Bool[np.ndarray, "*grid"]
+) -> float:
+    """IoU of what two independent halves of the noise found in this place.
+
+    Of each half, the connected parts that touch the region count. 1: both halves found the same; 0: one found nothing.
+    """
+    here = [union((part for part in components(half) if (part & region).any()), region.shape) for half in (even, odd)]
+    return iou(*here) if here[0].any() else 0.0
+
+
+def revealed(
+    region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*grid"], area: int
+) -> float:
+    """Share of a region outside the `area` strongest pixels of the first round's map: |R ∖ top_A(S_1)| / |R|.
+
+    The honest rival of iterating is one map with a lower threshold at equal area. 0: that would have shown the whole region.
+    """
+    flat = np.argpartition(-first_map.ravel(), min(area, first_map.size) - 1)[:area]
+    visible = np.zeros(first_map.size, dtype=bool)
+    visible[flat] = True
+    return float(1 - np.count_nonzero(region.ravel() & visible) / np.count_nonzero(region))
+
+
+def rim(
+    region: Bool[np.ndarray, "*grid"], saliency: Float[np.ndarray, "*grid"], erased: Bool[np.ndarray, "*grid"]
+) -> float:
+    """Share of a region's saliency within `RIM_PX` of what was erased before: Σ_{R, d ≤ RIM_PX} S / Σ_R S."""
+    weights = np.where(region, saliency, 0.0)
+    total = float(weights.sum())
+    if not erased.any() or total <= 0:
+        return 0.0
+    return float(weights[distance_px(erased) <= RIM_PX].sum()) / total

@@ -1,0 +1,123 @@
+"""Recipes: all settings of a run as one value, as Python and as TOML."""
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import tomli_w
+
+from unveil import attribution, fills, regions, saliency, stopping, targets
+from unveil.attribution import Attribution, GuidedBackprop, SmoothGrad
+from unveil.errors import RecipeError
+from unveil.fills import Blur, Fill, Mean, SoftEdge
+from unveil.regions import BoxSmoothing, Relative, Select
+from unveil.saliency import L2, Magnitude, UnbiasedL2
+from unveil.settings import Settings
+from unveil.stopping import CoverageAbove, MaxRounds, Stop, TargetLost
+from unveil.targets import Predicted, Target
+
+SETTINGS = Settings(
+    kind
+    for room, names in (
+        (attribution, ("Gradient", "Deconvnet", "GuidedBackprop", "SmoothGrad")),
+        (saliency, ("L2", "MaxAbs", "UnbiasedL2")),
+        (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
+        (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
+        (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove")),
+        (targets, ("Class", "Top", "Predicted", "Margin")),
+    )
+    for kind in (getattr(room, name) for name in names)
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a run.
+
+    `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else every
+    target of the first round has a track of its own. Compare `recipes.paper()` and `recipes.recommended()`.
+    """
+
+    name: str = "custom"
+    target: Target = field(default_factory=Predicted)
+    attribution: Attribution = field(default_factory=SmoothGrad)
+    magnitude: Magnitude = field(default_factory=L2)
+    select: Select = field(default_factory=BoxSmoothing)
+    fill: Fill = field(default_factory=Mean)
+    stop: Stop = field(default_factory=MaxRounds)
+    joint: bool = True
+
+    def __post_init__(self) -> None:
+        if self.stop.most_rounds is None:
+            raise RecipeError("a stop that ends for sure", repr(self.stop), "join it with a bound: MaxRounds(5) | …")
+
+    def with_target(self, target: Target) -> "Recipe":
+        """The same recipe, asking about something else."""
+        return replace(self, target=target)
+
+    def as_dict(self) -> dict:
+        """Nested tables of plain values; every part says its `kind`."""
+        return SETTINGS.encode(self, top=True)
+
+    @classmethod
+    def from_dict(cls, tables: dict) -> "Recipe":
+        """The recipe of nested tables. Raises `RecipeError` that names the table and the key."""
+        return SETTINGS.decode(cls, tables, "recipe")
+
+    def to_toml(self) -> str:
+        """TOML text that `from_toml` reads back to an equal recipe."""
+        return tomli_w.dumps(self.as_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Recipe":
+        """The recipe of a TOML text."""
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError("a recipe in TOML", str(error), "compare: unveil recipe show recommended") from error
+        return cls.from_dict(tables)
+
+
+def paper() -> Recipe:
+    """The settings of Bordes et al. 2018: SmoothGrad of guided backprop, 11 x 11 boxes three times, 5 rounds, mean fill."""
+    return Recipe(
+        name="paper",
+        attribution=SmoothGrad(GuidedBackprop(), samples=50, noise=0.15),
+        magnitude=L2(),
+        select=BoxSmoothing(size=11, passes=3, threshold=Relative(0.5)),
+        fill=Mean(),
+        stop=MaxRounds(5),
+    )
+
+
+def recommended() -> Recipe:
+    """What we would use: plain gradients (any model, and they pass randomisation tests), the noise floor taken off, every
+    component a region of its own, a soft blurred fill and a border band against rims, and a stop once the target is lost.
+    """
+    return Recipe(
+        name="recommended",
+        attribution=SmoothGrad(samples=32, noise=0.15),
+        magnitude=UnbiasedL2(size=5),
+        select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.5), band=8, split=True, min_area=0.002, most=4),
+        fill=SoftEdge(Blur(sigma=12), width=8),
+        stop=MaxRounds(5) | TargetLost() | CoverageAbove(0.6),
+    )
+
+
+NAMED = {"paper": paper, "recommended": recommended}
+
+
+def get_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe from itself, from a name (`paper`, `recommended`), or from a TOML file."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if str(recipe) in NAMED:
+        return NAMED[str(recipe)]()
+    path = Path(recipe)
+    if path.suffix != ".toml":
+        raise RecipeError(f"a recipe {' or '.join(NAMED)}, or a .toml file", repr(str(recipe)), "see: unveil recipe list")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("a recipe file", f"{path}: {error}", "check the path") from error
+    return Recipe.from_toml(text)

@@ -1,0 +1,204 @@
+"""What a run found: frozen records of regions, rounds and the run. Nothing here needs torch or the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from unveil.images.geometry import Geometry
+from unveil.masks import Box, Outline
+from unveil.predictions import Output, Prediction
+from unveil.stopping import StopReason
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region of interest, found in one round for one target.
+
+    `outline` is on the source's pixels, `grid_outline` on the model's grid, without what earlier rounds had erased.
+    Scores are the target's value (a logit, or a difference of logits) with everything of the earlier rounds erased:
+    `score_before`, and `score_after` erasing this region alone as well. Probabilities are None where the target isn't one class.
+
+    - `settled`: IoU of this region as found from the even and from the odd noise samples alone; None without noise.
+    - `revealed`: share of the region that a first map cut at the same total area would have missed: 1 wholly hidden at
+      first, 0 wholly visible.
+    - `rim`: share of the region's saliency that lies within `RIM_PX` grid px of what was already erased. Rims of erased
+      areas light up whatever the image, so a region above one half is likely an artefact.
+    """
+
+    target: str
+    outline: Outline
+    grid_outline: Outline
+    area_mm2: float | None
+    score_before: float
+    score_after: float
+    probability_before: float | None
+    probability_after: float | None
+    settled: float | None
+    revealed: float
+    rim: float
+
+    @property
+    def area_px(self) -> int:
+        """Area in pixels of the source."""
+        return self.outline.area_px
+
+    @property
+    def box(self) -> Box | None:
+        """The smallest upright box in the source; None if the region falls between the source's pixels."""
+        return self.outline.box
+
+    @property
+    def drop(self) -> float:
+        """Score before minus score after: what erasing this region alone took away, in logits."""
+        return self.score_before - self.score_after
+
+    @property
+    def probability_drop(self) -> float | None:
+        """Probability before minus probability after."""
+        if self.probability_before is None or self.probability_after is None:
+            return None
+        return self.probability_before - self.probability_after
+
+    @property
+    def is_rim(self) -> bool:
+        """True if more than half of the region's saliency lies at the rim of what was already erased."""
+        return self.rim > 0.5
+
+
+@dataclass(frozen=True)
+class TargetMap:
+    """One target's saliency in one round: the map on the model's grid (float16), and why it gave no region, if so."""
+
+    target: str
+    saliency: Float[np.ndarray, "*grid"] = field(repr=False, compare=False)
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One pass: what the classifier saw and said, where its evidence was, and what erasing that did.
+
+    `before` is the prediction for `image` (what the classifier was shown: 8 bit, on the model's grid), `after` the one with
+    this round's regions erased too. `erased` and `erased_after` are on the model's grid.
+    """
+
+    index: int
+    track: str | None
+    before: Prediction = field(compare=False)
+    after: Prediction = field(compare=False)
+    maps: tuple[TargetMap, ...]
+    regions: tuple[Region, ...]
+    erased: Outline
+    erased_after: Outline
+    image: UInt8[np.ndarray, "c *grid"] = field(repr=False, compare=False)
+    rectifiers: int | None = None
+
+    @property
+    def coverage(self) -> float:
+        """Share of the grid erased once this round is done."""
+        return self.erased_after.area_px / max(1, int(np.prod(self.erased_after.shape)))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The image a run was made of: name, size, content hash, and the way between its pixels and the model's grid."""
+
+    name: str
+    sha256: str
+    channels: int
+    geometry: Geometry
+    spacing_mm: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The classifier that was asked: its name, the hash of its weights, labels, output, device and precision."""
+
+    name: str
+    fingerprint: str
+    labels: tuple[str, ...]
+    output: Output
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """All rounds of one image, with everything that made them."""
+
+    source: Source
+    classifier: Asked
+    recipe: dict
+    seed: int
+    rounds: tuple[Round, ...]
+    first: Prediction = field(compare=False)
+    stops: dict[str | None, StopReason]
+    versions: dict[str, str]
+    seconds: float = field(compare=False)
+    final_images: dict[str | None, UInt8[np.ndarray, "c *grid"]] = field(repr=False, compare=False)
+
+    @property
+    def stop(self) -> StopReason:
+        """Why the run ended; with separate tracks, why the first of them did."""
+        return next(iter(self.stops.values()))
+
+    @property
+    def tracks(self) -> tuple[str | None, ...]:
+        """Names of the tracks: `(None,)` for a joint run, else the targets of the first round."""
+        return tuple(self.stops)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """All regions, round by round."""
+        return tuple(region for one in self.rounds for region in one.regions)
+
+    @cached_property
+    def union(self) -> Outline:
+        """All regions together, on the source's pixels."""
+        result = Outline.empty(self.source.geometry.source_shape)
+        for region in self.regions:
+            result = result | region.outline
+        return result
+
+    def of_track(self, track: str | None) -> tuple[Round, ...]:
+        """The rounds of one track, in their order."""
+        return tuple(one for one in self.rounds if one.track == track)
+
+    def appeared(self, one: Round) -> tuple[str, ...]:
+        """Labels predicted after a round that weren't predicted in any earlier state of its track."""
+        earlier = [self.first, *(past.after for past in self.of_track(one.track) if past.index < one.index)]
+        seen = {index for prediction in earlier for index in prediction.predicted()}
+        return self._names(index for index in one.after.predicted() if index not in seen)
+
+    def disappeared(self, one: Round) -> tuple[str, ...]:
+        """Labels predicted before a round and not after it."""
+        after = set(one.after.predicted())
+        return self._names(index for index in one.before.predicted() if index not in after)
+
+    def figure(self, path: str | Path | None = None, track: str | None = None) -> Figure:
+        """One column a round: image, saliency, regions, leading labels. Also written to `path` (.png, .svg, .pdf)."""
+        from unveil.render import draw_run, write_figure  # noqa: PLC0415 (a second of imports)
+
+        figure = draw_run(self, track if track is not None else self.tracks[0])
+        if path is not None:
+            write_figure(figure, Path(path))
+        return figure
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the record as a folder; see docs/record-format.md. Raises `RecordError`; leaves nothing half-written."""
+        from unveil.store import save_run  # noqa: PLC0415
+
+        return save_run(self, Path(folder), overwrite=overwrite)
+
+    def _names(self, indices) -> tuple[str, ...]:  # noqa: ANN001
+        return tuple(self.classifier.labels[index] for index in indices)
+

@@ -1,0 +1,58 @@
+"""Saliency: one non-negative map made from a signed attribution."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from unveil.attribution.base import Moments
+from unveil.boxes import box_mean
+from unveil.errors import RecipeError
+
+
+class Magnitude(ABC):
+    """How signed gradients of all channels become one non-negative number a pixel, in logits per unit of pixel value."""
+
+    @abstractmethod
+    def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
+        """One map a target."""
+
+
+@dataclass(frozen=True)
+class L2(Magnitude):
+    """S = sqrt(Σ_c m_c²)."""
+
+    def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
+        """Euclidean length over the channels."""
+        return moments.mean.square().sum(dim=1).sqrt().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class MaxAbs(Magnitude):
+    """S = max_c |m_c|, as in Simonyan et al. 2013."""
+
+    def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
+        """Largest absolute value over the channels."""
+        return moments.mean.abs().amax(dim=1).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class UnbiasedL2(Magnitude):
+    """S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
+
+    With n samples E[m_c²] is the true square plus v_c/n, so the plain length adds a floor of noise that hides weak
+    evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a mean
+    over `size` × `size` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is taken off.
+    """
+
+    size: int = 5
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.size % 2 == 0:
+            raise RecipeError("an odd size of at least 1 px", str(self.size), "5 is usual")
+
+    def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
+        """Length over the channels, less its noise."""
+        power = (moments.mean.square() - moments.variance_of_mean).sum(dim=1).cpu().numpy()
+        return np.sqrt(np.stack([box_mean(one, self.size) for one in power]).clip(min=0))

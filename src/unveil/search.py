@@ -1,0 +1,122 @@
+"""What stays the same during a run: image, classifier, recipe, seed, first prediction and tracks."""
+
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from unveil.classifiers import Classifier, Prepared
+from unveil.errors import RecipeError
+from unveil.fills import Ground, erase
+from unveil.images import Image
+from unveil.predictions import Prediction
+from unveil.recipes import Recipe
+from unveil.records import Asked, Round, Run, Source
+from unveil.stopping import StopReason
+from unveil.targets import Class, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A line of rounds with its own erased area. A joint run has one, named None; `stop` is filled when it ends."""
+
+    name: str | None
+    target: Target
+    stop: list[StopReason] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One run's question; `rounds.rounds(search)` answers it."""
+
+    image: Image
+    classifier: Classifier
+    recipe: Recipe
+    seed: int
+    batch_size: int
+    prepared: Prepared
+    first: Prediction
+    tracks: tuple[Track, ...]
+
+    @classmethod
+    def begin(cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int = 8) -> "Search":
+        """Prepare the image, ask the classifier for the first time, and lay out the tracks."""
+        if batch_size < 1:
+            raise RecipeError("a batch size of at least 1", str(batch_size), "8 is fast on most machines")
+        prepared = classifier.prepare(image)
+        (first,) = classifier.predict(prepared.pixels[None])
+        tracks = _tracks(recipe, first, classifier.labels)
+        return cls(image, classifier, recipe, seed, batch_size, prepared, first, tracks)
+
+    @property
+    def key(self) -> str:
+        """Names this run's noise: the seed and the content of the image."""
+        return f"{self.seed}/{self.image.sha256}"
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Shape of the model's grid."""
+        return tuple(self.prepared.pixels.shape[1:])
+
+    def erase(self, erased: Bool[np.ndarray, "*grid"]) -> Float[Tensor, "c *grid"]:
+        """The original with these pixels replaced by the recipe's fill."""
+        pixels = self.prepared.pixels
+        ground = Ground(torch.tensor(self.classifier.preparation.mean), self.key)
+        return erase(pixels, torch.from_numpy(erased).to(pixels.device), self.recipe.fill, ground)
+
+    def finish(self, done: tuple[Round, ...], seconds: float) -> Run:
+        """The record of all rounds."""
+        return Run(
+            source=Source(
+                self.image.source,
+                self.image.sha256,
+                self.image.channels,
+                self.prepared.geometry,
+                self.image.spacing_mm,
+            ),
+            classifier=Asked(
+                self.classifier.name,
+                self.classifier.fingerprint,
+                self.classifier.labels,
+                self.classifier.output,
+                str(self.classifier.device),
+                self.classifier.precision,
+            ),
+            recipe=self.recipe.as_dict(),
+            seed=self.seed,
+            rounds=done,
+            first=self.first,
+            stops={track.name: track.stop[0] for track in self.tracks},
+            versions=versions(),
+            seconds=seconds,
+            final_images={track.name: eight_bit(self.erase(_erased(self, done, track))) for track in self.tracks},
+        )
+
+
+def eight_bit(pixels: Float[Tensor, "c *grid"]) -> UInt8[np.ndarray, "c *grid"]:
+    """Pixels in [0, 1] as 0 … 255, for the record."""
+    return (pixels.clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that can change a run's numbers."""
+    libraries = {name: version(name) for name in ("unveil", "torch", "numpy", "scipy", "pillow")}
+    return {**libraries, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+
+
+def _tracks(recipe: Recipe, first: Prediction, labels: tuple[str, ...]) -> tuple[Track, ...]:
+    # Resolving also checks the target before any work is done.
+    scalars = recipe.target.resolve(first, first, labels)
+    if recipe.joint or len(scalars) < 2:
+        return (Track(None, recipe.target),)
+    # A track of its own asks about one fixed class: what the recipe's target meant in the first round.
+    return tuple(Track(scalar.name, Class(scalar.label)) for scalar in scalars if scalar.label is not None)
+
+
+def _erased(search: Search, done: tuple[Round, ...], track: Track) -> Bool[np.ndarray, "*grid"]:
+    mine = [one for one in done if one.track == track.name]
+    return mine[-1].erased_after.inside() if mine else np.zeros(search.grid, dtype=bool)

@@ -1,0 +1,141 @@
+"""When a run ends, and why it ended."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unveil.errors import RecipeError
+from unveil.predictions import Prediction
+from unveil.targets import Scalar
+
+
+class StopKind(StrEnum):
+    """Why a run ended."""
+
+    MAX_ROUNDS = "max rounds"
+    TARGET_LOST = "target lost"
+    SCORE_BELOW = "score below"
+    COVERAGE_ABOVE = "coverage above"
+    NOTHING_FOUND = "nothing found"
+    NOTHING_PREDICTED = "nothing predicted"
+
+
+@dataclass(frozen=True)
+class StopReason:
+    """Why a run ended, for a program (`kind`) and for a person (`text`)."""
+
+    kind: StopKind
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What a stop may look at, after a round's regions are erased."""
+
+    round: int
+    scalars: Sequence[Scalar]
+    first: Prediction
+    now: Prediction
+    coverage: float
+
+
+class Stop(ABC):
+    """A reason to end. `a | b` ends when either does."""
+
+    @abstractmethod
+    def check(self, state: State) -> StopReason | None:
+        """The reason, or None to go on."""
+
+    @property
+    def most_rounds(self) -> int | None:
+        """The largest number of rounds this stop allows, if it has one."""
+        return None
+
+    def __or__(self, other: "Stop") -> "AnyOf":
+        """End when either does."""
+        return AnyOf((*_parts(self), *_parts(other)))
+
+
+@dataclass(frozen=True)
+class AnyOf(Stop):
+    """Ends with the first of its stops that has a reason."""
+
+    stops: tuple[Stop, ...]
+
+    def check(self, state: State) -> StopReason | None:
+        """The first reason in the order of the stops."""
+        return next((reason for stop in self.stops if (reason := stop.check(state))), None)
+
+    @property
+    def most_rounds(self) -> int | None:
+        """The smallest bound among the stops."""
+        return min((stop.most_rounds for stop in self.stops if stop.most_rounds), default=None)
+
+
+@dataclass(frozen=True)
+class MaxRounds(Stop):
+    """After `rounds` rounds (the paper: 5)."""
+
+    rounds: int = 5
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise RecipeError("at least 1 round", str(self.rounds), "the paper has 5")
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once all rounds are done."""
+        return StopReason(StopKind.MAX_ROUNDS, f"{self.rounds} rounds done") if state.round >= self.rounds else None
+
+    @property
+    def most_rounds(self) -> int:
+        """The bound itself."""
+        return self.rounds
+
+
+@dataclass(frozen=True)
+class TargetLost(Stop):
+    """When no class asked about in this round that was predicted at first is predicted any longer."""
+
+    threshold: float = 0.5
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once every such class is gone; never for targets that weren't predicted at first."""
+        asked = {scalar.label for scalar in state.scalars}
+        had = asked & set(state.first.predicted(self.threshold))
+        if not had or had & set(state.now.predicted(self.threshold)):
+            return None
+        names = ", ".join(scalar.name for scalar in state.scalars if scalar.label in had)
+        return StopReason(StopKind.TARGET_LOST, f"{names} no longer predicted")
+
+
+@dataclass(frozen=True)
+class ScoreBelow(Stop):
+    """When every class asked about has a probability below `probability`."""
+
+    probability: float = 0.1
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once the largest of the probabilities is below."""
+        probabilities = state.now.probabilities
+        values = [float(probabilities[scalar.label]) for scalar in state.scalars if scalar.label is not None]
+        if not values or max(values) >= self.probability:
+            return None
+        return StopReason(StopKind.SCORE_BELOW, f"probability {max(values):.3f} is below {self.probability}")
+
+
+@dataclass(frozen=True)
+class CoverageAbove(Stop):
+    """When more than `coverage` of the grid is erased: what is left is hardly the same image."""
+
+    coverage: float = 0.5
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once too much is erased."""
+        if state.coverage <= self.coverage:
+            return None
+        return StopReason(StopKind.COVERAGE_ABOVE, f"{state.coverage:.0%} of the image is erased")
+
+
+def _parts(stop: Stop) -> tuple[Stop, ...]:
+    return stop.stops if isinstance(stop, AnyOf) else (stop,)
