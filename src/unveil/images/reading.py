@@ -1,0 +1,111 @@
+"""`read_image`: the one door to Pillow."""
+
+import os
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+
+from unveil.errors import ImageError
+from unveil.images.image import Image
+
+# Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
+MAX_PIXELS = 100_000_000
+# What Pillow's plugins raise for damaged files.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
+
+
+def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF), an array, a tensor, or an `Image`.
+
+    Grey stays grey; 16-bit grey keeps its 16 bits, 16-bit colour is reduced to 8 bits by Pillow. JPEG orientation is
+    applied, a palette becomes colour, CMYK becomes RGB, transparency is composited onto white. A file with several pages
+    is refused; of an animation the first frame is taken.
+
+    Raises `ImageError` for anything that isn't a whole image of 8x8 to `max_pixels` pixels.
+    """
+    if isinstance(source, Image):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        return Image.from_array(source)
+    path = Path(source)
+    _check_file(path)
+    with warnings.catch_warnings():
+        # Pillow warns of large images; the size is checked here, before anything is decoded.
+        warnings.simplefilter("ignore")
+        try:
+            with Pillow.open(path, formats=FORMATS) as opened:
+                _check_header(opened, path, max_pixels)
+                values = _decode(opened)
+        except UnidentifiedImageError as error:
+            raise ImageError(f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG") from error
+        except Pillow.DecompressionBombError as error:
+            raise _too_large(path, "more", max_pixels) from error
+        except DAMAGED as error:
+            got = f"{path}, which is damaged or cut off ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+            raise ImageError("a whole image", got, "fetch the file again") from error
+    return Image.from_array(values, source=str(source), channels_last=True)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise ImageError("an image file", f"the folder {path}", "name the files in it")
+        if not path.exists():
+            raise ImageError("an image file", f"{path}, which does not exist", "check the path")
+        if path.stat().st_size == 0:
+            raise ImageError("an image file", f"{path}, which is empty (0 bytes)", "fetch the file again")
+        if not os.access(path, os.R_OK):
+            raise ImageError("an image file", f"{path}, which may not be read", "check its permissions")
+    except (OSError, ValueError) as error:
+        raise ImageError("an image file", f"{str(path)[:100]!r}: {error}", "check the path") from error
+
+
+def _check_header(opened: Pillow.Image, path: Path, max_pixels: int) -> None:
+    width, height = opened.size
+    if width * height > max_pixels:
+        raise _too_large(path, f"{width}x{height}", max_pixels)
+    if opened.format == "TIFF" and getattr(opened, "n_frames", 1) > 1:
+        pages = getattr(opened, "n_frames", 1)
+        raise ImageError("a TIFF with one page", f"{path} with {pages}", "save the page you mean as a file of its own")
+
+
+def _too_large(path: Path, size: str, max_pixels: int) -> ImageError:
+    limit = f"at most {max_pixels / 1e6:.0f} megapixels"
+    return ImageError(f"an image of {limit}", f"{path} with {size} pixels", "scale it down or cut out a part")
+
+
+def _decode(opened: Pillow.Image) -> np.ndarray:
+    opened.load()
+    image = ImageOps.exif_transpose(opened)
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    if image.mode in ("LA", "La", "RGBa"):
+        image = image.convert("RGBA")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGB")
+    values = np.asarray(image)
+    if image.mode.startswith("I"):
+        # Pillow opens some 16-bit files as 32-bit integers.
+        if values.min() < 0 or values.max() > 65535:
+            got = f"values from {values.min()} to {values.max()}"
+            raise ImageError("at most 16 bits a pixel", got, "read it as an array and say value_range=(lowest, highest)")
+        values = values.astype(np.uint16)
+    return values[..., None] if values.ndim == 2 else values
+
+
+def _guess(path: Path) -> str:
+    try:
+        start = path.read_bytes()[:4096]
+    except OSError as error:
+        return str(error)
+    if start[128:132] == b"DICM":
+        return "a DICOM file, which this version can't read"
+    if b"\0" not in start and start.isascii():
+        return "a text file"
+    return "none of these"
