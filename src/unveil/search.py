@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from unveil import __version__
 from unveil.classifiers import Classifier, Prepared
 from unveil.errors import RecipeError
 from unveil.fills import Ground, erase
@@ -104,8 +105,8 @@ def eight_bit(pixels: Float[Tensor, "c *grid"]) -> UInt8[np.ndarray, "c *grid"]:
 
 def versions() -> dict[str, str]:
     """Versions of everything that can change a run's numbers."""
-    libraries = {name: version(name) for name in ("unveil", "torch", "numpy", "scipy", "pillow")}
-    return {**libraries, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    libraries = {name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}
+    return {"unveil": __version__, **libraries, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
 
 
 def _tracks(recipe: Recipe, first: Prediction, labels: tuple[str, ...]) -> tuple[Track, ...]:
