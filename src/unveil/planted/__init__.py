@@ -1,0 +1,7 @@
+"""Scenes with known evidence, and the network trained on them: what `unveil demo` and the benchmark of truth stand on."""
+
+from unveil.planted.designs import KINDS, LABELS
+from unveil.planted.layout import SceneError, SceneSettings
+from unveil.planted.scenes import SIZE, Cue, Scene, draw_scene
+
+__all__ = ["KINDS", "LABELS", "SIZE", "Cue", "Scene", "SceneError", "SceneSettings", "draw_scene"]
