@@ -41,8 +41,8 @@ def load_classifier(
 ) -> Classifier:
     """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `planted/demo`, or a module.
 
-    `weights`: a name of published weights (`DEFAULT`, `IMAGENET1K_V2`; `pretrained` or a tag for timm), or a local
-    `.safetensors` / `.pth` file. Without weights the model is as its constructor makes it: random, for most.
+    `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or `none`
+    for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as it is.
     `labels`: names, or a file with one name a line (or a JSON list). `output`: `softmax` or `sigmoid`.
     `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
 

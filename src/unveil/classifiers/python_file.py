@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
-from unveil.classifiers.source import Built, Request
+from unveil.classifiers.source import RANDOM, Built, Request
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.classifiers.weights import load_into, read_weights
-from unveil.errors import ClassifierError
+from unveil.errors import ClassifierError, UnveilError
 
 FORM = "python/path/to/file.py:factory"
 
@@ -21,14 +21,19 @@ def build(request: Request) -> Built | TorchClassifier:
     path, _, factory = request.name.rpartition(":")
     if not path or not factory.isidentifier():
         raise ClassifierError(FORM, request.name, "name a file and a function in it")
-    made = _factory(Path(path), factory)()
+    try:
+        made = _factory(Path(path), factory)()
+    except UnveilError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever the user's function raises)
+        raise ClassifierError(f"{factory} in {path} to return a model", f"{type(error).__name__}: {error}", "mend it") from error
     if isinstance(made, TorchClassifier):
         return made
     if not isinstance(made, nn.Module):
         raise ClassifierError(
             f"{factory} to return a torch.nn.Module or an unveil.TorchClassifier", type(made).__name__, "change its return"
         )
-    if request.weights:
+    if request.weights and request.weights != RANDOM:
         load_into(made, read_weights(request.weights), request.weights)
     return Built(made, None, request.labels)
 

@@ -7,10 +7,14 @@ from torch import nn
 from unveil.classifiers.preparation import Preparation
 from unveil.predictions import Output
 
+RANDOM = "none"  # weights that leave a model as its constructor makes it
+
 
 @dataclass(frozen=True)
 class Request:
-    """A model wanted: its name within the source, weights (a published name, a file, or none), and labels if given."""
+    """A model wanted: its name within the source, weights (a published name, a file, `RANDOM`; None: the source's
+    default), and labels if given.
+    """
 
     name: str
     weights: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from unveil.classifiers.preparation import Fit, Interpolation, Preparation
-from unveil.classifiers.source import Built, Request
+from unveil.classifiers.source import RANDOM, Built, Request
 from unveil.classifiers.weights import is_file, load_into, read_weights
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
 
@@ -20,11 +20,11 @@ def names() -> Iterator[str]:
 def build(request: Request) -> Built:
     """A timm model, prepared as its `pretrained_cfg` says.
 
-    Weights: `pretrained` or a tag of the hub (`a1_in1k`; fetched by timm), or a file.
+    Weights: `pretrained` (the default) or a tag of the hub (`a1_in1k`; fetched by timm), a file, or `none` for random ones.
     """
     timm = _timm()
-    name, weights = request.name, request.weights
-    from_hub = weights is not None and not is_file(weights)
+    name, weights = request.name, request.weights or "pretrained"
+    from_hub = weights != RANDOM and not is_file(weights)
     if from_hub and weights != "pretrained":
         name = f"{name.partition('.')[0]}.{weights}"
     if not timm.is_model(name):
@@ -34,7 +34,7 @@ def build(request: Request) -> Built:
         module = timm.create_model(name, pretrained=from_hub, **classes)
     except (OSError, RuntimeError, ValueError) as error:
         raise WeightsError(f"to build timm/{name}", str(error).splitlines()[0], "give a local file with weights") from error
-    if weights and not from_hub:
+    if weights != RANDOM and not from_hub:
         load_into(module, read_weights(weights), weights)
     return Built(module, _preparation(module.pretrained_cfg), request.labels or _labels(module))
 

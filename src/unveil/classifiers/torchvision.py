@@ -7,7 +7,7 @@ from torchvision.models import Weights, get_model, get_model_weights, list_model
 from torchvision.transforms._presets import ImageClassification
 
 from unveil.classifiers.preparation import Interpolation, Preparation
-from unveil.classifiers.source import Built, Request
+from unveil.classifiers.source import RANDOM, Built, Request
 from unveil.classifiers.weights import is_file, load_into, read_weights
 from unveil.errors import ClassifierError, WeightsError
 
@@ -22,19 +22,20 @@ def names() -> Iterator[str]:
 def build(request: Request) -> Built:
     """A torchvision model, prepared as its own weights ask for.
 
-    Weights: the name of published ones (`IMAGENET1K_V2`, `DEFAULT`; fetched by torchvision), or a file. A file's preparation
-    is that of the model's first published weights; give `preparation` for another.
+    Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or `none`
+    for random ones. A file's preparation is that of the model's first published weights; give `preparation` for another.
     """
     if request.name not in set(names()):
         raise ClassifierError("a classification model of torchvision", request.name, "see: unveil models torchvision")
     published = list(get_model_weights(request.name))
-    if request.weights is None or is_file(request.weights):
+    weights = request.weights or "DEFAULT"
+    if weights == RANDOM or is_file(weights):
         chosen, labels = published[0], request.labels or published[0].meta["categories"]
         module = get_model(request.name, weights=None, num_classes=len(labels), **_quiet(request.name))
-        if request.weights:
-            load_into(module, read_weights(request.weights), request.weights)
+        if weights != RANDOM:
+            load_into(module, read_weights(weights), weights)
     else:
-        chosen = _published(request.name, request.weights)
+        chosen = _published(request.name, weights)
         labels = chosen.meta["categories"]
         module = _download(request.name, chosen)
     return Built(module, _preparation(chosen), tuple(labels))

@@ -1,0 +1,51 @@
+"""The command line: one file a command, thin. Results go to standard output, everything else to standard error."""
+
+import sys
+
+import typer
+
+from unveil import __version__
+from unveil.cli.console import FAILED, INTERRUPTED, show_error
+from unveil.cli.demo import demo
+from unveil.cli.models import models
+from unveil.cli.recipe import recipe_app
+from unveil.cli.run import run
+from unveil.errors import UnveilError
+
+app = typer.Typer(
+    name="unveil",
+    help="Find every region of an image a classifier relies on, round after round.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+app.command()(demo)
+app.command()(models)
+app.add_typer(recipe_app, name="recipe")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; errors of use become one line on standard error and exit code 2, Ctrl-C becomes 130."""
+    try:
+        app(standalone_mode=True)
+    except UnveilError as error:
+        show_error(str(error))
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        show_error("stopped; what was finished is kept")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,130 @@
+"""What commands share: exit codes, the console on standard error, JSON on standard output, progress of a run."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from unveil.records import Run
+    from unveil.rounds import OnProgress
+    from unveil.rounds import Progress as Step
+
+SOME_FAILED, FAILED, INTERRUPTED = 1, 2, 130
+
+console = Console(stderr=True)
+
+
+def show_error(text: str) -> None:
+    """One line in red."""
+    console.print(f"[bold red]error[/] {escape(' '.join(text.split()))}", soft_wrap=True, highlight=False)
+
+
+def write_json(value: Any) -> None:
+    """The result, for machines."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator["Bars"]:
+    """Progress of several runs: all of them, and the rounds and samples of the present one."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[remark]}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield Bars(bars, total, what)
+
+
+class Bars:
+    """Two bars: runs done, and samples of the present run."""
+
+    def __init__(self, bars: Progress, total: int, what: str) -> None:
+        self._bars = bars
+        self._all = bars.add_task(what, total=total, remark="")
+        self._one = bars.add_task("samples", total=1, remark="", visible=False)
+
+    def begin(self, name: str) -> "OnProgress":
+        """A run begins; returns what it tells its progress to."""
+        self._bars.reset(self._one, total=1, visible=True)
+        self._bars.update(self._all, remark=escape(name))
+
+        def tell(step: "Step") -> None:
+            done = (step.round - 1) * step.samples + step.sample
+            self._bars.update(
+                self._one, completed=done, total=step.rounds * step.samples, remark=f"round {step.round} of {step.rounds}"
+            )
+
+        return tell
+
+    def done(self) -> None:
+        """A run ended."""
+        self._bars.advance(self._all)
+
+
+def region_table(run: "Run") -> Table:
+    """All regions of a run, a line each."""
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    for name in ("round", "target", "area px", "drop", "probability", "settled", "revealed", "rim"):
+        table.add_column(name, justify="left" if name == "target" else "right")
+    for one in run.rounds:
+        for region in one.regions:
+            before, after = region.probability_before, region.probability_after
+            table.add_row(
+                str(one.index),
+                escape(region.target),
+                f"{region.area_px:,}",
+                f"{region.drop:+.2f}",
+                "" if before is None or after is None else f"{before:.1%} → {after:.1%}",
+                "" if region.settled is None else f"{region.settled:.2f}",
+                f"{region.revealed:.2f}",
+                f"[red]{region.rim:.2f}[/]" if region.is_rim else f"{region.rim:.2f}",
+            )
+    return table
+
+
+def run_as_json(run: "Run") -> dict:
+    """What a script wants to know of a run; the record holds everything."""
+    return {
+        "stop": {str(track or "joint"): {"kind": str(reason.kind), "text": reason.text} for track, reason in run.stops.items()},
+        "seconds": round(run.seconds, 3),
+        "rounds": [
+            {
+                "round": one.index,
+                "track": one.track,
+                "predicted_before": _predicted(run, one.before),
+                "predicted_after": _predicted(run, one.after),
+                "appeared": list(run.appeared(one)),
+                "disappeared": list(run.disappeared(one)),
+                "coverage": one.coverage,
+                "no_region": {item.target: item.reason for item in one.maps if item.reason},
+                "regions": [
+                    {
+                        "target": region.target,
+                        "area_px": region.area_px,
+                        "area_mm2": region.area_mm2,
+                        "box": None if region.box is None else [*region.box.start, *region.box.stop],
+                        "drop": region.drop,
+                        "probability_before": region.probability_before,
+                        "probability_after": region.probability_after,
+                        "settled": region.settled,
+                        "revealed": region.revealed,
+                        "rim": region.rim,
+                    }
+                    for region in one.regions
+                ],
+            }
+            for one in run.rounds
+        ],
+    }
+
+
+def _predicted(run: "Run", prediction) -> dict[str, float]:  # noqa: ANN001
+    probabilities = prediction.probabilities
+    return {run.classifier.labels[index]: float(probabilities[index]) for index in prediction.predicted()}

@@ -1,0 +1,105 @@
+"""`unveil demo`: planted scenes, where the truth is known, through all rounds. Needs no network and no data."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from unveil.cli.console import console, progress, write_json
+from unveil.cli.run import FigureFormat, save_with_figure
+from unveil.errors import RecordError
+
+if TYPE_CHECKING:
+    from unveil.evaluation.cues import CueTally
+    from unveil.planted import Scene
+    from unveil.records import Run
+
+ROUNDS = 5
+FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for records and figures.")] = Path("unveil-demo"),
+    scenes: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 60,
+    figures: Annotated[int, typer.Option(min=0, help="How many of them to draw.")] = 4,
+    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A name or a TOML file.")] = "demo",
+    seed: Annotated[int, typer.Option(min=0, help="Which scenes, and the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")] = False,
+) -> None:
+    """See the method work where the truth is known: scenes whose classes are announced by several cues each.
+
+    The network decides by the strongest cue alone, so one saliency map shows one cue; erasing it unveils the next. The table
+    counts the cues found by each round, and the regions that lie on no cue.
+    """
+    from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
+    from unveil.evaluation.cues import CueTally, tally  # noqa: PLC0415
+    from unveil.images import Image  # noqa: PLC0415
+    from unveil.planted import draw_scene  # noqa: PLC0415
+    from unveil.recipes import get_recipe  # noqa: PLC0415
+    from unveil.rounds import find_regions  # noqa: PLC0415
+
+    classifier = load_classifier("planted/demo", device=device, precision=precision)
+    chosen = get_recipe(recipe)
+    total, drawn = CueTally(), 0
+    with progress(scenes, "scenes") as bars:
+        for number in range(scenes):
+            scene = draw_scene(FIRST_SEED + 1000 * seed + number)
+            name = f"scene-{scene.seed}"
+            image = Image.from_array(scene.pixels, source=f"planted scene {scene.seed}")
+            run = find_regions(image, classifier, chosen, seed=seed, on_progress=bars.begin(name))
+            total += tally(run, scene, ROUNDS)
+            draw = drawn < figures and worth_drawing(run, scene)
+            drawn += draw
+            save_with_figure(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE, overwrite=True)
+            bars.done()
+    result = summary(total)
+    _write(out / "demo.json", result)
+    console.print(_table(total), "")
+    console.print(f"records, and figures of {drawn} scenes: {escape(str(out))}", soft_wrap=True)
+    if as_json:
+        write_json(result)
+
+
+def worth_drawing(run: "Run", scene: "Scene") -> bool:
+    """A scene where there is something to unveil: one or two labels that are predicted, one of them with three cues."""
+    counts = [sum(cue.label == label for cue in scene.cues) for label in scene.labels]
+    return len(counts) in (1, 2) and max(counts) >= 3 and len(run.first.predicted()) == len(counts)
+
+
+def summary(total: "CueTally") -> dict:
+    """Counts and what follows from them. Rates are None where there is nothing to divide by."""
+    return {
+        **asdict(total),
+        "recall_by_round": [total.recall(done) for done in range(1, ROUNDS + 1)],
+        "recall_round1": total.recall(1),
+        "recall_final": total.recall(ROUNDS),
+        "false_region_rate": total.false_region_rate,
+    }
+
+
+def _table(total: "CueTally") -> Table:
+    table = Table(title=f"{total.scenes} planted scenes", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in ("cues present", *(f"found by round {done}" for done in range(1, ROUNDS + 1)), "regions", "false"):
+        table.add_column(name, justify="right")
+    found = (*total.found, *(0,) * (ROUNDS - len(total.found)))
+    table.add_row(str(total.cues), *(str(count) for count in found), str(total.regions), str(total.false_regions))
+    shares = [total.recall(done) for done in range(1, ROUNDS + 1)]
+    table.add_row("", *(_percent(share) for share in shares), "", _percent(total.false_region_rate))
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _write(path: Path, result: dict) -> None:
+    try:
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error

@@ -1,0 +1,31 @@
+"""`unveil models`: what --model can name."""
+
+from typing import Annotated
+
+import typer
+
+from unveil.cli.console import console, write_json
+from unveil.errors import MissingLibraryError
+
+
+def models(
+    text: Annotated[str, typer.Argument(metavar="[FILTER]", help="Part of a name, such as torchvision or resnet.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
+) -> None:
+    """List the models that --model can name."""
+    from unveil.classifiers import torchvision as torchvision_door  # noqa: PLC0415 (seconds of imports)
+
+    found = ["planted/demo", *(f"torchvision/{name}" for name in torchvision_door.names())]
+    try:
+        from unveil.classifiers import timm as timm_door  # noqa: PLC0415 (optional)
+
+        found += [f"timm/{name}" for name in timm_door.names()]
+    except MissingLibraryError as error:
+        console.print(f"without timm's models: {error.do}", markup=False)
+    found = [name for name in found if text.lower() in name.lower()]
+    if as_json:
+        write_json(found)
+        return
+    for name in found:
+        typer.echo(name)
+    console.print(f"{len(found)} models; and your own: python/FILE.py:FACTORY", markup=False)

@@ -1,0 +1,182 @@
+"""`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from unveil.cli.console import SOME_FAILED, Bars, console, progress, region_table, run_as_json, show_error, write_json
+from unveil.errors import RecordError, UnveilError
+
+if TYPE_CHECKING:
+    from unveil.classifiers import Classifier
+    from unveil.recipes import Recipe
+    from unveil.records import Run
+
+
+class FigureFormat(StrEnum):
+    """Formats of the figure beside a record."""
+
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done to every image."""
+
+    classifier: "Classifier"
+    recipe: "Recipe"
+    seed: int
+    batch_size: int
+    overwrite: bool
+    figure: FigureFormat
+
+
+def run(
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP … files.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="torchvision/NAME, timm/NAME, python/FILE.py:FACTORY or planted/demo.")
+    ],
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Name of published weights, a .safetensors or .pth file, or none. [default: the published ones]"),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. [default: the recipe's]")
+    ] = None,
+    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")] = "recommended",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
+    labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a JSON list.")] = None,
+    output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples at a time. Doesn't change the regions.")] = 8,
+    figure: Annotated[FigureFormat, typer.Option(help="Format of the figure in each record.")] = FigureFormat.PNG,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace records made with other settings.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")] = False,
+) -> None:
+    """Find every region a classifier relies on, in one or many images.
+
+    Each image gets a folder under --out: run.json, arrays and a figure. Run the same call again after a stop: finished records
+    are kept and not made again. An image that fails doesn't stop the others; the exit code is then 1.
+
+    Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
+    """
+    from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
+    from unveil.recipes import get_recipe  # noqa: PLC0415
+    from unveil.targets import parse_target  # noqa: PLC0415
+
+    chosen = get_recipe(recipe)
+    if target:
+        chosen = chosen.with_target(parse_target(target))
+    classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
+    job = Job(classifier, chosen, seed, batch_size, overwrite, figure)
+    results = []
+    with progress(len(images), "images") as bars:
+        for path, name in zip(images, folder_names(images), strict=True):
+            results.append(_one(job, path, out / name, bars, table=len(images) == 1))
+            bars.done()
+    if as_json:
+        write_json({"runs": results})
+    failed = sum(result["status"] == "failed" for result in results)
+    if failed:
+        if len(images) > 1:
+            show_error(f"{failed} of {len(images)} images failed; the other records are complete")
+        raise typer.Exit(SOME_FAILED)
+
+
+def folder_names(images: Iterable[Path]) -> list[str]:
+    """A folder name an image: its stem in safe characters, numbered where two are alike (also on case-blind disks)."""
+    taken: set[str] = set()
+    names = []
+    for path in images:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).lstrip(".")[:100] or "image"
+        name, number = stem, 2
+        while name.lower() in taken:
+            name, number = f"{stem}-{number}", number + 1
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict:
+    """One image; its errors are shown and reported, not raised."""
+    from unveil.images import read_image  # noqa: PLC0415
+    from unveil.rounds import find_regions  # noqa: PLC0415
+
+    result = {"image": str(path), "folder": str(folder)}
+    try:
+        image = read_image(path)
+        done = _kept(job, image.sha256, folder)
+        status = "kept" if done else "done"
+        if done is None:
+            tell = bars.begin(path.name)
+            done = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=tell)
+            save_with_figure(done, folder, job.figure, overwrite=job.overwrite)
+    except UnveilError as error:
+        show_error(f"{path}: {error}")
+        return {**result, "status": "failed", "error": str(error)}
+    console.print(f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}", soft_wrap=True)
+    if table:
+        console.print(region_table(done))
+    return {**result, "status": status, **run_as_json(done)}
+
+
+def _kept(job: Job, sha256: str, folder: Path) -> "Run | None":
+    """The record that is there, if it is of this image, classifier, recipe and seed."""
+    from unveil.store import is_run, load_run  # noqa: PLC0415
+
+    if not is_run(folder):
+        return None
+    try:
+        there = load_run(folder)
+    except RecordError:
+        if job.overwrite:
+            return None
+        raise
+    asked, classifier = there.classifier, job.classifier
+    same = (
+        there.source.sha256 == sha256
+        and (asked.fingerprint, asked.labels, asked.output, asked.precision)
+        == (classifier.fingerprint, classifier.labels, classifier.output, classifier.precision)
+        and there.recipe == job.recipe.as_dict()
+        and there.seed == job.seed
+    )
+    if same:
+        return there
+    if job.overwrite:
+        return None
+    raise RecordError(
+        "a folder without a record, or one with this image, model, recipe and seed",
+        f"{folder} with another",
+        "use --overwrite, or another --out",
+    )
+
+
+def save_with_figure(run: "Run", folder: Path, figure: FigureFormat, *, overwrite: bool) -> None:
+    """Write the record; the figures of its tracks are inside before the folder appears."""
+    from unveil.store import save_run  # noqa: PLC0415
+
+    def draw(inside: Path) -> None:
+        for number, track in enumerate(run.tracks):
+            suffix = "" if number == 0 else f"-{number + 1}"
+            run.figure(inside / f"figure{suffix}.{figure}", track)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    save_run(run, folder, overwrite=overwrite, extra=None if figure is FigureFormat.NONE else draw)
+
+
+def _summary(run: "Run") -> str:
+    stops = "; ".join(dict.fromkeys(reason.text for reason in run.stops.values()))
+    count = len(run.regions)
+    said = ", ".join(escape(run.classifier.labels[index]) for index in run.first.predicted()[:3]) or "nothing"
+    return f"predicted {said}; {count} region{'s' * (count != 1)} in {len(run.rounds)} rounds, {run.seconds:.1f} s ({escape(stops)})"

@@ -1,0 +1,223 @@
+"""Figures, made from records alone: a run as Figure 3 of Bordes et al. 2018, one column a round."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from unveil.errors import RecordError
+from unveil.predictions import Output, Prediction
+from unveil.records import Region, Round, Run
+
+FORMATS = (".png", ".svg", ".pdf")
+# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the first.
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
+APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
+STYLE = {"font.family": "sans-serif", "font.size": 7, "text.color": INK, "svg.hashsalt": "unveil", "text.parse_math": False}
+BARS = 5
+WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column: what the classifier was shown and said, and what was found there (nothing in the last column)."""
+
+    title: str
+    image: UInt8[np.ndarray, "c h w"]
+    prediction: Prediction
+    found: Round | None
+    appeared: tuple[str, ...]
+    disappeared: tuple[str, ...]
+
+
+def draw_run(run: Run, track: str | None = None) -> Figure:
+    """The figure of one track. Rows: what the classifier was shown; saliency; regions; leading labels.
+
+    The last column shows what is left after all rounds. Raises `RecordError` for an image that isn't two-dimensional.
+    """
+    shape = run.source.geometry.model_shape
+    if len(shape) != 2:
+        raise RecordError("a run of a two-dimensional image", f"one on a grid {shape}", "draw slices of it")
+    columns = _columns(run, track)
+    tall = shape[0] / shape[1] * (WIDTH - 0.08)
+    rows = (tall, tall, tall, 1.45)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * len(columns) + 0.42, sum(rows) + 1.05), dpi=150)
+        FigureCanvasAgg(figure)
+        height, width = figure.get_figheight(), figure.get_figwidth()
+        grid = figure.add_gridspec(
+            4, len(columns), height_ratios=rows, hspace=0.1, wspace=0.06,
+            left=0.34 / width, right=1 - 0.06 / width, top=1 - 0.5 / height, bottom=0.3 / height,
+        )
+        axes = [[figure.add_subplot(grid[row, number]) for number in range(len(columns))] for row in range(4)]
+        colours = _colours(run, track)
+        for number, column in enumerate(columns):
+            _show_image(axes[0][number], column)
+            _show_saliency(axes[1][number], column)
+            _show_regions(axes[2][number], column, columns[0].image, colours)
+            _show_bars(axes[3][number], column, run, colours)
+        for row, name in enumerate(("shown", "saliency", "region", "said")):
+            axes[row][0].text(-0.06, 0.5, name, transform=axes[row][0].transAxes, rotation=90, ha="right", va="center", color=FAINT)
+        _frame(figure, run, track)
+    return figure
+
+
+def write_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as .png (300 dpi), .svg or .pdf, in one step: a file that is there is whole."""
+    if path.suffix.lower() not in FORMATS:
+        raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
+    part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+    try:
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(part, dpi=300, metadata=dates)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RecordError("a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space") from error
+    return path
+
+
+def _columns(run: Run, track: str | None) -> list[Column]:
+    rounds = run.of_track(track)
+    columns: list[Column] = []
+    last: Round | None = None
+    for one in rounds:
+        changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
+        columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
+        last = one
+    changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
+    columns.append(Column("after", run.final_images[track], last.after if last else run.first, None, *changes))
+    return columns
+
+
+def _colours(run: Run, track: str | None) -> dict[str, str]:
+    names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
+    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+
+
+def _show_image(axes: Axes, column: Column) -> None:
+    _bare(axes)
+    axes.imshow(_rgb(column.image), interpolation="lanczos")
+    axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
+    if column.found and column.found.erased.area_px:
+        share = column.found.erased.area_px / column.image[0].size
+        axes.set_title(f"{share:.1%} erased", fontsize=6.5, color=FAINT, pad=3, loc="right")
+
+
+def _show_saliency(axes: Axes, column: Column) -> None:
+    if column.found is None:
+        axes.axis("off")
+        return
+    _bare(axes)
+    values = np.max([one.saliency.astype(np.float32) for one in column.found.maps], axis=0)
+    finite = values[np.isfinite(values)]
+    top = float(np.quantile(finite, 0.998)) if finite.size else 0.0
+    axes.imshow(values, cmap="magma", vmin=0, vmax=top or 1, interpolation="bilinear")
+    _trace(axes, column.found.erased.inside(), "white", 0.5, 0.55)
+
+
+def _show_regions(axes: Axes, column: Column, image: UInt8[np.ndarray, "c h w"], colours: dict[str, str]) -> None:
+    _bare(axes)
+    grey = _rgb(image).astype(np.float32).mean(2, keepdims=True) / 255
+    quiet = np.clip(0.25 + 0.75 * (0.35 * _rgb(image) / 255 + 0.65 * grey), 0, 1)
+    if column.found is None:
+        axes.axis("off")
+        return
+    _tint(quiet, column.found.erased.inside(), "#ffffff", 0.6)
+    for region in column.found.regions:
+        inside = region.grid_outline.inside()
+        _tint(quiet, inside, colours[region.target], 0.45)
+    axes.imshow(quiet, interpolation="lanczos")
+    for region in column.found.regions:
+        _trace(axes, region.grid_outline.inside(), "black", 1.6, 0.8)
+        _trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
+    note = _note(column.found.regions) if column.found.regions else "no region"
+    axes.text(0.03, 0.03, note, transform=axes.transAxes, fontsize=6, va="bottom",
+              bbox={"facecolor": "white", "alpha": 0.82, "edgecolor": "none", "pad": 1.5})
+
+
+def _note(regions: tuple[Region, ...]) -> str:
+    """Drop of the logit, and what speaks against the region."""
+    lines = []
+    for region in regions[:3]:
+        settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
+        lines.append(f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}")
+    return "\n".join(lines + ([f"and {len(regions) - 3} more"] if len(regions) > 3 else []))
+
+
+def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) -> None:
+    """Leading labels; those predicted at first stay in view, wherever they have fallen."""
+    labels, prediction = run.classifier.labels, column.prediction
+    probabilities = prediction.probabilities
+    kept = [index for index in run.first.predicted()][:2]
+    leading = [index for index in prediction.leading(BARS) if index not in kept]
+    shown = sorted((kept + leading)[:BARS], key=lambda index: (-probabilities[index], index))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(BARS + 0.25, -0.75)
+    axes.axis("off")
+    predicted = set(prediction.predicted())
+    for row, index in enumerate(shown):
+        name, value = labels[index], float(probabilities[index])
+        colour = colours.get(name, COLOURS[0] if index in kept else PLAIN)
+        axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
+        axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
+        mark, ink = ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
+        weight = "bold" if index in predicted else "normal"
+        axes.text(0, row, mark + _short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+        axes.text(1, row, _percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+
+
+def _frame(figure: Figure, run: Run, track: str | None) -> None:
+    """Head and foot: what was asked of what, and why it ended."""
+    height, width = figure.get_figheight(), figure.get_figwidth()
+    left, right = 0.34 / width, 1 - 0.06 / width
+    head = f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}"
+    figure.text(left, 1 - 0.1 / height, head, fontsize=9, fontweight="bold", va="top")
+    asked = f"{run.classifier.name} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
+    legend = "bold: predicted   + appeared   − no longer predicted" if run.classifier.output else ""
+    figure.text(left, 0.1 / height, f"ended: {run.stops[track].text}", fontsize=6.5, color=FAINT, va="bottom")
+    figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")
+
+
+def _rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Three channels as they are, any other number by its first."""
+    planes = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
+    return planes.transpose(1, 2, 0)
+
+
+def _tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], colour: str, strength: float) -> None:
+    pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(colour))
+
+
+def _trace(axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float) -> None:
+    """The border of a region as a line; one that fills the whole image has none."""
+    if inside.any() and not inside.all():
+        axes.contour(inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}" if value >= 0.095 else f"{value:.1%}" if value >= 0.0005 else "0%"
