@@ -84,7 +84,7 @@ def paper() -> Recipe:
         name="paper",
         attribution=SmoothGrad(GuidedBackprop(), samples=50, noise=0.15),
         magnitude=L2(),
-        select=BoxSmoothing(size=11, passes=3, threshold=Relative(0.5)),
+        select=BoxSmoothing(size=11, passes=3, threshold=Relative(0.3)),
         fill=Mean(),
         stop=MaxRounds(5),
     )
@@ -98,13 +98,24 @@ def recommended() -> Recipe:
         name="recommended",
         attribution=SmoothGrad(samples=32, noise=0.15),
         magnitude=UnbiasedL2(size=5),
-        select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.5), band=8, split=True, min_area=0.002, most=4),
+        select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.3), band=8, split=True, min_area=0.004, most=4),
         fill=SoftEdge(Blur(sigma=12), width=8),
         stop=MaxRounds(5) | TargetLost() | CoverageAbove(0.6),
     )
 
 
-NAMED = {"paper": paper, "recommended": recommended}
+def demo() -> Recipe:
+    """`recommended`, scaled down to the planted scenes of `unveil demo`: 128 px wide, with signs of 14 to 26 px."""
+    return replace(
+        recommended(),
+        name="demo",
+        attribution=SmoothGrad(samples=8, noise=0.05),
+        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.15), band=3, split=True, min_area=0.002, most=4),
+        fill=SoftEdge(Blur(sigma=8), width=4),
+    )
+
+
+NAMED = {"recommended": recommended, "paper": paper, "demo": demo}
 
 
 def get_recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float16, Float32, UInt8
 
 from unveil.images.geometry import Geometry
 from unveil.masks import Box, Outline
@@ -17,6 +18,26 @@ from unveil.stopping import StopReason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def to_half(values: Float[np.ndarray, "*grid"]) -> tuple[Float16[np.ndarray, "*grid"], float]:
+    """A map as half floats and their scale, a power of two: `values ≈ half · scale`, with |half| <= 1.
+
+    Gradients can be far below what a half float holds, so they are scaled first. Exact for values made by `from_half`.
+    """
+    wide = np.asarray(values, dtype=np.float64)
+    peak = float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0))
+    mantissa, exponent = math.frexp(peak)
+    # In (½, 1], not [½, 1): a peak that is rounded up to 1 must find the same scale again.
+    scale = 2.0 ** min(max(exponent - (mantissa == 0.5), -100), 128)
+    with np.errstate(over="ignore"):
+        return (wide / scale).astype(np.float16), scale
+
+
+def from_half(half: Float16[np.ndarray, "*grid"], scale: float) -> Float32[np.ndarray, "*grid"]:
+    """The map `half · scale` in float32."""
+    with np.errstate(over="ignore"):
+        return (half.astype(np.float64) * scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -76,11 +97,17 @@ class Region:
 
 @dataclass(frozen=True)
 class TargetMap:
-    """One target's saliency in one round: the map on the model's grid (float16), and why it gave no region, if so."""
+    """One target's saliency in one round: the map on the model's grid, and why it gave no region, if so.
+
+    The map is float32, rounded to the 11 significant bits that a record keeps: saving and loading changes nothing more.
+    """
 
     target: str
-    saliency: Float[np.ndarray, "*grid"] = field(repr=False, compare=False)
+    saliency: Float32[np.ndarray, "*grid"] = field(repr=False, compare=False)
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "saliency", from_half(*to_half(self.saliency)))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unveil.errors import RecordError
-from unveil.predictions import Output, Prediction
+from unveil.predictions import Prediction
 from unveil.records import Region, Round, Run
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -49,24 +49,36 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
         raise RecordError("a run of a two-dimensional image", f"one on a grid {shape}", "draw slices of it")
     columns = _columns(run, track)
     tall = shape[0] / shape[1] * (WIDTH - 0.08)
-    rows = (tall, tall, tall, 1.45)
+    rows = {"shown": tall, "saliency": tall, "region": tall, "note": 0.3, "said": 1.4}
+    if len(columns) == 1:
+        rows = {"shown": tall, "said": 1.4}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * len(columns) + 0.42, sum(rows) + 1.05), dpi=150)
+        # Three columns at least: head and foot need their width.
+        slots = max(3, len(columns))
+        figure = Figure(figsize=(WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)
         FigureCanvasAgg(figure)
         height, width = figure.get_figheight(), figure.get_figwidth()
         grid = figure.add_gridspec(
-            4, len(columns), height_ratios=rows, hspace=0.1, wspace=0.06,
-            left=0.34 / width, right=1 - 0.06 / width, top=1 - 0.5 / height, bottom=0.3 / height,
+            len(rows), slots, height_ratios=list(rows.values()), hspace=0.055, wspace=0.06,
+            left=0.34 / width, right=1 - 0.06 / width, top=1 - 0.5 / height, bottom=0.26 / height,
         )
-        axes = [[figure.add_subplot(grid[row, number]) for number in range(len(columns))] for row in range(4)]
         colours = _colours(run, track)
-        for number, column in enumerate(columns):
-            _show_image(axes[0][number], column)
-            _show_saliency(axes[1][number], column)
-            _show_regions(axes[2][number], column, columns[0].image, colours)
-            _show_bars(axes[3][number], column, run, colours)
-        for row, name in enumerate(("shown", "saliency", "region", "said")):
-            axes[row][0].text(-0.06, 0.5, name, transform=axes[row][0].transAxes, rotation=90, ha="right", va="center", color=FAINT)
+        for line, row in enumerate(rows):
+            for number, column in enumerate(columns):
+                axes = figure.add_subplot(grid[line, number])
+                if number == 0 and row != "note":
+                    axes.text(-0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT)
+                match row:
+                    case "shown":
+                        _show_image(axes, column)
+                    case "saliency":
+                        _show_saliency(axes, column)
+                    case "region":
+                        _show_regions(axes, column, columns[0].image, colours)
+                    case "note":
+                        _show_note(axes, column)
+                    case _:
+                        _show_bars(axes, column, run, colours)
         _frame(figure, run, track)
     return figure
 
@@ -98,7 +110,7 @@ def _columns(run: Run, track: str | None) -> list[Column]:
         columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
         last = one
     changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-    columns.append(Column("after", run.final_images[track], last.after if last else run.first, None, *changes))
+    columns.append(Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes))
     return columns
 
 
@@ -143,25 +155,30 @@ def _show_regions(axes: Axes, column: Column, image: UInt8[np.ndarray, "c h w"],
     for region in column.found.regions:
         _trace(axes, region.grid_outline.inside(), "black", 1.6, 0.8)
         _trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
-    note = _note(column.found.regions) if column.found.regions else "no region"
-    axes.text(0.03, 0.03, note, transform=axes.transAxes, fontsize=6, va="bottom",
-              bbox={"facecolor": "white", "alpha": 0.82, "edgecolor": "none", "pad": 1.5})
 
 
-def _note(regions: tuple[Region, ...]) -> str:
-    """Drop of the logit, and what speaks against the region."""
-    lines = []
-    for region in regions[:3]:
-        settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
-        lines.append(f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}")
-    return "\n".join(lines + ([f"and {len(regions) - 3} more"] if len(regions) > 3 else []))
+def _show_note(axes: Axes, column: Column) -> None:
+    """Drops of the logit, and what speaks against the regions; in full for three, the others counted."""
+    axes.axis("off")
+    if column.found is None:
+        return
+    regions = column.found.regions
+    lines = [_in_words(region) for region in (regions if len(regions) <= 3 else regions[:2])]
+    if len(lines) < len(regions):
+        lines.append(f"and {len(regions) - len(lines)} more")
+    axes.text(0, 1, "\n".join(lines) or "no region", fontsize=6, va="top", transform=axes.transAxes, linespacing=1.15)
+
+
+def _in_words(region: Region) -> str:
+    settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
+    return f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}"
 
 
 def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) -> None:
     """Leading labels; those predicted at first stay in view, wherever they have fallen."""
     labels, prediction = run.classifier.labels, column.prediction
     probabilities = prediction.probabilities
-    kept = [index for index in run.first.predicted()][:2]
+    kept = list(run.first.predicted()[:2])
     leading = [index for index in prediction.leading(BARS) if index not in kept]
     shown = sorted((kept + leading)[:BARS], key=lambda index: (-probabilities[index], index))
     axes.set_xlim(0, 1)
@@ -184,10 +201,11 @@ def _frame(figure: Figure, run: Run, track: str | None) -> None:
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
     head = f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}"
-    figure.text(left, 1 - 0.1 / height, head, fontsize=9, fontweight="bold", va="top")
+    room = int(width * 7.5) - 16  # characters beside what was asked
+    figure.text(left, 1 - 0.1 / height, head if len(head) <= room else head[: room - 1] + "…", fontsize=9, fontweight="bold", va="top")
     asked = f"{run.classifier.name} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
     figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
-    legend = "bold: predicted   + appeared   − no longer predicted" if run.classifier.output else ""
+    legend = "bold: predicted   + appeared   − no longer predicted"
     figure.text(left, 0.1 / height, f"ended: {run.stops[track].text}", fontsize=6.5, color=FAINT, va="bottom")
     figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")
 

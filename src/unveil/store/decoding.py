@@ -1,0 +1,157 @@
+"""From plain tables and arrays to a run. Everything that comes from the files is checked before it is used."""
+
+import math
+
+import numpy as np
+
+from unveil.errors import ImageError, RecordError
+from unveil.images.geometry import Geometry
+from unveil.masks import Outline
+from unveil.predictions import Output, Prediction
+from unveil.records import Asked, Region, Round, Run, Source, TargetMap, from_half
+from unveil.stopping import StopKind, StopReason
+from unveil.store.arrays import Arrays
+from unveil.store.tables import Table, damaged
+
+
+def decode(manifest: Table, arrays: Arrays) -> Run:
+    """The run. Raises `RecordError` that names the key or the array that isn't as it should be."""
+    source, asked, stops = _source(manifest.table("source")), _asked(manifest.table("classifier")), _stops(manifest)
+    grid = source.geometry.model_shape
+    finals = {
+        track: arrays.take(f"track/{number}/final", np.uint8, (None, *grid)) for number, track in enumerate(stops, 1)
+    }
+    read = _Rounds(arrays, source.geometry, asked)
+    rounds = tuple(read.round(table, f"round/{number}") for number, table in enumerate(manifest.tables("rounds"), 1))
+    for number, one in enumerate(rounds):
+        if one.track not in stops:
+            raise damaged(f"'rounds[{number}].track' in run.json to be one of the tracks in 'stops'", repr(one.track))
+    return Run(
+        source=source,
+        classifier=asked,
+        recipe=manifest.plain("recipe"),
+        seed=manifest.any_whole("seed"),
+        rounds=rounds,
+        first=read.prediction("first"),
+        stops=stops,
+        versions=manifest.text_table("versions"),
+        seconds=manifest.number("seconds"),
+        final_images=finals,
+    )
+
+
+def check_head(manifest: Table) -> None:
+    """Check everything but rounds and arrays. Raises `RecordError`."""
+    _source(manifest.table("source"))
+    _asked(manifest.table("classifier"))
+    _stops(manifest)
+    manifest.plain("recipe")
+    manifest.any_whole("seed")
+    manifest.number("seconds")
+    manifest.text_table("versions")
+    manifest.tables("rounds")
+    manifest.table("arrays").text("sha256")
+    manifest.table("arrays").whole("bytes")
+
+
+def _source(table: Table) -> Source:
+    geometry = _geometry(table.table("geometry"))
+    spacing = table.numbers_or_none("spacing_mm")
+    if spacing is not None and len(spacing) != len(geometry.source_shape):
+        raise damaged(f"{table.at('spacing_mm')!r} in run.json to have one number an axis", f"{len(spacing)}")
+    return Source(table.text("name"), table.text("sha256"), table.whole("channels", 1), geometry, spacing)
+
+
+def _geometry(table: Table) -> Geometry:
+    shapes = table.wholes("source_shape", 1), table.wholes("model_shape", 1)
+    scale, offset = table.numbers("scale"), table.numbers("offset")
+    if not scale:
+        raise damaged(f"{table.at('scale')!r} in run.json to have one number an axis", "an empty list")
+    try:
+        return Geometry(*shapes, scale, offset)
+    except ImageError as error:
+        raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
+
+
+def _asked(table: Table) -> Asked:
+    labels = table.texts("labels")
+    if not labels:
+        raise damaged(f"{table.at('labels')!r} in run.json to have at least one label", "an empty list")
+    return Asked(
+        table.text("name"),
+        table.text("fingerprint"),
+        labels,
+        table.one_of("output", Output),
+        table.text("device"),
+        table.text("precision"),
+    )
+
+
+def _stops(manifest: Table) -> dict[str | None, StopReason]:
+    tables = manifest.tables("stops")
+    stops = {
+        table.text_or_none("track"): StopReason(table.one_of("kind", StopKind), table.text("text")) for table in tables
+    }
+    if not stops or len(stops) != len(tables):
+        raise damaged("'stops' in run.json to have one entry a track", f"{len(tables)} entries for {len(stops)} tracks")
+    return stops
+
+
+class _Rounds:
+    """Reads rounds whose arrays and outlines must fit the run's grids and labels."""
+
+    def __init__(self, arrays: Arrays, geometry: Geometry, asked: Asked) -> None:
+        self.arrays, self.asked = arrays, asked
+        self.grid, self.source = geometry.model_shape, geometry.source_shape
+
+    def round(self, table: Table, name: str) -> Round:
+        return Round(
+            index=table.whole("index", 1),
+            track=table.text_or_none("track"),
+            before=self.prediction(f"{name}/before"),
+            after=self.prediction(f"{name}/after"),
+            maps=tuple(self.map(one, f"{name}/map/{number}") for number, one in enumerate(table.tables("maps"), 1)),
+            regions=tuple(self.region(one) for one in table.tables("regions")),
+            erased=_outline(table.table("erased"), self.grid),
+            erased_after=_outline(table.table("erased_after"), self.grid),
+            image=self.arrays.take(f"{name}/image", np.uint8, (None, *self.grid)),
+            rectifiers=table.whole_or_none("rectifiers"),
+        )
+
+    def prediction(self, name: str) -> Prediction:
+        logits = self.arrays.take(name, np.float64, (len(self.asked.labels),))
+        if not np.isfinite(logits).all():
+            raise damaged(f"finite logits in the array {name!r}", "NaN or infinity")
+        return Prediction(logits, self.asked.output)
+
+    def map(self, table: Table, name: str) -> TargetMap:
+        half, scale = self.arrays.take(name, np.float16, self.grid), table.number("scale")
+        # Only a power of two keeps every bit; this also keeps the product within float32.
+        if not 2.0**-100 <= scale <= 2.0**128 or math.frexp(scale)[0] != 0.5:
+            raise damaged(f"{table.at('scale')!r} in run.json to be a power of two from 2^-100 to 2^128", f"{scale}")
+        return TargetMap(table.text("target"), from_half(half, scale), table.text_or_none("reason"))
+
+    def region(self, table: Table) -> Region:
+        return Region(
+            target=table.text("target"),
+            outline=_outline(table.table("outline"), self.source),
+            grid_outline=_outline(table.table("grid_outline"), self.grid),
+            area_mm2=table.number_or_none("area_mm2"),
+            score_before=table.number("score_before"),
+            score_after=table.number("score_after"),
+            probability_before=table.number_or_none("probability_before"),
+            probability_after=table.number_or_none("probability_after"),
+            settled=table.number_or_none("settled"),
+            revealed=table.number("revealed"),
+            rim=table.number("rim"),
+        )
+
+
+def _outline(table: Table, shape: tuple[int, ...]) -> Outline:
+    found, runs = table.wholes("shape", 1), table.wholes("runs")
+    if found != shape:
+        raise damaged(f"{table.at('shape')!r} in run.json to be {list(shape)}", f"{list(found)}")
+    try:
+        return Outline(found, runs)
+    except RecordError as error:
+        raise damaged(f"{table.at('runs')!r} in run.json to be {error.expected}", error.got) from error

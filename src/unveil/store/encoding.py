@@ -1,0 +1,103 @@
+"""From a run to plain tables and arrays; `decoding` is the way back."""
+
+from typing import Any
+
+import numpy as np
+
+from unveil.masks import Outline
+from unveil.records import Asked, Region, Round, Run, Source, to_half
+from unveil.store.manifest import FORMAT, VERSION
+
+Arrays = dict[str, np.ndarray]
+
+
+def encode(run: Run) -> tuple[dict, Arrays]:
+    """The manifest without its seal, and the arrays by their names."""
+    arrays: Arrays = {"first": _logits(run.first.logits)}
+    rounds = [_round(one, f"round/{number}", arrays) for number, one in enumerate(run.rounds, 1)]
+    for number, track in enumerate(run.stops, 1):
+        arrays[f"track/{number}/final"] = np.asarray(run.final_images[track], dtype=np.uint8)
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "source": _source(run.source),
+        "classifier": _asked(run.classifier),
+        "recipe": run.recipe,
+        "seed": int(run.seed),
+        "seconds": float(run.seconds),
+        "versions": dict(run.versions),
+        "stops": [{"track": track, "kind": str(stop.kind), "text": stop.text} for track, stop in run.stops.items()],
+        "rounds": rounds,
+    }
+    return manifest, arrays
+
+
+def _source(source: Source) -> dict:
+    return {
+        "name": source.name,
+        "sha256": source.sha256,
+        "channels": source.channels,
+        "geometry": source.geometry.as_dict(),
+        "spacing_mm": None if source.spacing_mm is None else list(source.spacing_mm),
+    }
+
+
+def _asked(asked: Asked) -> dict:
+    return {
+        "name": asked.name,
+        "fingerprint": asked.fingerprint,
+        "labels": list(asked.labels),
+        "output": str(asked.output),
+        "device": asked.device,
+        "precision": asked.precision,
+    }
+
+
+def _round(one: Round, name: str, arrays: Arrays) -> dict:
+    arrays[f"{name}/before"] = _logits(one.before.logits)
+    arrays[f"{name}/after"] = _logits(one.after.logits)
+    arrays[f"{name}/image"] = np.asarray(one.image, dtype=np.uint8)
+    maps = []
+    for number, found in enumerate(one.maps, 1):
+        arrays[f"{name}/map/{number}"], scale = to_half(found.saliency)
+        maps.append({"target": found.target, "scale": scale, "reason": found.reason})
+    return {
+        "index": one.index,
+        "track": one.track,
+        "rectifiers": one.rectifiers,
+        "erased": _outline(one.erased),
+        "erased_after": _outline(one.erased_after),
+        "maps": maps,
+        "regions": [_region(region) for region in one.regions],
+    }
+
+
+def _region(region: Region) -> dict:
+    numbers = (
+        "area_mm2",
+        "score_before",
+        "score_after",
+        "probability_before",
+        "probability_after",
+        "settled",
+        "revealed",
+        "rim",
+    )
+    return {
+        "target": region.target,
+        **{name: _number(getattr(region, name)) for name in numbers},
+        "outline": _outline(region.outline),
+        "grid_outline": _outline(region.grid_outline),
+    }
+
+
+def _outline(outline: Outline) -> dict:
+    return {"shape": list(outline.shape), "runs": list(outline.runs)}
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _logits(logits: np.ndarray) -> np.ndarray:
+    return np.asarray(logits, dtype=np.float64)

@@ -1,0 +1,95 @@
+"""A folder that appears at once and complete, or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from unveil.errors import RecordError
+
+
+def publish(folder: Path, write: Callable[[Path], None], replaceable: Callable[[Path], bool]) -> None:
+    """Make a folder whose content `write` puts into the hidden folder it is given, beside the final one.
+
+    The folder must be new, empty, or one that `replaceable` says may be replaced: then it is swapped as a whole.
+    Folders above it are made. Raises `RecordError` for whatever the file system refuses; after this or any other
+    exception, an interrupt included, the hidden folder is gone and what was there before is there again.
+    """
+    try:
+        # What a link points to is replaced, never the link.
+        target = folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _refused(folder, str(error)) from error
+    part = _sibling(target, "part")
+    try:
+        _check(target, replaceable)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.mkdir()
+        write(part)
+        _sync(part)
+        # Once more: writing took a while.
+        _check(target, replaceable)
+        _swap(part, target)
+    except OSError as error:
+        do = "free some space, or choose another disk" if error.errno == errno.ENOSPC else "choose another folder"
+        raise _refused(folder, error.strerror or str(error), do) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _check(target: Path, replaceable: Callable[[Path], bool]) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise _refused(target, "a file of this name")
+    if any(target.iterdir()) and not replaceable(target):
+        raise _refused(
+            target, "a folder that isn't empty", "choose another one; overwrite replaces run records and nothing else"
+        )
+
+
+def _swap(part: Path, target: Path) -> None:
+    old = _sibling(target, "old")
+    try:
+        if target.exists():
+            os.replace(target, old)  # noqa: PTH105 (one name for all moves: tests break it)
+        os.replace(part, target)  # noqa: PTH105
+        _sync_folder(target.parent)
+    finally:
+        # Judged by what is there, not by how far we came: an interrupt can fall between any two steps.
+        if old.exists() and not target.exists():
+            os.replace(old, target)  # noqa: PTH105
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have everything below the folder on the disk before the folder gets its name."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Some systems can't open or sync a folder; the files in it are synced all the same.
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _sibling(target: Path, what: str) -> Path:
+    # Cut, so that a long name doesn't become too long.
+    return target.parent / f".{target.name[:40]}.{what}-{secrets.token_hex(4)}"
+
+
+def _refused(folder: Path, got: str, do: str = "choose another folder") -> RecordError:
+    return RecordError(f"a folder that the run can be written to at {folder}", got, do)

@@ -1,0 +1,144 @@
+"""Tables read from a file that may be damaged or hostile: every value is checked, every error names its key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import NoneType
+from typing import Any, TypeVar
+
+from unveil.errors import RecordError
+
+MEND = "the record was changed or damaged: make the run again"
+# Whole numbers that every JSON reader keeps exactly. Larger sizes exist in no image.
+_LARGEST = 2**53
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+    NoneType: "null",
+}
+Member = TypeVar("Member", bound=Enum)
+
+
+def damaged(expected: str, got: str) -> RecordError:
+    """The error for a record that isn't as it was written."""
+    return RecordError(expected, got, MEND)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the record; `place` is the way to it: `rounds[0].regions[1]`. Its methods raise `RecordError`."""
+
+    values: dict
+    place: str
+
+    def at(self, key: str) -> str:
+        """The full name of a key."""
+        return f"{self.place}.{key}" if self.place else key
+
+    def text(self, key: str) -> str:
+        """A text."""
+        return self._get(key, str)
+
+    def text_or_none(self, key: str) -> str | None:
+        """A text, or None for null."""
+        return self._get(key, str, NoneType)
+
+    def whole(self, key: str, least: int = 0) -> int:
+        """A whole number from `least` on."""
+        return _whole(self._get(key, int), self.at(key), least)
+
+    def whole_or_none(self, key: str) -> int | None:
+        """A whole number, or None for null."""
+        return None if self._get(key, int, NoneType) is None else self.whole(key)
+
+    def any_whole(self, key: str) -> int:
+        """A whole number of any size and sign."""
+        return self._get(key, int)
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        return _number(self._get(key, float, int), self.at(key))
+
+    def number_or_none(self, key: str) -> float | None:
+        """A finite number, or None for null."""
+        return None if self._get(key, float, int, NoneType) is None else self.number(key)
+
+    def one_of(self, key: str, kind: type[Member]) -> Member:
+        """A member of an enumeration, by its value."""
+        text = self.text(key)
+        try:
+            return kind(text)
+        except ValueError as error:
+            names = ", ".join(str(member.value) for member in kind)
+            raise damaged(f"{self.at(key)!r} to be one of {names}", _short(text)) from error
+
+    def plain(self, key: str) -> dict:
+        """A table as it stands, whatever it holds."""
+        return self._get(key, dict)
+
+    def table(self, key: str) -> "Table":
+        """A table inside this one."""
+        return Table(self.plain(key), self.at(key))
+
+    def tables(self, key: str) -> list["Table"]:
+        """A list of tables."""
+        places = ((item, f"{self.at(key)}[{index}]") for index, item in enumerate(self._get(key, list)))
+        return [Table(_checked(item, place, dict), place) for item, place in places]
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        return self._items(key, lambda item, place: _checked(item, place, str))
+
+    def text_table(self, key: str) -> dict[str, str]:
+        """A table of texts."""
+        inner = self.table(key)
+        return {name: inner.text(name) for name in inner.values}
+
+    def wholes(self, key: str, least: int = 0) -> tuple[int, ...]:
+        """A list of whole numbers from `least` on."""
+        return self._items(key, lambda item, place: _whole(_checked(item, place, int), place, least))
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of finite numbers."""
+        return self._items(key, lambda item, place: _number(_checked(item, place, float, int), place))
+
+    def numbers_or_none(self, key: str) -> tuple[float, ...] | None:
+        """A list of finite numbers, or None for null."""
+        return None if self._get(key, list, NoneType) is None else self.numbers(key)
+
+    def _get(self, key: str, *kinds: type) -> Any:
+        if key not in self.values:
+            raise damaged(f"the key {self.at(key)!r} in run.json", "no such key")
+        return _checked(self.values[key], self.at(key), *kinds)
+
+    def _items(self, key: str, read: Callable[[Any, str], Any]) -> tuple:
+        return tuple(read(item, f"{self.at(key)}[{index}]") for index, item in enumerate(self._get(key, list)))
+
+
+def _checked(value: Any, place: str, *kinds: type) -> Any:
+    # The exact type: True is not 1.
+    if type(value) not in kinds:
+        names = " or ".join(_NAMES[kind] for kind in kinds if not (kind is int and float in kinds))
+        raise damaged(f"{place!r} in run.json to be {names}", _short(value))
+    return value
+
+
+def _whole(value: int, place: str, least: int) -> int:
+    if not least <= value <= _LARGEST:
+        raise damaged(f"{place!r} in run.json to be from {least} to {_LARGEST}", _short(value))
+    return value
+
+
+def _number(value: float, place: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise damaged(f"{place!r} in run.json to be a number", _short(value)) from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
