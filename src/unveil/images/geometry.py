@@ -105,7 +105,7 @@ class Geometry:
 
 
 def _look_up(
-    inside: Bool[np.ndarray, "*from"], indices: list[Int[np.ndarray, "n"]], shape: tuple[int, ...]
+    inside: Bool[np.ndarray, "*from"], indices: list[Int[np.ndarray, "_"]], shape: tuple[int, ...]
 ) -> Bool[np.ndarray, "*to"]:
     if inside.shape != shape:
         raise ImageError(f"a region on the grid {shape}", f"one on {inside.shape}", "check which grid it belongs to")

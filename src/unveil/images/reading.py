@@ -45,7 +45,7 @@ def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
         except UnidentifiedImageError as error:
             raise ImageError(f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG") from error
         except Pillow.DecompressionBombError as error:
-            raise _too_large(path, "more", max_pixels) from error
+            raise _too_large(path, _digits(error), max_pixels) from error
         except DAMAGED as error:
             got = f"{path}, which is damaged or cut off ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
             raise ImageError("a whole image", got, "fetch the file again") from error
@@ -78,6 +78,11 @@ def _check_header(opened: Pillow.Image, path: Path, max_pixels: int) -> None:
 def _too_large(path: Path, size: str, max_pixels: int) -> ImageError:
     limit = f"at most {max_pixels / 1e6:.0f} megapixels"
     return ImageError(f"an image of {limit}", f"{path} with {size} pixels", "scale it down or cut out a part")
+
+
+def _digits(error: Exception) -> str:
+    # Pillow refuses the largest headers itself, and says how many pixels in its message only.
+    return next((word for word in str(error).replace("(", " ").split() if word.isdecimal()), "far more")
 
 
 def _decode(opened: Pillow.Image) -> np.ndarray:

@@ -1,0 +1,97 @@
+"""Images from arrays and tensors: values, channels, ranges, hashes, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from unveil.errors import ImageError
+from unveil.images import Image, read_image
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535), (bool, 1)])
+def test_whole_numbers_are_scaled_by_their_full_range(dtype, top):
+    values = (RNG.random((9, 11)) * top).round().astype(dtype)
+    image = Image.from_array(values)
+    assert image.pixels.dtype == np.float32
+    assert (image.shape, image.channels, image.value_range) == ((9, 11), 1, (0, top))
+    np.testing.assert_allclose(image.pixels[0] * top, values, rtol=1e-6)
+
+
+def test_channels_first_or_last_give_the_same_pixels():
+    last = RNG.integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    first = np.ascontiguousarray(last.transpose(2, 0, 1))
+    tensor = torch.from_numpy(first)
+    expected = first.astype(np.float64) / 255
+    for given in (last, first, tensor, last.tolist() and np.asarray(last)):
+        np.testing.assert_allclose(Image.from_array(given).pixels, expected, rtol=1e-6)
+
+
+def test_a_float_tensor_with_a_gradient_of_half_precision():
+    tensor = torch.rand(3, 9, 10).half().requires_grad_()
+    np.testing.assert_array_equal(read_image(tensor).pixels, tensor.detach().float().numpy())
+
+
+def test_a_named_range_is_mapped_and_what_is_beyond_is_cut():
+    hounsfield = np.linspace(-2000, 2000, 90).reshape(9, 10)
+    image = Image.from_array(hounsfield, value_range=(-1000, 1000), spacing_mm=(0.5, 2))
+    np.testing.assert_allclose(image.pixels[0], ((hounsfield + 1000) / 2000).clip(0, 1), atol=1e-6)
+    assert (image.value_range, image.spacing_mm) == ((-1000, 1000), (0.5, 2.0))
+
+
+def test_transparency_is_laid_onto_white():
+    rgba = RNG.integers(0, 256, (8, 9, 4), dtype=np.uint8)
+    alpha = rgba[..., 3:] / 255
+    expected = rgba[..., :3] / 255 * alpha + 1 - alpha
+    np.testing.assert_allclose(Image.from_array(rgba).pixels, expected.transpose(2, 0, 1), atol=1e-6)
+
+
+def test_the_hash_is_of_the_content():
+    values = RNG.integers(0, 256, (9, 11), dtype=np.uint8)
+    one = Image.from_array(values).sha256
+    assert Image.from_array(np.asfortranarray(values), source="elsewhere").sha256 == one
+    changed = values.copy()
+    changed[8, 10] ^= 1
+    others = [Image.from_array(changed), Image.from_array(values.astype(np.uint16)), Image.from_array(values.T)]
+    assert len({one, *(other.sha256 for other in others)}) == 4
+
+
+def test_an_image_is_read_as_itself():
+    image = Image.from_array(np.zeros((8, 8), np.uint8))
+    assert read_image(image) is image
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.full((9, 9), np.nan), "expected finite pixel values; got 81 of 81 that are NaN or infinite; mend"),
+        (np.where(np.eye(9) > 0, np.inf, 0.5), "got 9 of 81 that are NaN"),
+        (np.linspace(-0.1, 1, 81).reshape(9, 9), r"float pixels in \[0, 1\]; got -0.1 to 1; say value_range"),
+        (np.zeros((7, 9)), "at least 8x8 pixels; got 7x9"),
+        (np.zeros((1, 1), np.uint8), "at least 8x8 pixels; got 1x1"),
+        (np.zeros((9, 9, 5)), "one axis of 1, 3 or 4 channels"),
+        (np.zeros((3, 9, 3)), "say channels_last"),
+        (np.zeros((2, 3, 9, 9)), "one image at a time"),
+        (np.zeros(9), "one image at a time"),
+        (np.zeros((9, 9), np.int32), "uint8, uint16 or float pixels; got int32"),
+        (np.zeros((9, 9), complex), "an array of numbers"),
+        (np.full((9, 9), "a"), "an array of numbers"),
+        (np.array([[{}]]), "an array of numbers"),
+    ],
+)
+def test_what_is_no_image_is_one_clear_line(values, told):
+    with pytest.raises(ImageError, match=told) as error:
+        Image.from_array(values)
+    assert "\n" not in str(error.value)
+
+
+def test_a_range_that_is_none():
+    with pytest.raises(ImageError, match="value range"):
+        Image.from_array(np.zeros((9, 9)), value_range=(1, 1))
+    with pytest.raises(ImageError, match="check channels_last"):
+        Image.from_array(np.zeros((3, 9, 9)), channels_last=True)
+
+
+def test_a_constant_image_is_an_image():
+    assert float(np.ptp(Image.from_array(np.full((9, 9), 0.5)).pixels)) == 0
