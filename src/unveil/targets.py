@@ -29,7 +29,8 @@ class Scalar:
 
     def score(self, logits: Float[np.ndarray, "*n labels"]) -> Float[np.ndarray, "*n"]:
         """The target's value for every row of logits."""
-        return sum((weight * logits[..., index] for index, weight in self.weights), np.zeros(logits.shape[:-1]))
+        parts = (weight * logits[..., index] for index, weight in self.weights)
+        return np.asarray(sum(parts, np.zeros(logits.shape[:-1])))
 
 
 class Target(ABC):

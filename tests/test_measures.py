@@ -1,0 +1,46 @@
+"""Settled, revealed and rim, each counted pixel by pixel."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+
+from unveil.measures import RIM_PX, revealed, rim, settled
+
+GRID = np.zeros((20, 30), bool)
+
+
+def square(top: int, left: int, side: int) -> np.ndarray:
+    inside = GRID.copy()
+    inside[top : top + side, left : left + side] = True
+    return inside
+
+
+def test_settled_is_the_agreement_of_the_halves_in_this_place():
+    region = square(2, 2, 6)
+    elsewhere = square(12, 20, 5)
+    assert settled(region, square(2, 2, 6) | elsewhere, square(2, 2, 6)) == 1
+    assert settled(region, square(2, 2, 4), square(4, 4, 4)) == pytest.approx(4 / 28)
+    assert settled(region, elsewhere, square(2, 2, 6)) == 0
+    assert settled(region, elsewhere, elsewhere) == 0
+
+
+@given(st_numpy.arrays(np.float64, (6, 7), elements=st.floats(0, 1), unique=True), st_numpy.arrays(bool, (6, 7)), st.integers(1, 42))
+def test_revealed_is_what_a_first_map_of_equal_area_misses(first, region, area):
+    region[0, 0] = True
+    strongest = set(sorted(np.ndindex(first.shape), key=lambda at: -first[at])[:area])
+    missed = [tuple(at) not in strongest for at in np.argwhere(region)]
+    assert revealed(region, first, area) == pytest.approx(sum(missed) / len(missed))
+
+
+def test_rim_is_the_share_of_saliency_near_what_was_erased():
+    erased = square(0, 0, 5)
+    region = GRID.copy()
+    region[2, 5:25] = True  # distances 1, 2, …, 20 from the erased square
+    saliency = np.zeros(GRID.shape)
+    saliency[2, 5:25] = np.arange(1.0, 21.0)
+    near = sum(value for distance, value in enumerate(range(1, 21), start=1) if distance <= RIM_PX)
+    assert rim(region, saliency, erased) == pytest.approx(near / sum(range(1, 21)))
+    assert rim(region, saliency, GRID) == 0
+    assert rim(region, np.zeros(GRID.shape), erased) == 0

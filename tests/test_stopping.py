@@ -1,0 +1,72 @@
+"""Stops: each reason, their order when joined, and bounds."""
+
+import numpy as np
+import pytest
+
+from unveil.errors import RecipeError
+from unveil.predictions import Output, Prediction
+from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, State, StopKind, TargetLost
+from unveil.targets import Scalar
+
+A, B, MARGIN = Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("a − b", ((0, 1.0), (1, -1.0)))
+
+
+def state(round_: int = 1, first=(3.0, 1.0), now=(3.0, 1.0), scalars=(A,), coverage: float = 0.1, output=Output.SIGMOID) -> State:
+    one, other = (Prediction(np.array(logits), output) for logits in (first, now))
+    return State(round_, scalars, one, other, coverage)
+
+
+def kind(stop, at: State) -> StopKind | None:
+    reason = stop.check(at)
+    return reason and reason.kind
+
+
+def test_rounds():
+    assert kind(MaxRounds(3), state(2)) is None
+    assert kind(MaxRounds(3), state(3)) is StopKind.MAX_ROUNDS
+
+
+def test_a_target_is_lost_once_nothing_asked_about_is_predicted():
+    assert kind(TargetLost(), state(now=(0.1, -1.0))) is None
+    assert kind(TargetLost(), state(now=(-0.1, 1.0))) is StopKind.TARGET_LOST
+    assert kind(TargetLost(), state(now=(-0.1, 1.0), scalars=(A, B))) is None
+    assert kind(TargetLost(), state(now=(-0.1, -1.0), scalars=(A, B))) is StopKind.TARGET_LOST
+    assert kind(TargetLost(), state(now=(2.0, 3.0), output=Output.SOFTMAX)) is StopKind.TARGET_LOST
+    assert kind(TargetLost(0.9), state(now=(2.0, 1.0))) is StopKind.TARGET_LOST
+
+
+def test_what_was_never_predicted_cannot_be_lost():
+    assert kind(TargetLost(), state(first=(-3.0, 1.0), now=(-5.0, 1.0))) is None
+    assert kind(TargetLost(), state(now=(-9.0, -9.0), scalars=(MARGIN,))) is None
+
+
+def test_the_score_is_the_largest_probability():
+    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0))) is StopKind.SCORE_BELOW
+    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(A, B))) is None
+    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(MARGIN,))) is None
+
+
+def test_coverage():
+    assert kind(CoverageAbove(0.5), state(coverage=0.5)) is None
+    assert kind(CoverageAbove(0.5), state(coverage=0.51)) is StopKind.COVERAGE_ABOVE
+
+
+def test_joined_stops_keep_their_order_and_the_smallest_bound():
+    joined = MaxRounds(5) | TargetLost() | (CoverageAbove(0.05) | MaxRounds(2))
+    assert len(joined.stops) == 4
+    assert joined.most_rounds == 2
+    assert kind(joined, state(1)) is StopKind.COVERAGE_ABOVE
+    assert kind(joined, state(2, now=(-1.0, 0.0))) is StopKind.TARGET_LOST
+    assert kind(joined, state(5, now=(-1.0, 0.0))) is StopKind.MAX_ROUNDS
+    assert (TargetLost() | ScoreBelow()).most_rounds is None
+
+
+def test_a_reason_is_a_sentence():
+    reason = TargetLost().check(state(now=(-0.1, 1.0)))
+    assert reason is not None
+    assert reason.text == "a no longer predicted"
+
+
+def test_no_round_at_all():
+    with pytest.raises(RecipeError, match="at least 1 round"):
+        MaxRounds(0)

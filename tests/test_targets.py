@@ -1,0 +1,82 @@
+"""Targets: what they resolve to, how labels are found by name, and what they read as text."""
+
+import numpy as np
+import pytest
+
+from unveil.errors import TargetError
+from unveil.predictions import Output, Prediction
+from unveil.targets import Class, Margin, Predicted, Scalar, Top, find_label, parse_target
+
+LABELS = ("No Finding", "Edema", "Pleural_Thickening", "edema ", "Mass")
+FIRST = Prediction(np.array([0.1, 3.0, -2.0, 1.0, 2.0]), Output.SIGMOID)
+NOW = Prediction(np.array([0.1, -3.0, 2.0, -1.0, 1.0]), Output.SIGMOID)
+
+
+def names(target, output: Output = Output.SIGMOID) -> list[str]:
+    first, now = (Prediction(one.logits, output) for one in (FIRST, NOW))
+    return [scalar.name for scalar in target.resolve(first, now, LABELS)]
+
+
+def test_what_each_means():
+    assert names(Class("Mass")) == ["Mass"]
+    assert names(Class(2)) == ["Pleural_Thickening"]
+    assert names(Top(2)) == ["Edema", "Mass"]
+    assert names(Predicted()) == ["Pleural_Thickening", "Mass", "No Finding"]
+    assert names(Predicted(0.8)) == ["Pleural_Thickening"]
+    assert names(Predicted(0.99)) == []
+    assert names(Predicted(), Output.SOFTMAX) == ["Pleural_Thickening"]
+    assert names(Margin("Edema", 4)) == ["Edema − Mass"]
+
+
+def test_scores_are_sums_of_logits():
+    (margin,) = Margin("Edema", "Mass").resolve(FIRST, NOW, LABELS)
+    assert margin.score(FIRST.logits) == pytest.approx(1.0)
+    np.testing.assert_allclose(margin.score(np.stack([FIRST.logits, NOW.logits])), [1.0, -4.0])
+    assert margin.label is None
+    (one,) = Class("Edema").resolve(FIRST, NOW, LABELS)
+    assert (one.label, one.score(NOW.logits)) == (1, -3.0)
+    assert Scalar("twice", ((1, 2.0),)).label is None
+
+
+def test_labels_are_found_by_name():
+    assert find_label("Edema", LABELS) == 1
+    assert find_label("pleural thickening", LABELS) == 2
+    assert find_label("MASS", LABELS) == 4
+    assert find_label("3", LABELS) == 3
+    assert find_label("7", ("1", "7")) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (Class("Oedema"), r"one of the classifier's 5 labels; got 'Oedema'; try 'Edema'"),
+        (Class("EDEMA"), "one of the classifier's 5 labels"),  # two names that differ in case only
+        (Class("zzz"), "try 'No Finding', 'Mass', or an index"),
+        (Class(5), "a class index from 0 to 4; got 5"),
+        (Class(-1), "a class index from 0 to 4; got -1"),
+        (Top(0), r"Top\(1\) to Top\(5\); got Top\(0\)"),
+        (Top(6), r"got Top\(6\)"),
+        (Margin("Mass", 4), "two different classes"),
+    ],
+)
+def test_a_target_the_classifier_lacks(target, told):
+    with pytest.raises(TargetError, match=told):
+        target.resolve(FIRST, NOW, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("predicted", Predicted()), ("predicted:0.3", Predicted(0.3)), ("top", Top()), ("top:3", Top(3)),
+        ("class:Top:3", Class("Top:3")), ("Edema", Class("Edema")), ("margin:Edema, Mass", Margin("Edema", "Mass")),
+        ("PREDICTED", Predicted()), ("207", Class("207")), ("golden retriever", Class("golden retriever")),
+    ],
+)
+def test_targets_as_text(text, target):
+    assert parse_target(text) == target
+
+
+@pytest.mark.parametrize("text", ["", "  ", "predicted:often", "top:x"])
+def test_text_that_is_no_target(text):
+    with pytest.raises(TargetError, match=r"expected predicted\[:P\], top\[:K\]"):
+        parse_target(text)
