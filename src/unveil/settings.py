@@ -28,7 +28,8 @@ class Settings:
 
     def decode(self, expected: Any, value: Any, place: str) -> Any:
         """The part that a plain value stands for, where `expected` is the type of the field it goes into."""
-        if dataclasses.is_dataclass(expected) or (isinstance(expected, type) and issubclass(expected, ABC)):
+        # Not issubclass: any library may declare that int is a subclass of an abstract class of its own.
+        if dataclasses.is_dataclass(expected) or ABC in getattr(expected, "__mro__", ()):
             return self._part(expected, value, place)
         if typing.get_origin(expected) in (types.UnionType, typing.Union):
             return self._one_of(typing.get_args(expected), value, place)
@@ -57,7 +58,10 @@ class Settings:
         if "kind" not in value:
             if expected.__name__ in self.kinds or not getattr(expected, "__abstractmethods__", None):
                 return expected
-            raise RecipeError(f"[{place}] to say its kind", "none", f"choose {' or '.join(self._fitting(expected))}")
+            fitting = self._fitting(expected)
+            if len(fitting) == 1:
+                return self.kinds[fitting[0]]
+            raise RecipeError(f"[{place}] to say its kind", "none", f"choose {' or '.join(fitting)}")
         kind = self.kinds.get(value["kind"])
         if kind is None or not issubclass(kind, expected):
             fitting = self._fitting(expected)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from torch import nn
-from torchvision.models import Weights, get_model, get_model_weights, list_models
+from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
 from torchvision.transforms._presets import ImageClassification
 
 from unveil.classifiers.preparation import Interpolation, Preparation
@@ -46,7 +46,7 @@ def _quiet(name: str) -> dict[str, bool]:
     return {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
 
 
-def _published(name: str, weights: str) -> Weights:
+def _published(name: str, weights: str) -> WeightsEnum:
     enumeration = get_model_weights(name)
     if weights not in enumeration.__members__:
         known = ", ".join(enumeration.__members__)
@@ -54,7 +54,7 @@ def _published(name: str, weights: str) -> Weights:
     return enumeration[weights]
 
 
-def _download(name: str, weights: Weights) -> nn.Module:
+def _download(name: str, weights: WeightsEnum) -> nn.Module:
     try:
         return get_model(name, weights=weights)
     except OSError as error:
@@ -63,7 +63,7 @@ def _download(name: str, weights: Weights) -> nn.Module:
         ) from error
 
 
-def _preparation(weights: Weights) -> Preparation:
+def _preparation(weights: WeightsEnum) -> Preparation:
     preset = weights.transforms()
     if not isinstance(preset, ImageClassification):
         raise ClassifierError("a model that classifies images", str(weights), "see: unveil models torchvision")

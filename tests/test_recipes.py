@@ -1,0 +1,110 @@
+"""Recipes as values and as TOML: nothing is lost on the way, and every error names its place."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, SmoothGrad
+from unveil.errors import RecipeError
+from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
+from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
+from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative
+from unveil.saliency import L2, MaxAbs, UnbiasedL2
+from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
+from unveil.targets import Class, Margin, Predicted, Top
+
+SHARES = st.floats(0.01, 0.99)
+METHODS = st.sampled_from([Gradient(), Deconvnet(), GuidedBackprop()])
+LABELS = st.text(min_size=1, max_size=9) | st.integers(0, 999)
+HARD = st.one_of(
+    st.just(Mean()), st.builds(Constant, SHARES), st.builds(Constant, st.tuples(SHARES, SHARES, SHARES)),
+    st.builds(Blur, SHARES), st.builds(Noise, SHARES), st.builds(Inpaint, st.integers(1, 9)),
+)
+RECIPES = st.builds(
+    Recipe,
+    name=st.text(max_size=9),
+    target=st.one_of(st.builds(Class, LABELS), st.builds(Top, st.integers(1, 14)), st.builds(Predicted, SHARES), st.builds(Margin, LABELS, LABELS)),
+    attribution=METHODS | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES),
+    magnitude=st.sampled_from([L2(), MaxAbs(), UnbiasedL2(3)]),
+    select=st.builds(
+        BoxSmoothing, st.sampled_from([3, 11]), st.integers(1, 5), st.one_of(st.builds(Relative, SHARES), st.builds(Quantile, SHARES), st.just(Otsu())),
+        st.integers(0, 9), st.booleans(), SHARES, st.integers(1, 9), SHARES,
+    ),
+    fill=HARD | st.builds(SoftEdge, HARD, st.integers(1, 9)),
+    stop=st.builds(MaxRounds, st.integers(1, 9)) | st.builds(lambda p: MaxRounds(4) | TargetLost(p) | ScoreBelow(p) | CoverageAbove(p), SHARES),
+    joint=st.booleans(),
+)
+
+
+@given(RECIPES)
+def test_toml_brings_every_recipe_back(recipe):
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_named_recipes(name):
+    recipe = get_recipe(name)
+    assert recipe.name == name
+    assert recipe == NAMED[name]() == Recipe.from_toml(recipe.to_toml())
+
+
+def test_the_paper_settings_are_the_paper_s():
+    """Bordes et al. 2018: SmoothGrad of guided backprop, an 11 x 11 filter of ones three times, five rounds."""
+    recipe = paper()
+    assert recipe.attribution == SmoothGrad(GuidedBackprop(), 50, 0.15)
+    assert isinstance(recipe.select, BoxSmoothing)
+    assert (recipe.select.size, recipe.select.passes, recipe.select.band, recipe.select.split) == (11, 3, 0, False)
+    assert (recipe.stop, recipe.fill, recipe.joint) == (MaxRounds(5), Mean(), True)
+
+
+def test_a_file(tmp_path):
+    mine = dataclasses.replace(recommended(), name="mine ö")
+    (tmp_path / "mine.toml").write_text(mine.to_toml(), encoding="utf-8")
+    assert get_recipe(tmp_path / "mine.toml") == mine
+    assert get_recipe(str(tmp_path / "mine.toml")) == mine
+    assert get_recipe(mine) is mine
+
+
+def test_what_a_file_leaves_out_is_the_default():
+    assert Recipe.from_toml('name = "short"\n[select]\nkind = "BoxSmoothing"\nsize = 5\n') == Recipe("short", select=BoxSmoothing(size=5))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name = ", "expected a recipe in TOML"),
+        ("nam = 'a'", r"in \[recipe\] one of .*; got 'nam'; did you mean 'name'\?"),
+        ("[fill]\nkind = 'Blurr'", r"\[recipe.fill\] of kind .*; got 'Blurr'; did you mean 'Blur'\?"),
+        ("[fill]\nkind = 'Otsu'", r"\[recipe.fill\] of kind Mean, Constant"),
+        ("[fill]\nsigma = 3", r"\[recipe.fill\] to say its kind; got none; choose Mean or"),
+        ("fill = 'Mean'", r"\[recipe.fill\] to be a table; got 'Mean'"),
+        ("[select]\nsize = 11.0", r"recipe.select.size to be int; got 11.0"),
+        ("[select]\nsize = true", r"recipe.select.size to be int; got True"),
+        ("[select]\nsize = 4", "an odd box size"),
+        ("[select.threshold]\nkind = 'Relative'\nshare = 2", "share between 0 and 1; got 2.0"),
+        ("joint = 1", "recipe.joint to be bool; got 1"),
+        ("[attribution]\nkind = 'SmoothGrad'\nsamples = '50'", "recipe.attribution.samples to be int; got '50'"),
+        ("[attribution.method]\nkind = 'SmoothGrad'", "recipe.attribution"),
+        ("[stop]\nkind = 'TargetLost'", r"a stop that ends for sure; .*join it with a bound"),
+        ("[target]\nkind = 'Class'\nlabel = 1.5", "recipe.target.label to be str or int; got 1.5"),
+        ("[stop]\nkind = 'AnyOf'\nstops = 3", "recipe.stop.stops to be a list"),
+        ("[fill]\nkind = 'os.system'", "of kind Mean"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_place(text, told):
+    with pytest.raises(RecipeError, match=told) as error:
+        Recipe.from_toml(text)
+    assert "\n" not in str(error.value)
+
+
+def test_names_and_files_that_are_not_there(tmp_path):
+    with pytest.raises(RecipeError, match=r"a recipe recommended or paper or demo, or a .toml file; got 'papper'"):
+        get_recipe("papper")
+    with pytest.raises(RecipeError, match="check the path"):
+        get_recipe(tmp_path / "no.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecipeError, match="a recipe file"):
+        get_recipe(tmp_path / "binary.toml")

@@ -1,0 +1,282 @@
+"""The loop on classifiers whose regions, order, drops and stop reason are known in closed form."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import RECIPES, classifier, differences, image
+from torch import nn
+from toys import SIDE, Additive, Strongest, square, toy, white
+
+from unveil.attribution import Gradient, SmoothGrad
+from unveil.errors import ClassifierError, RecipeError, TargetError
+from unveil.fills import Constant
+from unveil.predictions import Output
+from unveil.recipes import Recipe
+from unveil.regions import BoxSmoothing, Relative
+from unveil.rounds import Progress, find_regions, rounds
+from unveil.saliency import MaxAbs
+from unveil.search import Search
+from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, StopKind, TargetLost
+from unveil.targets import Class, Margin, Predicted, Top
+
+# A box of one pixel: a region is exactly where the gradient is above the threshold.
+EXACT = BoxSmoothing(size=1, passes=1, threshold=Relative(0.9), split=True)
+BLACK = Constant(0.0)
+A = Class("a")
+
+
+def recipe(**settings) -> Recipe:
+    return Recipe(**{"attribution": Gradient(), "magnitude": MaxAbs(), "select": EXACT, "fill": BLACK, "target": A, **settings})
+
+
+SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
+# Additive: the square with the largest weight has the largest gradient, whatever its size.
+WEIGHTS = [[0.05, 0.03, 0.02], [0.0, 0.01, 0.0]]
+
+
+def total(index: int, label: int = 0) -> float:
+    """What a square adds to a logit in a white image: weight · 3 channels · area."""
+    return WEIGHTS[label][index] * 3 * SQUARES[index][2] ** 2
+
+
+def test_regions_come_in_the_order_of_their_gradient_with_exact_drops():
+    offset = -1.0
+    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [offset, 0.0])), recipe(stop=MaxRounds(3)))
+    left = sum(total(i) for i in range(3)) + offset
+    for index, one in enumerate(run.rounds):
+        (region,) = one.regions
+        assert np.array_equal(region.outline.inside(), square(*SQUARES[index]))
+        assert np.array_equal(region.grid_outline.inside(), square(*SQUARES[index]))
+        assert region.drop == pytest.approx(total(index), rel=1e-5)
+        assert region.score_before == pytest.approx(left, rel=1e-5)
+        left -= total(index)
+        assert region.score_after == pytest.approx(left, rel=1e-4, abs=1e-4)
+        assert region.probability_after == pytest.approx(1 / (1 + math.exp(-left)), rel=1e-3)
+        assert one.after.logits[0] == pytest.approx(left, rel=1e-4, abs=1e-4)
+        assert one.erased_after.area_px == sum(side**2 for _, _, side in SQUARES[: index + 1])
+        assert one.coverage == pytest.approx(one.erased_after.area_px / SIDE**2)
+        # The gradient is the weight of the square, in the places that are erased too.
+        np.testing.assert_allclose(one.maps[0].saliency[region.grid_outline.inside()], WEIGHTS[0][index], rtol=1e-3)
+    # The map of the whole image shows all squares at their weights: nothing was hidden.
+    assert [region.revealed for region in run.regions] == [0, 0, 0]
+    assert run.stop.kind is StopKind.MAX_ROUNDS
+    assert run.union.area_px == sum(side**2 for _, _, side in SQUARES)
+
+
+def test_a_winner_hides_the_others_and_they_are_unveiled_one_by_one():
+    module = Strongest(SQUARES, WEIGHTS, [0.0, 0.0])
+    run = find_regions(white(), toy(module), recipe(stop=MaxRounds(5)))
+    strength = [total(i) for i in range(3)]
+    order = sorted(range(3), key=lambda i: -strength[i])
+    assert order != [0, 1, 2], "the order must not be that of the gradients"
+    assert [one.regions[0].outline.inside().tolist() for one in run.rounds[:3]] == [square(*SQUARES[i]).tolist() for i in order]
+    after = [*(strength[i] for i in order[1:]), 0.0]
+    for one, here, then in zip(run.rounds, (strength[i] for i in order), after, strict=False):
+        assert one.regions[0].drop == pytest.approx(here - then, rel=1e-5)
+    # In the first map there was nothing but the first square. At equal area, some of the zeros are drawn: nearly all hidden.
+    first, *others = run.regions[:3]
+    assert first.revealed == 0
+    assert min(region.revealed for region in others) > 0.8
+
+
+def test_the_end_when_nothing_is_left():
+    # A rectified score: once all squares are gone, the gradient is 0.
+    class Rectified(Additive):
+        def forward(self, x):
+            return torch.relu(super().forward(x))
+
+    run = find_regions(white(), toy(Rectified(SQUARES, WEIGHTS, [-0.5, 0.0])), recipe(stop=MaxRounds(9)))
+    # All but 0.5 goes with the squares; in the round where the sum falls below 0.5 the gradient vanishes.
+    assert run.stop.kind is StopKind.NOTHING_FOUND
+    assert run.rounds[-1].regions == ()
+    assert "below the floor" in (run.rounds[-1].maps[0].reason or "")
+    assert "a: the largest saliency" in run.stop.text
+
+
+def test_target_lost_in_closed_form():
+    """Logit of a: 5.4 + 5.76 + 6 − 8 = 9.16; it turns negative after the second square."""
+    offset = -8.0
+    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [offset, 0.0])), recipe(stop=MaxRounds(5) | TargetLost()))
+    logits = np.cumsum([sum(total(i) for i in range(3)) + offset, *(-total(i) for i in range(3))])
+    expected = next(index for index, logit in enumerate(logits) if logit < 0)
+    assert (run.stop.kind, len(run.rounds)) == (StopKind.TARGET_LOST, expected)
+    assert run.disappeared(run.rounds[-1]) == ("a",)
+
+
+def test_score_below_and_coverage_above():
+    classifier_ = toy(Additive(SQUARES, WEIGHTS, [-8.0, 0.0]))
+    low = find_regions(white(), classifier_, recipe(stop=MaxRounds(5) | ScoreBelow(0.9)))
+    probabilities = [float(one.after.probabilities[0]) for one in low.rounds]
+    assert low.stop.kind is StopKind.SCORE_BELOW
+    assert probabilities[-1] < 0.9 <= min(probabilities[:-1], default=1)
+    share = (36 + 64 - 1) / SIDE**2
+    much = find_regions(white(), classifier_, recipe(stop=MaxRounds(5) | CoverageAbove(share)))
+    assert (much.stop.kind, len(much.rounds)) == (StopKind.COVERAGE_ABOVE, 2)
+
+
+def test_a_class_that_appears_once_another_is_covered_is_named():
+    """b is hidden while square 0 counts against it; once that is erased, b is predicted and asked about."""
+    weights = [[0.05, 0.0, 0.0], [-0.05, 0.0, 0.03]]
+    run = find_regions(white(), toy(Additive(SQUARES, weights, [-1.0, -6.0])), recipe(target=Predicted(), stop=MaxRounds(3)))
+    first, second = run.rounds[:2]
+    assert [region.target for region in first.regions] == ["a"]
+    assert (run.appeared(first), run.disappeared(first)) == (("b",), ("a",))
+    assert [region.target for region in second.regions] == ["b"]
+    assert np.array_equal(second.regions[0].outline.inside(), square(*SQUARES[2]))
+
+
+def test_nothing_predicted():
+    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-99.0, -99.0])), recipe(target=Predicted(), stop=MaxRounds(3)))
+    assert (run.rounds, run.regions) == ((), ())
+    assert run.stop.kind is StopKind.NOTHING_PREDICTED
+
+
+def test_joint_and_separate_tracks():
+    weights = [[0.05, 0.0, 0.0], [0.0, 0.04, 0.0]]
+    classifier_ = toy(Additive(SQUARES, weights, [0.0, 0.0]))
+    joint = find_regions(white(), classifier_, recipe(target=Top(2), stop=MaxRounds(1)))
+    assert joint.tracks == (None,)
+    assert sorted(region.target for region in joint.rounds[0].regions) == ["a", "b"]
+    # Each is erased alone for its own drop, and both for the round's end.
+    a, b = sorted(joint.rounds[0].regions, key=lambda region: region.target)
+    assert (a.drop, b.drop) == (pytest.approx(0.05 * 108, rel=1e-5), pytest.approx(0.04 * 192, rel=1e-5))
+    np.testing.assert_allclose(joint.rounds[0].after.logits, 0, atol=1e-4)
+    separate = find_regions(white(), classifier_, recipe(target=Top(2), stop=MaxRounds(1), joint=False))
+    assert sorted(str(track) for track in separate.tracks) == ["a", "b"]
+    for one in separate.rounds:
+        (region,) = one.regions
+        assert region.target == one.track
+        assert one.erased_after.area_px == region.grid_outline.area_px
+
+
+def test_a_margin_has_a_drop_and_no_probability():
+    weights = [[0.05, 0.0, 0.0], [0.0, 0.02, 0.0]]
+    run = find_regions(white(), toy(Additive(SQUARES, weights, [0.0, 0.0])), recipe(target=Margin("a", "b"), stop=MaxRounds(2)))
+    first, second = run.regions
+    assert first.target == "a − b"
+    assert first.drop == pytest.approx(0.05 * 108, rel=1e-5)
+    assert second.drop == pytest.approx(-0.02 * 192, rel=1e-5)  # what speaks for b speaks against the margin
+    assert (first.probability_before, first.probability_drop) == (None, None)
+
+
+def test_a_rim_is_named():
+    """A classifier that looks at nothing but the edges of a black hole finds a rim, and the record says so."""
+    class Edges(Additive):
+        def forward(self, x):
+            hole = (x.mean(1, keepdim=True) < 0.5).float()
+            near = nn.functional.max_pool2d(hole, 5, 1, 2) - hole
+            return super().forward(x) + torch.stack([(near * x).sum((1, 2, 3)) * 0.1, torch.zeros(len(x))], 1)
+
+    run = find_regions(white(), toy(Edges(SQUARES, [[0.05, 0, 0], [0, 0, 0]], [0.0, 0.0])), recipe(stop=MaxRounds(2)))
+    assert [region.is_rim for region in run.regions] == [False, True]
+    assert run.regions[1].rim == pytest.approx(1)
+
+
+def test_regions_come_back_at_source_size():
+    """The image is four times the grid: areas are sixteen times those on the grid, in the same place."""
+    big = np.ones((4 * SIDE, 4 * SIDE, 3), np.float32)
+    run = find_regions(big, toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
+    for region, (top, left, side) in zip(run.regions, SQUARES, strict=False):
+        expected = np.kron(square(top, left, side), np.ones((4, 4), bool))
+        assert np.array_equal(region.outline.inside(), expected)
+        assert region.box is not None
+        assert region.box.start == (4 * top, 4 * left)
+
+
+# ---- the same regions, whatever the batch
+
+
+@pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks"])
+def test_the_same_regions_whatever_the_batch_size_and_when_run_twice(name):
+    runs = [find_regions(image(), classifier(), RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 1, 3)]
+    settled = [dataclasses.replace(run, seconds=0.0) for run in runs]
+    assert runs[0].regions
+    assert differences(settled[0], settled[1]) == []
+    for other in settled[2:]:
+        for one, same in zip(settled[0].rounds, other.rounds, strict=True):
+            assert (one.erased, one.erased_after) == (same.erased, same.erased_after)
+            for region, again in zip(one.regions, same.regions, strict=True):
+                assert (region.target, region.outline, region.grid_outline) == (again.target, again.outline, again.grid_outline)
+                assert (region.settled, region.revealed) == (again.settled, again.revealed)
+                assert again.drop == pytest.approx(region.drop, rel=1e-4, abs=1e-5)
+        assert other.stops == settled[0].stops
+
+
+def test_another_seed_is_another_noise():
+    one, other = (find_regions(image(), classifier(), RECIPES["guided, joint, top 2"], seed=seed) for seed in (7, 8))
+    assert not np.array_equal(one.rounds[0].maps[0].saliency, other.rounds[0].maps[0].saliency)
+
+
+def test_the_generator_gives_the_rounds_of_the_run():
+    chosen = recipe(stop=MaxRounds(3))
+    classifier_ = toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))
+    search = Search.begin(find_image(), classifier_, chosen)
+    run = find_regions(find_image(), classifier_, chosen)
+    assert differences(tuple(rounds(search)), run.rounds) == []
+
+
+def find_image():
+    from unveil.images import read_image  # noqa: PLC0415
+
+    return read_image(white())
+
+
+def test_progress_counts_every_sample_of_every_round():
+    told: list[Progress] = []
+    chosen = recipe(attribution=SmoothGrad(samples=5), stop=MaxRounds(2))
+    find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen, batch_size=2, on_progress=told.append)
+    assert [(one.round, one.sample) for one in told] == [(r, s) for r in (1, 2) for s in (2, 4, 5)]
+    assert {(one.rounds, one.samples) for one in told} == {(2, 5)}
+
+
+# ---- no evidence, and what can't be asked
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_constant_image_and_a_blind_classifier_give_no_region_and_the_reason(value):
+    flat = np.full((40, 50, 3), value)
+    for name in ("no region", "guided, joint, top 2"):
+        run = find_regions(flat, classifier(blind=True), RECIPES[name])
+        assert run.regions == ()
+        assert run.stop.kind is StopKind.NOTHING_FOUND
+        assert run.stop.text
+
+
+class Nan(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)) * float("nan")
+
+
+class NanGradient(nn.Module):
+    """A finite logit whose gradient isn't: the square root at 0."""
+
+    def forward(self, x):
+        return (x - x.detach()).square().sum((2, 3)).sqrt()
+
+
+def test_a_model_that_returns_nan():
+    with pytest.raises(ClassifierError, match="expected finite logits from Nan; got NaN or infinity for a, b, c; check the weights"):
+        find_regions(white(), toy(Nan(), ("a", "b", "c")), recipe())
+
+
+def test_a_model_with_a_gradient_of_nan_gives_no_region():
+    run = find_regions(white(), toy(NanGradient(), ("a", "b", "c")), recipe())
+    assert run.regions == ()
+    assert "NaN or infinite" in run.stop.text
+
+
+def test_unknown_targets_and_batch_sizes_are_refused_before_any_work():
+    told: list = []
+    for settings, error in (({"target": Class("Edma")}, TargetError), ({"batch_size": 0}, RecipeError)):
+        with pytest.raises(error):
+            find_regions(image(), classifier(), RECIPES["guided, joint, top 2"], on_progress=told.append, **settings)
+    assert told == []
+
+
+def test_softmax_probabilities_in_the_record():
+    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), output=Output.SOFTMAX), recipe(stop=MaxRounds(1)))
+    a, b = run.first.logits
+    assert run.regions[0].probability_before == pytest.approx(1 / (1 + math.exp(b - a)))
