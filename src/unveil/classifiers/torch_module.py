@@ -99,6 +99,10 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
         raise ClassifierError(
             "a module that can be copied", f"{type(module).__name__}: {_first_line(error)}", "detach the tensors it keeps"
         ) from error
+    for part in copied.modules():
+        # Forward hooks may be part of the model (weight norms); backward hooks would change the gradients asked for.
+        part._backward_hooks.clear()
+        part._backward_pre_hooks.clear()
     copied.eval()
     copied.zero_grad(set_to_none=True)
     return copied.requires_grad_(False)
