@@ -200,13 +200,13 @@ def _frame(figure: Figure, run: Run, track: str | None) -> None:
     """Head and foot: what was asked of what, and why it ended."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
-    head = f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}"
+    head = _legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
     room = int(width * 7.5) - 16  # characters beside what was asked
     figure.text(left, 1 - 0.1 / height, head if len(head) <= room else head[: room - 1] + "…", fontsize=9, fontweight="bold", va="top")
-    asked = f"{run.classifier.name} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    asked = f"{_legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
     figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
     legend = "bold: predicted   + appeared   − no longer predicted"
-    figure.text(left, 0.1 / height, f"ended: {run.stops[track].text}", fontsize=6.5, color=FAINT, va="bottom")
+    figure.text(left, 0.1 / height, f"ended: {_legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
     figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")
 
 
@@ -233,7 +233,13 @@ def _bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
+def _legible(name: str) -> str:
+    """What a font can draw on one line: names of files and labels may hold bytes that are no text, and line breaks."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
+
+
 def _short(name: str) -> str:
+    name = _legible(name)
     return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
 
 

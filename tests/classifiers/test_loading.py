@@ -195,11 +195,16 @@ def test_labels_from_a_file(tmp_path):
         assert load_classifier(tiny(), labels=str(tmp_path / name)).labels == ("Ödem", "Mass")
 
 
-@pytest.mark.parametrize("content", [b"[1, 2", b"\xff\xfe\xfa", b"one\n", b"a\nb\nc\n", b""])
-def test_labels_that_do_not_fit(tmp_path, content):
-    (tmp_path / "labels.txt").write_bytes(content)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b"[1, 2"), ("a.json", b'{"a": 1}'), ("a.txt", b"\xff\xfe\xfa"), ("a.txt", b"one\n"), ("a.txt", b"a\nb\nc\n"), ("a.txt", b""),
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(ClassifierError, match="label"):
-        load_classifier(tiny(), labels=tmp_path / "labels.txt")
+        load_classifier(tiny(), labels=tmp_path / name)
     with pytest.raises(ClassifierError, match="a file with label names"):
         load_classifier(tiny(), labels=tmp_path / "missing.txt")
 
@@ -218,8 +223,8 @@ def test_options_outside_their_range(options, told):
         load_classifier(nn.Sequential(nn.Conv2d(3, 2, 3), tiny(2)) if "preparation" in options else tiny(), **options)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with cuda")
-def test_a_device_that_is_not_there():
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto").type in ("cpu", "mps")
     with pytest.raises(ClassifierError, match="a machine with cuda; got one without; use --device auto"):
         choose_device("cuda:0")

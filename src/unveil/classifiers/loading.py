@@ -43,7 +43,7 @@ def load_classifier(
 
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or `none`
     for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as it is.
-    `labels`: names, or a file with one name a line (or a JSON list). `output`: `softmax` or `sigmoid`.
+    `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or `sigmoid`.
     `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
 
     Raises `ClassifierError` or `WeightsError`.
@@ -124,7 +124,10 @@ def _read_labels(labels: Sequence[str] | str | Path | None) -> tuple[str, ...] |
 
     try:
         text = Path(labels).read_text(encoding="utf-8-sig")
-        names = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+        # By its ending: a list of lines may begin with a bracket too.
+        names = json.loads(text) if Path(labels).suffix.lower() == ".json" else text.splitlines()
+        if not isinstance(names, list):
+            raise ValueError(f"a JSON {type(names).__name__} instead of a list")
     except (OSError, ValueError) as error:
-        raise ClassifierError("a file with label names", f"{labels}: {error}", "one name a line, or a JSON list") from error
+        raise ClassifierError("a file with label names", f"{labels}: {error}", "one name a line, or a list in a .json file") from error
     return tuple(str(name).strip() for name in names if str(name).strip())

@@ -25,10 +25,11 @@ app.command()(models)
 app.add_typer(recipe_app, name="recipe")
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
-        print(__version__)  # noqa: T201
+        typer.echo(__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -44,8 +45,5 @@ def main() -> None:
         show_error(str(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        show_error("stopped; what was finished is kept")
+        show_error("stopped")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

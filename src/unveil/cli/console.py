@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -38,8 +39,13 @@ def progress(total: int, what: str) -> Iterator["Bars"]:
         TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[remark]}"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
-        yield Bars(bars, total, what)
+    # A console that is a file gets no bars, and no empty line where they were.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        try:
+            yield Bars(bars, total, what)
+        except KeyboardInterrupt as stopped:
+            show_error("stopped; what was finished is kept, and the same call goes on from there")
+            raise typer.Exit(INTERRUPTED) from stopped
 
 
 class Bars:

@@ -1,6 +1,7 @@
 """`unveil demo`: planted scenes, where the truth is known, through all rounds. Needs no network and no data."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,7 +100,9 @@ def _percent(share: float | None) -> str:
 
 
 def _write(path: Path, result: dict) -> None:
+    part = path.with_name(f".{path.name}.part")
     try:
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, path)
     except OSError as error:
         raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error

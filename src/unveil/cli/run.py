@@ -54,7 +54,7 @@ def run(
     ] = None,
     recipe: Annotated[str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")] = "recommended",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
-    labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a JSON list.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a list in a .json file.")] = None,
     output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -123,7 +123,7 @@ def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict
             done = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=tell)
             save_with_figure(done, folder, job.figure, overwrite=job.overwrite)
     except UnveilError as error:
-        show_error(f"{path}: {error}")
+        show_error(str(error) if str(path) in str(error) else f"{path}: {error}")
         return {**result, "status": "failed", "error": str(error)}
     console.print(f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}", soft_wrap=True)
     if table:
@@ -171,7 +171,6 @@ def save_with_figure(run: "Run", folder: Path, figure: FigureFormat, *, overwrit
             suffix = "" if number == 0 else f"-{number + 1}"
             run.figure(inside / f"figure{suffix}.{figure}", track)
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
     save_run(run, folder, overwrite=overwrite, extra=None if figure is FigureFormat.NONE else draw)
 
 

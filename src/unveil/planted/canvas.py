@@ -17,28 +17,28 @@ class Canvas:
     An object must stay within r <= 1: the layout reserves that disc.
     """
 
-    def __init__(self, u: Float[np.ndarray, "n n"], v: Float[np.ndarray, "n n"]) -> None:
+    def __init__(self, u: Float[np.ndarray, "rows columns"], v: Float[np.ndarray, "rows columns"]) -> None:
         self.u, self.v = u, v
         self.r, self.t = np.hypot(u, v), np.arctan2(v, u)
         self.rgb = np.zeros((*u.shape, 3), np.float32)
         self.inside = np.zeros(u.shape, bool)
 
-    def paint(self, where: Bool[np.ndarray, "n n"], colour: Colour, shade: Float[np.ndarray, "n n"] | None = None) -> None:
+    def paint(self, where: Bool[np.ndarray, "rows columns"], colour: Colour, shade: Float[np.ndarray, "rows columns"] | None = None) -> None:
         """Cover `where` with `colour` (RGB in [0, 1]), times `shade` where one is given."""
         where = where & (self.r <= 1)
         flat = np.asarray(colour, np.float32)
         self.rgb[where] = flat if shade is None else flat * shade[where][:, None]
         self.inside |= where
 
-    def disc(self, x: float, y: float, radius: float) -> Bool[np.ndarray, "n n"]:
+    def disc(self, x: float, y: float, radius: float) -> Bool[np.ndarray, "rows columns"]:
         """Points within `radius` of (x, y)."""
         return (self.u - x) ** 2 + (self.v - y) ** 2 <= radius**2
 
-    def leaf(self, width: float, power: float = 1.0) -> Bool[np.ndarray, "n n"]:
+    def leaf(self, width: float, power: float = 1.0) -> Bool[np.ndarray, "rows columns"]:
         """A lens along u: |v| <= width·(1 − u²)^power."""
         return np.abs(self.v) <= width * np.clip(1 - self.u**2, 0, 1) ** power
 
-    def ball(self, x: float, y: float, radius: float) -> Float[np.ndarray, "n n"]:
+    def ball(self, x: float, y: float, radius: float) -> Float[np.ndarray, "rows columns"]:
         """Shade of a sphere: bright in the middle, dark at its rim."""
         distance2 = ((self.u - x) ** 2 + (self.v - y) ** 2) / radius**2
         return np.clip(1.2 - 0.6 * distance2, 0.4, 1.2).astype(np.float32)

@@ -99,5 +99,5 @@ def _holds(name: str, label: str, predicted: set[str], scene: Scene) -> bool:
 def _predicted(network: nn.Module, scenes: list[Scene]) -> list[set[str]]:
     pixels = torch.from_numpy(np.stack([scene.pixels for scene in scenes]))
     with torch.inference_mode():
-        logits = logits_of(network, pixels)  # type: ignore[arg-type]
+        logits = logits_of(network, pixels)
     return [{LABELS[index] for index in torch.nonzero(row >= 0).flatten().tolist()} for row in logits]

@@ -72,7 +72,7 @@ def _epoch(
         chosen = np.sort(rows[step * settings.batch_size : (step + 1) * settings.batch_size])
         pixels, labels = batch(pool, chosen, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
-            logits = logits_of(network, pixels.contiguous(memory_format=torch.channels_last))  # type: ignore[arg-type]
+            logits = logits_of(network, pixels.contiguous(memory_format=torch.channels_last))
         loss = functional.binary_cross_entropy_with_logits(logits.float(), labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,317 @@
+"""`unveil run`: records, JSON, exit codes, resuming, and every kind of bad input as one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Shell
+from hypothesis import given
+from hypothesis import strategies as st
+
+import unveil
+from unveil.cli.run import folder_names
+from unveil.errors import RecordError
+from unveil.store import is_run
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def test_one_image_becomes_a_record_and_a_figure(shell: Shell):
+    code, out, err = shell("run", shell.photograph("a dog.png"), *shell.common)
+    assert (code, out) == (0, "")
+    folder = shell.folder / "out" / "a_dog"
+    assert sorted(path.name for path in folder.iterdir()) == ["arrays.safetensors", "figure.png", "run.json"]
+    run = unveil.load_run(folder)
+    assert (len(run.rounds), run.recipe["name"], run.classifier.name) == (2, "quick", "small")
+    assert run.classifier.labels[run.first.predicted()[0]] in err
+    assert "drop" in err
+
+
+def test_the_command_line_and_the_library_find_the_same(shell: Shell):
+    path = shell.photograph("a.png", seed=5)
+    shell("run", path, *shell.common, "--seed", 4, "--target", "Edema", "--batch-size", 3)
+    run = unveil.load_run(shell.folder / "out" / "a")
+    classifier = unveil.load_classifier(f"python/{shell.folder / 'net.py'}:make")
+    again = unveil.find_regions(path, classifier, shell.folder / "quick.toml", target=unveil.Class("Edema"), seed=4)
+    assert [region.outline for region in run.regions] == [region.outline for region in again.regions]
+    assert run.recipe == again.recipe
+    assert {region.target for region in run.regions} == {"Edema"}
+
+
+def test_json_is_all_of_standard_output(shell: Shell):
+    paths = [shell.photograph("a.png"), shell.photograph("b.png", 1)]
+    code, out, err = shell("run", *paths, *shell.common, "--json")
+    found = json.loads(out)["runs"]
+    assert code == 0
+    assert [one["status"] for one in found] == ["done", "done"]
+    for one, path in zip(found, paths, strict=True):
+        run = unveil.load_run(one["folder"])
+        assert one["image"] == str(path)
+        assert one["stop"]["joint"] == {"kind": "max rounds", "text": "2 rounds done"}
+        areas = [region["area_px"] for item in one["rounds"] for region in item["regions"]]
+        assert areas == [region.area_px for region in run.regions]
+        for item, done in zip(one["rounds"], run.rounds, strict=True):
+            assert item["coverage"] == done.coverage
+            (name,) = item["predicted_before"]
+            assert item["predicted_before"][name] == pytest.approx(done.before.probabilities.max())
+    assert "a.png" in err
+
+
+def test_one_bad_image_does_not_stop_the_others(shell: Shell):
+    good, other = shell.photograph("good.png"), shell.photograph("other.png", 1)
+    bad = shell.folder / "bad.png"
+    bad.write_text("no image")
+    code, out, err = shell("run", good, bad, other, *shell.common, "--json")
+    assert code == 1
+    assert [one["status"] for one in json.loads(out)["runs"]] == ["done", "failed", "done"]
+    assert "a text file" in json.loads(out)["runs"][1]["error"]
+    errors = [line for line in lines(err) if line.startswith("error")]
+    assert len(errors) == 2
+    assert "bad.png" in errors[0]
+    assert errors[1] == "error 1 of 3 images failed; the other records are complete"
+    assert sorted(path.name for path in (shell.folder / "out").iterdir()) == ["good", "other"]
+
+
+def bad_png(name: str, content: bytes):
+    def make(shell: Shell) -> tuple:
+        (shell.folder / name).write_bytes(content)
+        return (shell.folder / name, *shell.common)
+
+    return make
+
+
+def cut_off(shell: Shell) -> tuple:
+    path = shell.photograph("cut.png")
+    path.write_bytes(path.read_bytes()[:2000])
+    return (path, *shell.common)
+
+
+def with_words(*words: str):
+    return lambda shell: (shell.photograph("a.png"), *shell.common, *words)
+
+
+def unfitting(shell: Shell) -> tuple:
+    import torch  # noqa: PLC0415
+
+    torch.save({"conv.weight": torch.zeros(3)}, shell.folder / "w.pth")
+    return shell.photograph("a.png"), "-m", "planted/demo", "--weights", shell.folder / "w.pth", "-o", shell.folder / "out"
+
+
+def into_a_file(shell: Shell) -> tuple:
+    (shell.folder / "out").write_text("a file")
+    return (shell.photograph("a.png"), *shell.common)
+
+
+def nan_model(shell: Shell) -> tuple:
+    return shell.photograph("a.png"), "-m", f"python/{shell.folder / 'net.py'}:nan", "-o", shell.folder / "out"
+
+
+BAD = {
+    "zero bytes": (bad_png("a.png", b""), 1, r"empty \(0 bytes\); fetch the file again"),
+    "a text": (bad_png("a.png", b"hello"), 1, "a text file; convert it to PNG"),
+    "cut off": (cut_off, 1, "damaged or cut off"),
+    "missing": (lambda shell: (shell.folder / "no.png", *shell.common), 1, "does not exist; check the path"),
+    "a folder": (lambda shell: (shell.folder, *shell.common), 1, "an image file; got the folder"),
+    "a target": (with_words("--target", "Edma"), 1, r"got 'Edma'; try 'Edema', or an index"),
+    "a target's form": (with_words("--target", "top:x"), 2, r"predicted\[:P\]"),
+    "a recipe": (with_words("--recipe", "papper"), 2, "got 'papper'"),
+    "a model": (with_words("--model", "resnet50"), 2, "see: unveil models"),
+    "weights that don't fit": (unfitting, 2, "weights for PlantedNet; got .*features.0.weight is missing; .* more; check the model's name"),
+    "missing weights": (with_words("--model", "planted/demo", "--weights", "w.pth"), 2, "which is not a file"),
+    "a device": (with_words("--model", "planted/demo", "--device", "tpu"), 2, "a device auto, cpu, cuda or mps; got tpu"),
+    "a precision": (with_words("--model", "planted/demo", "--precision", "fp8"), 2, "a precision auto, fp32 or bf16"),
+    "a figure": (with_words("--figure", "gif"), 2, "gif"),
+    "output": (into_a_file, 1, "expected a folder that the run can be written to"),
+    "nan": (nan_model, 1, "finite logits"),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD))
+def test_bad_input_is_one_line_and_nothing_is_written(shell: Shell, name):
+    make, expected, told = BAD[name]
+    words = make(shell)
+    before = sorted(path for path in shell.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    code, out, err = shell("run", *words)
+    assert (code, out) == (expected, "")
+    assert "Traceback" not in err
+    errors = [line for line in lines(err) if line.startswith("error")]
+    if name != "a figure":  # the parser's own message
+        assert len(lines(err)) == len(errors) == 1, err
+        assert err.count("\n") == 1, "no empty line"
+        assert err.count(str(shell.folder / "a.png")) <= 1, "the image is named once"
+    import re  # noqa: PLC0415
+
+    assert re.search(told, err), err
+    assert sorted(path for path in shell.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) == before
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20000, 20000)])
+def test_an_image_of_the_wrong_size(shell: Shell, size):
+    import struct  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
+    path = shell.photograph("a.png")
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", *size)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+    code, _, err = shell("run", path, *shell.common)
+    assert code == 1
+    assert ("at least 8x8" in err) if size == (1, 1) else ("at most 100 megapixels" in err)
+    assert not (shell.folder / "out").exists() or not any((shell.folder / "out").iterdir())
+
+
+def test_a_full_disk(shell: Shell, monkeypatch):
+    """What was finished stays; what is half written goes."""
+    import errno  # noqa: PLC0415
+
+    paths = [shell.photograph(f"{number}.png", number) for number in range(3)]
+    assert shell("run", paths[0], *shell.common)[0] == 0
+    kept = {path: path.read_bytes() for path in (shell.folder / "out").rglob("*") if path.is_file()}
+    real = Path.write_bytes
+
+    def full(self, content):
+        if self.name == "arrays.safetensors":
+            real(self, content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, _, err = shell("run", *paths, *shell.common)
+    monkeypatch.undo()
+    assert code == 1
+    assert err.count("No space left on device") == 2
+    assert err.count("free some space") == 2
+    assert {path: path.read_bytes() for path in (shell.folder / "out").rglob("*") if path.is_file()} == kept
+
+
+def test_a_second_call_keeps_what_is_finished(shell: Shell, monkeypatch):
+    paths = [shell.photograph("a.png"), shell.photograph("b.png", 1)]
+    shell("run", paths[0], *shell.common)
+    stamp = (shell.folder / "out/a/run.json").stat().st_mtime_ns
+    code, out, err = shell("run", *paths, *shell.common, "--json")
+    assert code == 0
+    assert [one["status"] for one in json.loads(out)["runs"]] == ["kept", "done"]
+    assert (shell.folder / "out/a/run.json").stat().st_mtime_ns == stamp
+    assert "(kept)" in err
+    first, second = json.loads(out)["runs"]
+    assert first["rounds"]
+    assert second["rounds"]
+
+
+def test_other_settings_are_refused_or_replace_the_record_when_told(shell: Shell):
+    path = shell.photograph("a.png")
+    shell("run", path, *shell.common)
+    before = (shell.folder / "out/a/run.json").read_bytes()
+    code, _, err = shell("run", path, *shell.common, "--seed", 1)
+    assert (code, (shell.folder / "out/a/run.json").read_bytes()) == (1, before)
+    assert "use --overwrite, or another --out" in err
+    code, _, _ = shell("run", path, *shell.common, "--seed", 1, "--overwrite")
+    assert (code, unveil.load_run(shell.folder / "out/a").seed) == (0, 1)
+    # Something that isn't a record is never replaced.
+    (shell.folder / "out/b").mkdir()
+    (shell.folder / "out/b/notes.txt").write_text("mine")
+    code, _, err = shell("run", shell.photograph("b.png"), *shell.common, "--overwrite")
+    assert code == 1
+    assert [item.name for item in (shell.folder / "out/b").iterdir()] == ["notes.txt"]
+
+
+def test_a_damaged_record_is_not_silently_replaced(shell: Shell):
+    path = shell.photograph("a.png")
+    shell("run", path, *shell.common)
+    (shell.folder / "out/a/arrays.safetensors").write_bytes(b"")
+    code, _, err = shell("run", path, *shell.common)
+    assert code == 1
+    assert "make the run again" in err
+    assert shell("run", path, *shell.common, "--overwrite")[0] == 0
+    assert unveil.load_run(shell.folder / "out/a")
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf", "none"])
+def test_figures_in_every_format_for_every_track(shell: Shell, form):
+    (shell.folder / "quick.toml").write_text("joint = false\n" + (shell.folder / "quick.toml").read_text() + '[target]\nkind = "Top"\ncount = 2\n')
+    assert shell("run", shell.photograph("a.png"), *shell.common, "--figure", form)[0] == 0
+    names = sorted(path.name for path in (shell.folder / "out/a").iterdir())
+    expected = [] if form == "none" else [f"figure-2.{form}", f"figure.{form}"]
+    assert names == sorted(["arrays.safetensors", "run.json", *expected])
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
+def test_folder_names_are_safe_and_different(stems):
+    names = folder_names([Path("x") / f"{stem.replace('/', '_')}.png" for stem in stems])
+    assert len({name.lower() for name in names}) == len(stems)
+    for name in names:
+        assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+        assert not name.startswith(".")
+        assert 0 < len(name) <= 110
+
+
+def test_names_that_differ_in_their_folder_or_case_only(shell: Shell):
+    paths = [shell.photograph("one/a.png"), shell.photograph("two/a.png", 1), shell.photograph("three/A.png", 2)]
+    assert shell("run", *paths, *shell.common)[0] == 0
+    assert sorted(path.name for path in (shell.folder / "out").iterdir()) == ["A-3", "a", "a-2"]
+
+
+def test_markup_in_names_is_text(shell: Shell):
+    (shell.folder / "labels.txt").write_text("[red]cat[/red]\n[/]\nx\n")
+    model = "-m", f"python/{shell.folder / 'plain.py'}:make", "--labels", shell.folder / "labels.txt"
+    (shell.folder / "plain.py").write_text(
+        "import torch\nfrom torch import nn\ndef make():\n    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 9, 4), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(16, 3))\n"
+    )
+    code, _, err = shell("run", shell.photograph("[bold]x[/].png"), *model, "-r", shell.folder / "quick.toml", "-o", shell.folder / "out")
+    assert code == 0, err
+    assert "[bold]x[/].png" in err
+
+
+SLOW = '''
+import time, torch, unveil
+from torch import nn
+
+class Slow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(16, 2))
+    def forward(self, x):
+        time.sleep(0.2)
+        return self.body(x)
+
+def make():
+    torch.manual_seed(0)
+    return unveil.TorchClassifier(Slow(), unveil.Preparation.square(32, (0.5,) * 3, (0.5,) * 3), ["a", "b"])
+'''
+
+
+def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
+    (shell.folder / "slow.py").write_text(SLOW)
+    paths = [shell.photograph(f"{number}.png", number) for number in range(12)]
+    out = shell.folder / "out"
+    command = [sys.executable, "-c", "from unveil.cli import main; main()", "run", *map(str, paths)]
+    command += ["-m", f"python/{shell.folder / 'slow.py'}:make", "-r", str(shell.folder / "quick.toml"), "-o", str(out), "--figure", "none"]
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
+    deadline = time.monotonic() + 120
+    while not (out.is_dir() and any(is_run(folder) for folder in out.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert "stopped; what was finished is kept" in err
+    assert "Traceback" not in err
+    finished = [folder for folder in out.iterdir() if is_run(folder)]
+    assert 1 <= len(finished) < 12
+    assert sorted(out.iterdir()) == sorted(finished), "nothing half-written"
+    for folder in finished:
+        assert np.isfinite(unveil.load_run(folder).first.logits).all()
+
+
+def test_a_record_that_is_no_run_raises_in_the_library(shell: Shell):
+    with pytest.raises(RecordError):
+        unveil.load_run(shell.folder)
