@@ -110,7 +110,7 @@ def demo() -> Recipe:
         recommended(),
         name="demo",
         attribution=SmoothGrad(samples=8, noise=0.05),
-        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.15), band=3, split=True, min_area=0.002, most=4),
+        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.2), band=3, split=True, min_area=0.002, most=1),
         fill=SoftEdge(Blur(sigma=8), width=4),
     )
 

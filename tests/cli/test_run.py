@@ -267,9 +267,9 @@ def test_markup_in_names_is_text(shell: Shell):
         "import torch\nfrom torch import nn\ndef make():\n    torch.manual_seed(0)\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 9, 4), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(16, 3))\n"
     )
-    code, _, err = shell("run", shell.photograph("[bold]x[/].png"), *model, "-r", shell.folder / "quick.toml", "-o", shell.folder / "out")
+    code, _, err = shell("run", shell.photograph("[bold]x[red].png"), *model, "-r", shell.folder / "quick.toml", "-o", shell.folder / "out")
     assert code == 0, err
-    assert "[bold]x[/].png" in err
+    assert "[bold]x[red].png" in err
 
 
 SLOW = '''
