@@ -14,7 +14,8 @@ from tiny_runs import RECIPES, run
 
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
-from unveil.render import APPEARED, COLOURS, GONE, draw_run, write_figure
+from unveil.render import draw_run, draw_sheet, write_figure
+from unveil.render.parts import APPEARED, COLOURS, GONE
 
 
 def texts(figure: Figure) -> list[str]:
@@ -155,3 +156,22 @@ def test_what_cannot_be_drawn_or_written(tmp_path):
     volume = dataclasses.replace(run(), source=dataclasses.replace(run().source, geometry=geometry))
     with pytest.raises(RecordError, match="two-dimensional"):
         draw_run(volume)
+
+
+def test_a_sheet_has_a_row_a_run_and_a_column_a_round(tmp_path):
+    runs = [run(), run("no noise, a margin"), run("nothing predicted")]
+    figure = draw_sheet(runs, ["one", "two", "three"])
+    columns = 2 + max(len(one.rounds) for one in runs)
+    assert len(figure.axes) == 3 * columns
+    for row, one in enumerate(runs):
+        mine = figure.axes[row * columns : (row + 1) * columns]
+        shown = [np.asarray(axes.images[0].get_array()) for axes in mine if axes.images]
+        assert len(shown) == len(one.rounds) + 2
+        assert np.array_equal(shown[-1], one.final_images[None].transpose(1, 2, 0))
+        for axes, prediction in zip(mine, [one.first, *(item.before for item in one.rounds)], strict=False):
+            top = int(np.argmax(prediction.logits))
+            assert axes.texts[1].get_text().startswith(" ".join(one.classifier.labels[top].split())[:8])
+    write_figure(figure, tmp_path / "sheet.png")
+    assert [text.get_text() for text in figure.texts] == ["one", "two", "three"]
+    with pytest.raises(RecordError, match="runs of two-dimensional images; got 0 runs"):
+        draw_sheet([])

@@ -1,30 +1,39 @@
 """Figures, made from records alone: a run as Figure 3 of Bordes et al. 2018, one column a round."""
 
-import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
 from unveil.records import Region, Round, Run
+from unveil.render.parts import (
+    APPEARED,
+    COLOURS,
+    FAINT,
+    GONE,
+    INK,
+    PLAIN,
+    STYLE,
+    WIDTH,
+    bare,
+    colour_of_targets,
+    legible,
+    percent,
+    rgb,
+    short,
+    show_regions,
+    trace,
+)
 
-FORMATS = (".png", ".svg", ".pdf")
-# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the first.
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
-APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
-STYLE = {"font.family": "sans-serif", "font.size": 7, "text.color": INK, "svg.hashsalt": "unveil", "text.parse_math": False}
 BARS = 5
-WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +71,7 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
             len(rows), slots, height_ratios=list(rows.values()), hspace=0.055, wspace=0.06,
             left=0.34 / width, right=1 - 0.06 / width, top=1 - 0.5 / height, bottom=0.26 / height,
         )
-        colours = _colours(run, track)
+        colours = colour_of_targets(run, track)
         for line, row in enumerate(rows):
             for number, column in enumerate(columns):
                 axes = figure.add_subplot(grid[line, number])
@@ -73,32 +82,16 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
                         _show_image(axes, column)
                     case "saliency":
                         _show_saliency(axes, column)
+                    case "region" if column.found:
+                        show_regions(axes, columns[0].image, column.found, colours)
                     case "region":
-                        _show_regions(axes, column, columns[0].image, colours)
+                        axes.axis("off")
                     case "note":
                         _show_note(axes, column)
                     case _:
                         _show_bars(axes, column, run, colours)
         _frame(figure, run, track)
     return figure
-
-
-def write_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as .png (300 dpi), .svg or .pdf, in one step: a file that is there is whole."""
-    if path.suffix.lower() not in FORMATS:
-        raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
-    part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
-    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-    try:
-        with mpl.rc_context(STYLE), warnings.catch_warnings():
-            # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(part, dpi=300, metadata=dates)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RecordError("a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space") from error
-    return path
 
 
 def _columns(run: Run, track: str | None) -> list[Column]:
@@ -114,14 +107,9 @@ def _columns(run: Run, track: str | None) -> list[Column]:
     return columns
 
 
-def _colours(run: Run, track: str | None) -> dict[str, str]:
-    names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
-    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-
-
 def _show_image(axes: Axes, column: Column) -> None:
-    _bare(axes)
-    axes.imshow(_rgb(column.image), interpolation="lanczos")
+    bare(axes)
+    axes.imshow(rgb(column.image), interpolation="lanczos")
     axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
     if column.found and column.found.erased.area_px:
         share = column.found.erased.area_px / column.image[0].size
@@ -132,29 +120,12 @@ def _show_saliency(axes: Axes, column: Column) -> None:
     if column.found is None:
         axes.axis("off")
         return
-    _bare(axes)
+    bare(axes)
     values = np.max([one.saliency.astype(np.float32) for one in column.found.maps], axis=0)
     finite = values[np.isfinite(values)]
     top = float(np.quantile(finite, 0.998)) if finite.size else 0.0
     axes.imshow(values, cmap="magma", vmin=0, vmax=top or 1, interpolation="bilinear")
-    _trace(axes, column.found.erased.inside(), "white", 0.5, 0.55)
-
-
-def _show_regions(axes: Axes, column: Column, image: UInt8[np.ndarray, "c h w"], colours: dict[str, str]) -> None:
-    _bare(axes)
-    grey = _rgb(image).astype(np.float32).mean(2, keepdims=True) / 255
-    quiet = np.clip(0.25 + 0.75 * (0.35 * _rgb(image) / 255 + 0.65 * grey), 0, 1)
-    if column.found is None:
-        axes.axis("off")
-        return
-    _tint(quiet, column.found.erased.inside(), "#ffffff", 0.6)
-    for region in column.found.regions:
-        inside = region.grid_outline.inside()
-        _tint(quiet, inside, colours[region.target], 0.45)
-    axes.imshow(quiet, interpolation="lanczos")
-    for region in column.found.regions:
-        _trace(axes, region.grid_outline.inside(), "black", 1.6, 0.8)
-        _trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
+    trace(axes, column.found.erased.inside(), "white", 0.5, 0.55)
 
 
 def _show_note(axes: Axes, column: Column) -> None:
@@ -192,56 +163,19 @@ def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) ->
         axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
         mark, ink = ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
         weight = "bold" if index in predicted else "normal"
-        axes.text(0, row, mark + _short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
-        axes.text(1, row, _percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+        axes.text(0, row, mark + short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+        axes.text(1, row, percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
 
 
 def _frame(figure: Figure, run: Run, track: str | None) -> None:
     """Head and foot: what was asked of what, and why it ended."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
-    head = _legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
+    head = legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
     room = int(width * 7.5) - 16  # characters beside what was asked
     figure.text(left, 1 - 0.1 / height, head if len(head) <= room else head[: room - 1] + "…", fontsize=9, fontweight="bold", va="top")
-    asked = f"{_legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    asked = f"{legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
     figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
     legend = "bold: predicted   + appeared   − no longer predicted"
-    figure.text(left, 0.1 / height, f"ended: {_legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
+    figure.text(left, 0.1 / height, f"ended: {legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
     figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")
-
-
-def _rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Three channels as they are, any other number by its first."""
-    planes = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
-    return planes.transpose(1, 2, 0)
-
-
-def _tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], colour: str, strength: float) -> None:
-    pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(colour))
-
-
-def _trace(axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float) -> None:
-    """The border of a region as a line; one that fills the whole image has none."""
-    if inside.any() and not inside.all():
-        axes.contour(inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _legible(name: str) -> str:
-    """What a font can draw on one line: names of files and labels may hold bytes that are no text, and line breaks."""
-    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
-
-
-def _short(name: str) -> str:
-    name = _legible(name)
-    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0%}" if value >= 0.095 else f"{value:.1%}" if value >= 0.0005 else "0%"

@@ -1,0 +1,7 @@
+"""Pictures, made from records alone; the one door to matplotlib."""
+
+from unveil.render.figure import draw_run
+from unveil.render.parts import write_figure
+from unveil.render.sheet import draw_sheet
+
+__all__ = ["draw_run", "draw_sheet", "write_figure"]

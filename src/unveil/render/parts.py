@@ -1,0 +1,101 @@
+"""What every picture is made of: colours, tints, outlines, texts that a font can draw, and writing whole files."""
+
+import os
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from unveil.errors import RecordError
+from unveil.records import Round, Run
+
+FORMATS = (".png", ".svg", ".pdf")
+# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the first.
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
+APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
+STYLE = {"font.family": "sans-serif", "font.size": 7, "text.color": INK, "svg.hashsalt": "unveil", "text.parse_math": False}
+WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
+
+
+def write_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as .png (300 dpi), .svg or .pdf, in one step: a file that is there is whole."""
+    if path.suffix.lower() not in FORMATS:
+        raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
+    part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+    try:
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(part, dpi=300, metadata=dates)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RecordError("a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space") from error
+    return path
+
+
+def colour_of_targets(run: Run, track: str | None) -> dict[str, str]:
+    """A colour for every target asked about on this track."""
+    names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
+    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+
+
+def show_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colours: dict[str, str]) -> None:
+    """A round's regions on a quiet copy of the image, with what was erased before laid under white."""
+    bare(axes)
+    colour = rgb(image).astype(np.float32) / 255
+    quiet = np.clip(0.25 + 0.75 * (0.35 * colour + 0.65 * colour.mean(2, keepdims=True)), 0, 1)
+    tint(quiet, found.erased.inside(), "#ffffff", 0.6)
+    for region in found.regions:
+        tint(quiet, region.grid_outline.inside(), colours[region.target], 0.45)
+    axes.imshow(quiet, interpolation="lanczos")
+    for region in found.regions:
+        trace(axes, region.grid_outline.inside(), "black", 1.6, 0.8)
+        trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
+
+
+def rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Three channels as they are, any other number by its first."""
+    planes = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
+    return planes.transpose(1, 2, 0)
+
+
+def tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], colour: str, strength: float) -> None:
+    """Mix a colour into some pixels."""
+    pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(colour))
+
+
+def trace(axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float) -> None:
+    """The border of a region as a line; one that fills the whole image has none."""
+    if inside.any() and not inside.all():
+        axes.contour(inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
+
+
+def bare(axes: Axes) -> None:
+    """A picture without ticks and frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def legible(name: str) -> str:
+    """What a font can draw on one line: names of files and labels may hold bytes that are no text, and line breaks."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
+
+
+def short(name: str) -> str:
+    """A label cut to the width of a column."""
+    name = legible(name)
+    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
+
+
+def percent(value: float) -> str:
+    """A probability, with a digit more where it is small."""
+    return f"{value:.0%}" if value >= 0.095 else f"{value:.1%}" if value >= 0.0005 else "0%"
