@@ -2,6 +2,7 @@
 
     unveil run IMAGES --model torchvision/resnet50 --weights FILE --recipe paper --out RUNS
     python benchmarks/dogs.py RUNS --json
+    python benchmarks/dogs.py RUNS --picture dogs.jpg --of boxer dalmatian     # some of them as a sheet
 """
 
 import argparse
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unveil import Round, Run, load_run
+from unveil.render import draw_sheet
 from unveil.store import is_run
 
 
@@ -71,12 +73,25 @@ def _share(flags: Iterable[bool]) -> float | None:
     return _mean(float(flag) for flag in flags)
 
 
+def picture(folder: Path, endings: Iterable[str], path: Path) -> None:
+    """A sheet with a row for every run whose folder ends so."""
+    names = list(endings)
+    found = [next(folder.glob(f"*{name}")) for name in names]
+    figure = draw_sheet([load_run(one) for one in found], [name.replace("_", " ") for name in names])
+    figure.savefig(path, dpi=150, pil_kwargs={"quality": 82})
+
+
 def main() -> None:
     """Read every record below the folder, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--picture", type=Path, help="where a sheet of some runs goes, such as dogs.jpg")
+    parser.add_argument("--of", nargs="+", default=(), help="ends of the folders' names, in the order of the rows")
     options = parser.parse_args()
+    if options.picture:
+        picture(options.folder, options.of, options.picture)
+        return
     result = summary(load_run(path) for path in sorted(options.folder.iterdir()) if is_run(path))
     if options.json:
         print(json.dumps(result, indent=2))

@@ -85,7 +85,9 @@ class MaxRounds(Stop):
 
     def check(self, state: State) -> StopReason | None:
         """A reason once all rounds are done."""
-        return StopReason(StopKind.MAX_ROUNDS, f"{self.rounds} rounds done") if state.round >= self.rounds else None
+        if state.round < self.rounds:
+            return None
+        return StopReason(StopKind.MAX_ROUNDS, f"{self.rounds} round{'s' * (self.rounds != 1)} done")
 
     @property
     def most_rounds(self) -> int:

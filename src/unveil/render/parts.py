@@ -90,10 +90,10 @@ def legible(name: str) -> str:
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
 
 
-def short(name: str) -> str:
+def short(name: str, limit: int = NAME_CHARS) -> str:
     """A label cut to the width of a column."""
     name = legible(name)
-    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
+    return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
 def percent(value: float) -> str:

@@ -13,6 +13,7 @@ from unveil.records import Run
 from unveil.render.parts import FAINT, GONE, INK, STYLE, bare, colour_of_targets, legible, percent, rgb, short, show_regions
 
 SIDE, GAP, HEAD, MARGIN = 1.35, 0.06, 0.34, 0.3  # inches: a picture, between two, the text above one, the left margin
+NAME_CHARS = 22
 
 
 def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figure:
@@ -62,6 +63,6 @@ def _caption(axes: Axes, title: str, run: Run, prediction: Prediction) -> None:
     """Above a picture: its name, the leading label and its probability, in another colour once it isn't the first one."""
     bare(axes)
     leading, first = prediction.leading(1)[0], run.first.leading(1)[0]
-    said = f"{short(run.classifier.labels[leading])} {percent(float(prediction.probabilities[leading]))}"
+    said = f"{short(run.classifier.labels[leading], NAME_CHARS)} {percent(float(prediction.probabilities[leading]))}"
     axes.text(0, 1.1, title, transform=axes.transAxes, fontsize=6, color=FAINT, va="bottom")
     axes.text(0, 1.01, said, transform=axes.transAxes, fontsize=6, color=INK if leading == first else GONE, va="bottom")
