@@ -2,6 +2,7 @@
 
     unveil run IMAGES --model torchvision/resnet50 --weights FILE --recipe paper --out RUNS
     python benchmarks/dogs.py RUNS --json
+    python benchmarks/dogs.py RUNS --rim-profile
     python benchmarks/dogs.py RUNS --picture dogs.jpg --of boxer dalmatian     # some of them as a sheet
 """
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unveil import Round, Run, load_run
+from unveil.masks import distance_px
 from unveil.render import draw_sheet
 from unveil.store import is_run
 
@@ -73,6 +75,28 @@ def _share(flags: Iterable[bool]) -> float | None:
     return _mean(float(flag) for flag in flags)
 
 
+def rim_profile(runs: Iterable[Run], reach: int = 12) -> list[float]:
+    """How much brighter the rim is: median over rounds ≥ 2 of R(d) = S_r(d) / S_1(d) at d = 1 … `reach` px from what is erased.
+
+    S(d): mean saliency at distance d, in units of the mean beyond twice the reach; S_1 is the first round's map in the same places, so
+    that evidence which was strong near the erased area anyhow doesn't count. Only rounds that ask about the first target.
+    """
+    ratios = []
+    for run in runs:
+        first = run.rounds[0].maps[0]
+        for one in run.rounds[1:]:
+            if one.maps[0].target == first.target:
+                distance = np.ceil(distance_px(one.erased.inside()))
+                now, then = (_by_distance(item.saliency, distance, reach) for item in (one.maps[0], first))
+                ratios.append(now / then)
+    return [round(float(value), 2) for value in np.median(ratios, axis=0)]
+
+
+def _by_distance(saliency: np.ndarray, distance: np.ndarray, reach: int) -> np.ndarray:
+    far = saliency[distance > 2 * reach].mean()
+    return np.array([saliency[distance == d].mean() / far for d in range(1, reach + 1)])
+
+
 def picture(folder: Path, endings: Iterable[str], path: Path) -> None:
     """A sheet with a row for every run whose folder ends so."""
     names = list(endings)
@@ -87,8 +111,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--picture", type=Path, help="where a sheet of some runs goes, such as dogs.jpg")
+    parser.add_argument("--rim-profile", action="store_true", help="how saliency rises towards what is erased")
     parser.add_argument("--of", nargs="+", default=(), help="ends of the folders' names, in the order of the rows")
     options = parser.parse_args()
+    if options.rim_profile:
+        print(json.dumps(rim_profile(load_run(path) for path in sorted(options.folder.iterdir()) if is_run(path))))
+        return
     if options.picture:
         picture(options.folder, options.of, options.picture)
         return

@@ -3,6 +3,7 @@
     python scripts/draw_pictures.py            # into docs/pictures
 """
 
+import argparse
 from pathlib import Path
 
 from unveil import Image, find_regions, load_classifier
@@ -14,6 +15,7 @@ SCENE = 100_019  # four signs of one class, and several things that mean nothing
 
 def main() -> None:
     """The demo's figure, at a size for a page."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     scene = draw_scene(SCENE)
     image = Image.from_array(scene.pixels, source=f"planted scene {SCENE}")

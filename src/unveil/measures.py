@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float
 
 from unveil.masks import components, distance_px, iou, union
 
-# How far a hard edge reaches into the gradients of the usual networks, in grid px: their stems filter with 7 x 7 at stride
-# 2. Measured in docs/architecture.md.
+# How far a hard edge reaches into the gradients of a ResNet-50, in grid px: the excess over the first map ends by 5 px, as
+# measured in docs/architecture.md.
 RIM_PX = 6
 
 

@@ -1,0 +1,165 @@
+"""The documentation runs, its links lead somewhere, and nothing that can be chosen is left out of it."""
+
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer.main
+from PIL import Image as Pillow
+
+import unveil
+from unveil.cli import app
+from unveil.planted import draw_scene
+from unveil.planted.network import WEIGHTS
+from unveil.recipes import NAMED, SETTINGS
+from unveil.stopping import StopKind
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_readme_s_first_screen_has_a_picture_and_two_commands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines() if line.strip()]
+    assert len(commands) == 2
+    assert all(command.startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt ") for command in commands)
+    assert commands[0].endswith(".venv/bin/unveil demo")
+    assert commands[1].endswith(".venv/bin/pytest")
+    first_screen = "\n".join(text.splitlines()[:32])
+    assert "![" in first_screen
+    assert all(command in first_screen for command in commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        other = (page.parent / name) if name else page
+        assert other.exists(), f"{page.name}: {target}"
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, f"{page.name}: {target}"
+
+
+RUNNABLE = [page for page in PAGES if blocks(page, "python") and page.name != "record-format.md"]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
+def test_python_in_the_docs_runs(page, tmp_path, monkeypatch):
+    scene = draw_scene(100_019)
+    Pillow.fromarray(np.round(scene.pixels.transpose(1, 2, 0) * 255).astype(np.uint8)).save(tmp_path / "scene.png")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), names)  # noqa: S102
+    if page.name == "README.md":
+        assert unveil.load_run("runs/scene") == names["run"]
+        assert names["run"].regions
+
+
+def test_every_command_and_option_in_a_console_block_exists():
+    root = typer.main.get_command(app)
+    seen = 0
+    for page in PAGES:
+        for block in blocks(page, "console"):
+            for line in block.splitlines():
+                if not line.startswith("$ unveil "):
+                    continue
+                words = line.partition("#")[0].split()[2:]
+                command = root.commands[words[0]]  # type: ignore[attr-defined]
+                if words[0] == "recipe":
+                    command = command.commands[words[1]]  # type: ignore[attr-defined]
+                options = {name for parameter in command.params for name in parameter.opts}
+                assert {word for word in words if word.startswith("--")} <= options, line
+                seen += 1
+    assert seen >= 5
+
+
+def test_every_kind_of_setting_and_each_of_its_fields_is_documented():
+    recipes = (ROOT / "docs/recipes.md").read_text(encoding="utf-8") + (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    for name, kind in SETTINGS.kinds.items():
+        assert f"`{name}" in recipes, name
+        if name in ("Class", "Top", "Predicted", "Margin"):
+            continue
+        for field in inspect.signature(kind).parameters:
+            assert f"`{field}`" in recipes or field in ("size",), f"{name}.{field}"
+    for name in NAMED:
+        assert f"| `{name}` |" in recipes
+
+
+def test_every_reason_to_stop_and_exit_code_is_documented():
+    text = (ROOT / "docs/record-format.md").read_text(encoding="utf-8")
+    assert all(f"`{kind}`" in text for kind in StopKind)
+    guide = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    assert all(f"| {code} |" in guide for code in (0, 1, 2, 130))
+
+
+def test_every_name_of_the_front_door_is_in_the_docs():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in unveil.__all__ if name not in text] == []
+
+
+def test_the_numbers_of_the_proof_are_those_of_the_report():
+    text = (ROOT / "docs/planted.md").read_text(encoding="utf-8")
+    proof = json.loads(WEIGHTS.with_name("training-report.json").read_text())["proof"]
+    for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label"):
+        share = f"{proof[name]['rate']:.1%}".replace("100.0%", "100%").replace("%", " %")
+        assert f"| {share} | {proof[name]['n']} |" in text, name
+
+
+@pytest.mark.parametrize("recipe", ["paper", "recommended"])
+def test_the_tables_of_the_photographs_are_those_of_the_results(recipe):
+    text = (ROOT / "docs/photographs.md").read_text(encoding="utf-8")
+    result = json.loads((ROOT / f"benchmarks/results/0.1.0/dogs-{recipe}.json").read_text())
+    for row in result["rounds"]:
+        start = f"| {row['round']} | {row['runs']} | {row['drop']:.2f} | "
+        (line,) = [line for line in text.splitlines() if line.startswith(start)]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for cell, value in zip(cells[4:], (row["kept_first"], row["rims"], row["coverage"]), strict=True):
+            assert abs(float(cell.removesuffix(" %")) - 100 * value) <= 0.51, line
+
+
+def test_the_changelog_has_this_version():
+    assert f"## {unveil.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_scripts_and_benchmarks_say_how_they_are_used():
+    for path in sorted([*(ROOT / "scripts").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]):
+        done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=False, cwd=ROOT)
+        assert done.returncode == 0, path
+        assert "usage" in done.stdout
+
+
+def test_the_summary_of_photographs_counts_what_records_hold(tmp_path):
+    from tiny_runs import run  # noqa: PLC0415
+
+    for name in ("guided, joint, top 2", "no noise, a margin"):
+        run(name).save(tmp_path / re.sub(r"\W+", "-", name))
+    (tmp_path / "notes").mkdir()
+    done = subprocess.run([sys.executable, "benchmarks/dogs.py", str(tmp_path), "--json"], capture_output=True, text=True, check=True, cwd=ROOT)
+    said = json.loads(done.stdout)
+    runs = [run("guided, joint, top 2"), run("no noise, a margin")]
+    assert said["runs"] == 2
+    assert said["regions"] == sum(len(one.regions) for one in runs)
+    drops = []
+    for one in runs:
+        top = int(np.argmax(one.first.logits))
+        drops.append(one.rounds[0].before.logits[top] - one.rounds[0].after.logits[top])
+    assert said["rounds"][0]["drop"] == pytest.approx(np.mean(drops), abs=1e-4)
+    later = [region.rim > 0.5 for one in runs for done_ in one.rounds[1:] for region in done_.regions]
+    assert said["rims_after_round_1"] == pytest.approx(np.mean(later), abs=1e-4)
+    shutil.rmtree(tmp_path)
