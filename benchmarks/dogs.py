@@ -1,9 +1,9 @@
 """The paper's photographs experiment, summed up from run records: drops by round, rims, coverage.
 
-    unveil run IMAGES --model torchvision/resnet50 --weights FILE --recipe paper --out RUNS
-    python benchmarks/dogs.py RUNS --json
-    python benchmarks/dogs.py RUNS --rim-profile
-    python benchmarks/dogs.py RUNS --picture dogs.jpg --of boxer dalmatian     # some of them as a sheet
+unveil run IMAGES --model torchvision/resnet50 --weights FILE --recipe paper --out RUNS
+python benchmarks/dogs.py RUNS --json
+python benchmarks/dogs.py RUNS --rim-profile
+python benchmarks/dogs.py RUNS --picture dogs.jpg --of boxer dalmatian     # some of them as a sheet
 """
 
 import argparse
@@ -25,12 +25,16 @@ from unveil.store import is_run
 def summary(runs: Iterable[Run]) -> dict:
     """Per round: means over the runs that reached it. The top class is the first round's most likely label.
 
-    `drop` and `probability_drop`: what all regions of the round took from the top class. `kept_first`: share of runs that
-    still predict it after the round. `rims`: share of the round's regions with more than half of their saliency at the rim.
+    `drop` and `probability_drop`: what all regions of the round took from the top class. `kept_first`: share of runs
+    that still predict it after the round. `rims`: share of the round's regions with more than half of their saliency
+    at the rim.
     """
     runs = list(runs)
     last = max((len(run.rounds) for run in runs), default=0)
-    rows = [_row(index, [(run, run.rounds[index - 1]) for run in runs if len(run.rounds) >= index]) for index in range(1, last + 1)]
+    rows = [
+        _row(index, [(run, run.rounds[index - 1]) for run in runs if len(run.rounds) >= index])
+        for index in range(1, last + 1)
+    ]
     later = [region for run in runs for one in run.rounds[1:] for region in one.regions]
     return {
         "runs": len(runs),
@@ -52,7 +56,9 @@ def _row(index: int, reached: list[tuple[Run, Round]]) -> dict:
         "round": index,
         "runs": len(reached),
         "drop": _mean(one.before.logits[_top(run)] - one.after.logits[_top(run)] for run, one in reached),
-        "probability_drop": _mean(one.before.probabilities[_top(run)] - one.after.probabilities[_top(run)] for run, one in reached),
+        "probability_drop": _mean(
+            one.before.probabilities[_top(run)] - one.after.probabilities[_top(run)] for run, one in reached
+        ),
         "kept_first": _share(one.after.leading(1)[0] == _top(run) for run, one in reached),
         "regions": len(regions),
         "rims": _share(region.is_rim for region in regions),
@@ -76,10 +82,12 @@ def _share(flags: Iterable[bool]) -> float | None:
 
 
 def rim_profile(runs: Iterable[Run], reach: int = 12) -> list[float]:
-    """How much brighter the rim is: median over rounds ≥ 2 of R(d) = S_r(d) / S_1(d) at d = 1 … `reach` px from what is erased.
+    """How much brighter the rim is: median over rounds ≥ 2 of R(d) = S_r(d) / S_1(d) at d = 1 … `reach` px from what
+    is erased.
 
-    S(d): mean saliency at distance d, in units of the mean beyond twice the reach; S_1 is the first round's map in the same places, so
-    that evidence which was strong near the erased area anyhow doesn't count. Only rounds that ask about the first target.
+    S(d): mean saliency at distance d, in units of the mean beyond twice the reach; S_1 is the first round's map in the
+    same places, so that evidence which was strong near the erased area anyhow doesn't count. Only rounds that ask
+    about the first target.
     """
     ratios = []
     for run in runs:

@@ -1,6 +1,6 @@
 """Draw the pictures of the README and the docs that need nothing from outside.
 
-    python scripts/draw_pictures.py            # into docs/pictures
+python scripts/draw_pictures.py            # into docs/pictures
 """
 
 import argparse

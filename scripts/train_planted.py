@@ -1,7 +1,7 @@
 """Train the network of `unveil demo`, and prove by intervention what it relies on.
 
-    python scripts/train_planted.py            # trains, proves, writes weights and report into the package
-    python scripts/train_planted.py --prove    # proves the weights that are there, and writes the report anew
+python scripts/train_planted.py            # trains, proves, writes weights and report into the package
+python scripts/train_planted.py --prove    # proves the weights that are there, and writes the report anew
 """
 
 import argparse
@@ -35,7 +35,12 @@ def main() -> None:
     options = parser.parse_args()
     settings = TrainingSettings(scenes=options.scenes, epochs=options.epochs, bf16=not options.fp32)
     began = time.monotonic()
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, TextColumn("{task.fields[remark]}")) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -25,11 +25,8 @@ def resnet(assets: Path) -> Classifier:
 
 @pytest.fixture(scope="session")
 def photographs(assets: Path) -> list[tuple[Path, int]]:
-    with (assets / "imagenet/labels.csv").open(newline="") as file:
-        rows = list(csv.reader(file))[1:]
-    names = sorted((assets / "imagenet/images").iterdir())
-    index = {cell: int(other) for row in rows for cell in row for other in row if other.isdigit() and not cell.isdigit()}
-    return [(path, index[path.name]) for path in names if path.name in index]
+    with (assets / "imagenet/labels.csv").open(newline="", encoding="utf-8") as file:
+        return [(assets / "imagenet" / row["file"], int(row["class_index"])) for row in csv.DictReader(file)]
 
 
 def test_a_real_network_knows_real_photographs(resnet, photographs):
@@ -55,7 +52,11 @@ def test_guided_backprop_agrees_with_captum_where_captum_is_right(resnet, photog
             return self.inner(self.prepare.normalise(x))
 
     with pytest.warns(UserWarning):
-        theirs = CaptumGuided(Whole(resnet)).attribute(prepared.pixels[None].clone().requires_grad_(), target=target)[0].detach()
+        theirs = (
+            CaptumGuided(Whole(resnet))
+            .attribute(prepared.pixels[None].clone().requires_grad_(), target=target)[0]
+            .detach()
+        )
     error = float((ours.all.mean[0] - theirs).abs().max() / theirs.abs().max())
     assert error < 1e-5
     assert ours.rules is not None
@@ -64,7 +65,9 @@ def test_guided_backprop_agrees_with_captum_where_captum_is_right(resnet, photog
 
 def test_five_rounds_on_a_dog(resnet, photographs, tmp_path):
     path = next(path for path, _ in photographs if "golden_retriever" in path.name)
-    recipe = Recipe("quick", attribution=SmoothGrad(GuidedBackprop(), samples=8), select=paper().select, stop=MaxRounds(5))
+    recipe = Recipe(
+        "quick", attribution=SmoothGrad(GuidedBackprop(), samples=8), select=paper().select, stop=MaxRounds(5)
+    )
     run = unveil.find_regions(path, resnet, recipe)
     image = unveil.read_image(path)
     assert len(run.rounds) == 5

@@ -10,7 +10,9 @@ from scipy import ndimage, signal
 from unveil.boxes import box_mean, box_sum
 
 MAPS = st_numpy.arrays(
-    np.float64, st_numpy.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9), elements=st.floats(0, 10, width=32)
+    np.float64,
+    st_numpy.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9),
+    elements=st.floats(0, 10, width=32),
 )
 
 

@@ -33,7 +33,9 @@ def test_the_readme_s_first_screen_has_a_picture_and_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines() if line.strip()]
     assert len(commands) == 2
-    assert all(command.startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt ") for command in commands)
+    assert all(
+        command.startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt ") for command in commands
+    )
     assert commands[0].endswith(".venv/bin/unveil demo")
     assert commands[1].endswith(".venv/bin/pytest")
     first_screen = "\n".join(text.splitlines()[:32])
@@ -52,7 +54,9 @@ def test_links_lead_somewhere(page):
         assert other.exists(), f"{page.name}: {target}"
         if anchor:
             heads = re.findall(r"^#+ (.*)$", other.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, f"{page.name}: {target}"
+            assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, (
+                f"{page.name}: {target}"
+            )
 
 
 RUNNABLE = [page for page in PAGES if blocks(page, "python") and page.name != "record-format.md"]
@@ -90,7 +94,9 @@ def test_every_command_and_option_in_a_console_block_exists():
 
 
 def test_every_kind_of_setting_and_each_of_its_fields_is_documented():
-    recipes = (ROOT / "docs/recipes.md").read_text(encoding="utf-8") + (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    recipes = (ROOT / "docs/recipes.md").read_text(encoding="utf-8") + (ROOT / "docs/guide.md").read_text(
+        encoding="utf-8"
+    )
     for name, kind in SETTINGS.kinds.items():
         assert f"`{name}" in recipes, name
         if name in ("Class", "Top", "Predicted", "Margin"):
@@ -139,7 +145,9 @@ def test_the_changelog_has_this_version():
 
 def test_scripts_and_benchmarks_say_how_they_are_used():
     for path in sorted([*(ROOT / "scripts").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]):
-        done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, text=True, check=False, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, str(path), "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+        )
         assert done.returncode == 0, path
         assert "usage" in done.stdout
 
@@ -150,7 +158,13 @@ def test_the_summary_of_photographs_counts_what_records_hold(tmp_path):
     for name in ("guided, joint, top 2", "no noise, a margin"):
         run(name).save(tmp_path / re.sub(r"\W+", "-", name))
     (tmp_path / "notes").mkdir()
-    done = subprocess.run([sys.executable, "benchmarks/dogs.py", str(tmp_path), "--json"], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "benchmarks/dogs.py", str(tmp_path), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
     said = json.loads(done.stdout)
     runs = [run("guided, joint, top 2"), run("no noise, a margin")]
     assert said["runs"] == 2

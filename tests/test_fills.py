@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from unveil.errors import MissingLibraryError, RecipeError
@@ -138,10 +137,19 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: Constant(1.5), "values in"), (lambda: Constant(()), "values in"), (lambda: Blur(0.0), "more than 0 px"),
-        (lambda: Noise(0.0), "noise level"), (lambda: Inpaint(0), "radius"), (lambda: SoftEdge(Mean(), 0), "at least 1 px"),
+        (lambda: Constant(1.5), "values in"),
+        (lambda: Constant(()), "values in"),
+        (lambda: Blur(0.0), "more than 0 px"),
+        (lambda: Noise(0.0), "noise level"),
+        (lambda: Inpaint(0), "radius"),
+        (lambda: SoftEdge(Mean(), 0), "at least 1 px"),
         (lambda: erase(PIXELS, square(), Constant((0.1, 0.2)), GROUND), "3 values, one a channel; got 2"),
-        (lambda: erase(torch.rand(1, 9, 9, 9), torch.ones(9, 9, 9, dtype=torch.bool), Inpaint(3), Ground(torch.zeros(1), "")), "a flat image"),
+        (
+            lambda: erase(
+                torch.rand(1, 9, 9, 9), torch.ones(9, 9, 9, dtype=torch.bool), Inpaint(3), Ground(torch.zeros(1), "")
+            ),
+            "a flat image",
+        ),
     ],
 )
 def test_settings_outside_their_range(make, told):

@@ -58,7 +58,12 @@ def room_of(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[str]:
     """Every module a file imports, anywhere in it, but for type checking."""
-    quiet = {id(node) for one in ast.walk(tree_of(path)) if isinstance(one, ast.If) and "TYPE_CHECKING" in ast.unparse(one.test) for node in ast.walk(one)}
+    quiet = {
+        id(node)
+        for one in ast.walk(tree_of(path))
+        if isinstance(one, ast.If) and "TYPE_CHECKING" in ast.unparse(one.test)
+        for node in ast.walk(one)
+    }
     for node in ast.walk(tree_of(path)):
         if id(node) in quiet:
             continue
@@ -83,7 +88,13 @@ def test_imports_go_down_only(path):
         return
     for name in imports_of(path):
         parts = name.split(".")
-        if parts[0] == "unveil" and len(parts) > 1 and parts[1] in LEVEL and parts[1] != here and (here, parts[1]) not in UPWARDS:
+        if (
+            parts[0] == "unveil"
+            and len(parts) > 1
+            and parts[1] in LEVEL
+            and parts[1] != here
+            and (here, parts[1]) not in UPWARDS
+        ):
             assert LEVEL[parts[1]] <= LEVEL[here], f"{here} imports {parts[1]}, which is above it"
 
 
@@ -93,7 +104,13 @@ def test_rooms_of_one_layer_do_not_go_round_in_circles():
         here = room_of(path)
         for name in imports_of(path):
             parts = name.split(".")
-            if here in edges and parts[0] == "unveil" and len(parts) > 1 and parts[1] in LEVEL and (here, parts[1]) not in UPWARDS:
+            if (
+                here in edges
+                and parts[0] == "unveil"
+                and len(parts) > 1
+                and parts[1] in LEVEL
+                and (here, parts[1]) not in UPWARDS
+            ):
                 edges[here].add(parts[1])
 
     def walk(room: str, way: tuple[str, ...]) -> None:
@@ -178,8 +195,18 @@ def test_help_does_not_wait_for_torch():
 def test_nothing_of_this_or_any_machine_is_in_the_repository():
     """No folder of a machine, no address of a package registry."""
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    forbidden = ["/" + "root/", "/" + "home/", "pypi" + ".org/simple", "files.python" + "hosted", "registry." + "npmjs", "index" + "-url", "find" + "-links"]
-    names = [name for name in listed.stdout.splitlines() if Path(name).suffix in ("", ".py", ".md", ".toml", ".txt", ".json")]
+    forbidden = [
+        "/" + "root/",
+        "/" + "home/",
+        "pypi" + ".org/simple",
+        "files.python" + "hosted",
+        "registry." + "npmjs",
+        "index" + "-url",
+        "find" + "-links",
+    ]
+    names = [
+        name for name in listed.stdout.splitlines() if Path(name).suffix in ("", ".py", ".md", ".toml", ".txt", ".json")
+    ]
     for name in names:
         path = REPOSITORY / name
         if path.is_file():

@@ -111,5 +111,7 @@ def test_a_code_that_no_set_has_is_refused(runs):
 
 
 def test_outlines_on_two_grids():
-    with pytest.raises(RecordError, match=r"one grid \(2, 2\); got a second one on \(2, 3\); bring both to source size"):
+    with pytest.raises(
+        RecordError, match=r"one grid \(2, 2\); got a second one on \(2, 3\); bring both to source size"
+    ):
         _ = Outline.empty((2, 2)) | Outline.empty((2, 3))

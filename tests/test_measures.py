@@ -26,7 +26,11 @@ def test_settled_is_the_agreement_of_the_halves_in_this_place():
     assert settled(region, elsewhere, elsewhere) == 0
 
 
-@given(st_numpy.arrays(np.float64, (6, 7), elements=st.floats(0, 1), unique=True), st_numpy.arrays(bool, (6, 7)), st.integers(1, 42))
+@given(
+    st_numpy.arrays(np.float64, (6, 7), elements=st.floats(0, 1), unique=True),
+    st_numpy.arrays(bool, (6, 7)),
+    st.integers(1, 42),
+)
 def test_revealed_is_what_a_first_map_of_equal_area_misses(first, region, area):
     region[0, 0] = True
     strongest = set(sorted(np.ndindex(first.shape), key=lambda at: -first[at])[:area])

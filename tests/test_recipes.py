@@ -19,21 +19,38 @@ SHARES = st.floats(0.01, 0.99)
 METHODS = st.sampled_from([Gradient(), Deconvnet(), GuidedBackprop()])
 LABELS = st.text(min_size=1, max_size=9) | st.integers(0, 999)
 HARD = st.one_of(
-    st.just(Mean()), st.builds(Constant, SHARES), st.builds(Constant, st.tuples(SHARES, SHARES, SHARES)),
-    st.builds(Blur, SHARES), st.builds(Noise, SHARES), st.builds(Inpaint, st.integers(1, 9)),
+    st.just(Mean()),
+    st.builds(Constant, SHARES),
+    st.builds(Constant, st.tuples(SHARES, SHARES, SHARES)),
+    st.builds(Blur, SHARES),
+    st.builds(Noise, SHARES),
+    st.builds(Inpaint, st.integers(1, 9)),
 )
 RECIPES = st.builds(
     Recipe,
     name=st.text(max_size=9),
-    target=st.one_of(st.builds(Class, LABELS), st.builds(Top, st.integers(1, 14)), st.builds(Predicted, SHARES), st.builds(Margin, LABELS, LABELS)),
+    target=st.one_of(
+        st.builds(Class, LABELS),
+        st.builds(Top, st.integers(1, 14)),
+        st.builds(Predicted, SHARES),
+        st.builds(Margin, LABELS, LABELS),
+    ),
     attribution=METHODS | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES),
     magnitude=st.sampled_from([L2(), MaxAbs(), UnbiasedL2(3)]),
     select=st.builds(
-        BoxSmoothing, st.sampled_from([3, 11]), st.integers(1, 5), st.one_of(st.builds(Relative, SHARES), st.builds(Quantile, SHARES), st.just(Otsu())),
-        st.integers(0, 9), st.booleans(), SHARES, st.integers(1, 9), SHARES,
+        BoxSmoothing,
+        st.sampled_from([3, 11]),
+        st.integers(1, 5),
+        st.one_of(st.builds(Relative, SHARES), st.builds(Quantile, SHARES), st.just(Otsu())),
+        st.integers(0, 9),
+        st.booleans(),
+        SHARES,
+        st.integers(1, 9),
+        SHARES,
     ),
     fill=HARD | st.builds(SoftEdge, HARD, st.integers(1, 9)),
-    stop=st.builds(MaxRounds, st.integers(1, 9)) | st.builds(lambda p: MaxRounds(4) | TargetLost(p) | ScoreBelow(p) | CoverageAbove(p), SHARES),
+    stop=st.builds(MaxRounds, st.integers(1, 9))
+    | st.builds(lambda p: MaxRounds(4) | TargetLost(p) | ScoreBelow(p) | CoverageAbove(p), SHARES),
     joint=st.booleans(),
 )
 
@@ -69,7 +86,9 @@ def test_a_file(tmp_path):
 
 
 def test_what_a_file_leaves_out_is_the_default():
-    assert Recipe.from_toml('name = "short"\n[select]\nkind = "BoxSmoothing"\nsize = 5\n') == Recipe("short", select=BoxSmoothing(size=5))
+    assert Recipe.from_toml('name = "short"\n[select]\nkind = "BoxSmoothing"\nsize = 5\n') == Recipe(
+        "short", select=BoxSmoothing(size=5)
+    )
 
 
 @pytest.mark.parametrize(

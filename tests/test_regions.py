@@ -118,7 +118,9 @@ def test_split_gives_the_strongest_first():
 
 def test_small_parts_are_dropped():
     saliency = discs((10, 10, 6, 1.0), (30, 30, 1, 1.0))
-    big, small = (BoxSmoothing(1, 1, Relative(0.5), split=True, min_area=share).select(saliency, NOTHING) for share in (0.0, 0.02))
+    big, small = (
+        BoxSmoothing(1, 1, Relative(0.5), split=True, min_area=share).select(saliency, NOTHING) for share in (0.0, 0.02)
+    )
     assert [len(one.regions) for one in (big, small)] == [2, 1]
     none = BoxSmoothing(1, 1, Relative(0.5), min_area=0.5).select(saliency, NOTHING)
     assert not none.regions
@@ -162,7 +164,17 @@ def test_a_nan_under_what_is_erased_does_no_harm():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"size": 4}, {"size": 0}, {"passes": 0}, {"band": -1}, {"most": 0}, {"min_area": 1.0}, {"floor": -1.0}, {"floor": float("nan")}]
+    "settings",
+    [
+        {"size": 4},
+        {"size": 0},
+        {"passes": 0},
+        {"band": -1},
+        {"most": 0},
+        {"min_area": 1.0},
+        {"floor": -1.0},
+        {"floor": float("nan")},
+    ],
 )
 def test_settings_outside_their_range(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):

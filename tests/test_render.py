@@ -10,8 +10,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
-from tiny_runs import RECIPES, run
 
+from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
 from unveil.render import draw_run, draw_sheet, write_figure
@@ -60,7 +60,9 @@ def test_regions_are_tinted_in_the_colour_of_their_target_and_nothing_else_is():
     assert covered.any()
     assert np.array_equal(picture[~covered], bare[~covered])
     region = first.regions[0]
-    others = np.logical_or.reduce([other.grid_outline.inside() for other in first.regions[1:]] or [np.zeros_like(covered)])
+    others = np.logical_or.reduce(
+        [other.grid_outline.inside() for other in first.regions[1:]] or [np.zeros_like(covered)]
+    )
     only = region.grid_outline.inside() & ~others
     colour = np.array(to_rgb(COLOURS[names.index(region.target)]))
     np.testing.assert_allclose(picture[only], 0.55 * bare[only] + 0.45 * colour, atol=1e-6)
@@ -82,8 +84,15 @@ def test_what_appears_and_disappears_is_marked():
     before = Prediction(np.array([3.0, -3.0, -1.0]), Output.SIGMOID)
     after = Prediction(np.array([-3.0, 3.0, -1.0]), Output.SIGMOID)
     turned = dataclasses.replace(first, before=before, after=after)
-    changed = dataclasses.replace(shown, first=before, rounds=(turned, *(dataclasses.replace(one, before=after, after=after) for one in rest)))
-    marked = {text.get_text()[:2]: text.get_color() for axes in draw_run(changed).axes for text in axes.texts if text.get_text()[:2] in ("+ ", "− ")}
+    changed = dataclasses.replace(
+        shown, first=before, rounds=(turned, *(dataclasses.replace(one, before=after, after=after) for one in rest))
+    )
+    marked = {
+        text.get_text()[:2]: text.get_color()
+        for axes in draw_run(changed).axes
+        for text in axes.texts
+        if text.get_text()[:2] in ("+ ", "− ")
+    }
     assert marked == {"+ ": APPEARED, "− ": GONE}
     names = [text.get_text() for axes in draw_run(changed).axes for text in axes.texts]
     assert any(name.startswith("+ " + shown.classifier.labels[1][:20]) for name in names)
@@ -152,7 +161,9 @@ def test_what_cannot_be_drawn_or_written(tmp_path):
         run().figure(tmp_path / "a.jpg")
     with pytest.raises(RecordError, match="a place to write a figure to"):
         run().figure(tmp_path / "missing" / "a.png")
-    geometry = dataclasses.replace(run().source.geometry, source_shape=(9, 9, 9), model_shape=(9, 9, 9), scale=(1.0,) * 3, offset=(0.0,) * 3)
+    geometry = dataclasses.replace(
+        run().source.geometry, source_shape=(9, 9, 9), model_shape=(9, 9, 9), scale=(1.0,) * 3, offset=(0.0,) * 3
+    )
     volume = dataclasses.replace(run(), source=dataclasses.replace(run().source, geometry=geometry))
     with pytest.raises(RecordError, match="two-dimensional"):
         draw_run(volume)

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_runs import RECIPES, classifier, differences, image
 from torch import nn
-from toys import SIDE, Additive, Strongest, square, toy, white
 
+from tiny_runs import RECIPES, classifier, differences, image
+from toys import SIDE, Additive, Strongest, square, toy, white
 from unveil.attribution import Gradient, SmoothGrad
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.fills import Constant
@@ -29,7 +29,9 @@ A = Class("a")
 
 
 def recipe(**settings) -> Recipe:
-    return Recipe(**{"attribution": Gradient(), "magnitude": MaxAbs(), "select": EXACT, "fill": BLACK, "target": A, **settings})
+    return Recipe(
+        **{"attribution": Gradient(), "magnitude": MaxAbs(), "select": EXACT, "fill": BLACK, "target": A, **settings}
+    )
 
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
@@ -72,7 +74,9 @@ def test_a_winner_hides_the_others_and_they_are_unveiled_one_by_one():
     strength = [total(i) for i in range(3)]
     order = sorted(range(3), key=lambda i: -strength[i])
     assert order != [0, 1, 2], "the order must not be that of the gradients"
-    assert [one.regions[0].outline.inside().tolist() for one in run.rounds[:3]] == [square(*SQUARES[i]).tolist() for i in order]
+    assert [one.regions[0].outline.inside().tolist() for one in run.rounds[:3]] == [
+        square(*SQUARES[i]).tolist() for i in order
+    ]
     after = [*(strength[i] for i in order[1:]), 0.0]
     for one, here, then in zip(run.rounds, (strength[i] for i in order), after, strict=False):
         assert one.regions[0].drop == pytest.approx(here - then, rel=1e-5)
@@ -99,7 +103,9 @@ def test_the_end_when_nothing_is_left():
 def test_target_lost_in_closed_form():
     """Logit of a: 5.4 + 5.76 + 6 − 8 = 9.16; it turns negative after the second square."""
     offset = -8.0
-    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [offset, 0.0])), recipe(stop=MaxRounds(5) | TargetLost()))
+    run = find_regions(
+        white(), toy(Additive(SQUARES, WEIGHTS, [offset, 0.0])), recipe(stop=MaxRounds(5) | TargetLost())
+    )
     logits = np.cumsum([sum(total(i) for i in range(3)) + offset, *(-total(i) for i in range(3))])
     expected = next(index for index, logit in enumerate(logits) if logit < 0)
     assert (run.stop.kind, len(run.rounds)) == (StopKind.TARGET_LOST, expected)
@@ -120,7 +126,9 @@ def test_score_below_and_coverage_above():
 def test_a_class_that_appears_once_another_is_covered_is_named():
     """b is hidden while square 0 counts against it; once that is erased, b is predicted and asked about."""
     weights = [[0.05, 0.0, 0.0], [-0.05, 0.0, 0.03]]
-    run = find_regions(white(), toy(Additive(SQUARES, weights, [-1.0, -6.0])), recipe(target=Predicted(), stop=MaxRounds(3)))
+    run = find_regions(
+        white(), toy(Additive(SQUARES, weights, [-1.0, -6.0])), recipe(target=Predicted(), stop=MaxRounds(3))
+    )
     first, second = run.rounds[:2]
     assert [region.target for region in first.regions] == ["a"]
     assert (run.appeared(first), run.disappeared(first)) == (("b",), ("a",))
@@ -129,7 +137,9 @@ def test_a_class_that_appears_once_another_is_covered_is_named():
 
 
 def test_nothing_predicted():
-    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-99.0, -99.0])), recipe(target=Predicted(), stop=MaxRounds(3)))
+    run = find_regions(
+        white(), toy(Additive(SQUARES, WEIGHTS, [-99.0, -99.0])), recipe(target=Predicted(), stop=MaxRounds(3))
+    )
     assert (run.rounds, run.regions) == ((), ())
     assert run.stop.kind is StopKind.NOTHING_PREDICTED
 
@@ -154,7 +164,9 @@ def test_joint_and_separate_tracks():
 
 def test_a_margin_has_a_drop_and_no_probability():
     weights = [[0.05, 0.0, 0.0], [0.0, 0.02, 0.0]]
-    run = find_regions(white(), toy(Additive(SQUARES, weights, [0.0, 0.0])), recipe(target=Margin("a", "b"), stop=MaxRounds(2)))
+    run = find_regions(
+        white(), toy(Additive(SQUARES, weights, [0.0, 0.0])), recipe(target=Margin("a", "b"), stop=MaxRounds(2))
+    )
     first, second = run.regions
     assert first.target == "a − b"
     assert first.drop == pytest.approx(0.05 * 108, rel=1e-5)
@@ -164,6 +176,7 @@ def test_a_margin_has_a_drop_and_no_probability():
 
 def test_a_rim_is_named():
     """A classifier that looks at nothing but the edges of a black hole finds a rim, and the record says so."""
+
     class Edges(Additive):
         def forward(self, x):
             hole = (x.mean(1, keepdim=True) < 0.5).float()
@@ -199,7 +212,11 @@ def test_the_same_regions_whatever_the_batch_size_and_when_run_twice(name):
         for one, same in zip(settled[0].rounds, other.rounds, strict=True):
             assert (one.erased, one.erased_after) == (same.erased, same.erased_after)
             for region, again in zip(one.regions, same.regions, strict=True):
-                assert (region.target, region.outline, region.grid_outline) == (again.target, again.outline, again.grid_outline)
+                assert (region.target, region.outline, region.grid_outline) == (
+                    again.target,
+                    again.outline,
+                    again.grid_outline,
+                )
                 assert (region.settled, region.revealed) == (again.settled, again.revealed)
                 assert again.drop == pytest.approx(region.drop, rel=1e-4, abs=1e-5)
         assert other.stops == settled[0].stops
@@ -258,7 +275,9 @@ class NanGradient(nn.Module):
 
 
 def test_a_model_that_returns_nan():
-    with pytest.raises(ClassifierError, match="expected finite logits from Nan; got NaN or infinity for a, b, c; check the weights"):
+    with pytest.raises(
+        ClassifierError, match="expected finite logits from Nan; got NaN or infinity for a, b, c; check the weights"
+    ):
         find_regions(white(), toy(Nan(), ("a", "b", "c")), recipe())
 
 
@@ -277,6 +296,8 @@ def test_unknown_targets_and_batch_sizes_are_refused_before_any_work():
 
 
 def test_softmax_probabilities_in_the_record():
-    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), output=Output.SOFTMAX), recipe(stop=MaxRounds(1)))
+    run = find_regions(
+        white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), output=Output.SOFTMAX), recipe(stop=MaxRounds(1))
+    )
     a, b = run.first.logits
     assert run.regions[0].probability_before == pytest.approx(1 / (1 + math.exp(b - a)))

@@ -11,7 +11,9 @@ from unveil.targets import Scalar
 A, B, MARGIN = Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("a − b", ((0, 1.0), (1, -1.0)))
 
 
-def state(round_: int = 1, first=(3.0, 1.0), now=(3.0, 1.0), scalars=(A,), coverage: float = 0.1, output=Output.SIGMOID) -> State:
+def state(
+    round_: int = 1, first=(3.0, 1.0), now=(3.0, 1.0), scalars=(A,), coverage: float = 0.1, output=Output.SIGMOID
+) -> State:
     one, other = (Prediction(np.array(logits), output) for logits in (first, now))
     return State(round_, scalars, one, other, coverage)
 

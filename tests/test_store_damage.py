@@ -12,8 +12,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import run
 
+from tiny_runs import run
 from unveil.errors import RecordError
 from unveil.records import Run
 from unveil.store import is_run, load_run, read_manifest, save_run

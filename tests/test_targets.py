@@ -67,9 +67,16 @@ def test_a_target_the_classifier_lacks(target, told):
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("predicted", Predicted()), ("predicted:0.3", Predicted(0.3)), ("top", Top()), ("top:3", Top(3)),
-        ("class:Top:3", Class("Top:3")), ("Edema", Class("Edema")), ("margin:Edema, Mass", Margin("Edema", "Mass")),
-        ("PREDICTED", Predicted()), ("207", Class("207")), ("golden retriever", Class("golden retriever")),
+        ("predicted", Predicted()),
+        ("predicted:0.3", Predicted(0.3)),
+        ("top", Top()),
+        ("top:3", Top(3)),
+        ("class:Top:3", Class("Top:3")),
+        ("Edema", Class("Edema")),
+        ("margin:Edema, Mass", Margin("Edema", "Mass")),
+        ("PREDICTED", Predicted()),
+        ("207", Class("207")),
+        ("golden retriever", Class("golden retriever")),
     ],
 )
 def test_targets_as_text(text, target):

@@ -19,11 +19,14 @@ from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
-LABELS = ("Edema", "Ödem — 浮腫", "mass/\n\"quoted\"")
+LABELS = ("Edema", "Ödem — 浮腫", 'mass/\n"quoted"')
 SMALL = BoxSmoothing(size=3, passes=2, split=True, min_area=0.002, most=3)
 RECIPES = {
     "guided, joint, top 2": Recipe(
-        attribution=SmoothGrad(GuidedBackprop(), samples=4), target=Top(2), select=SMALL, stop=MaxRounds(3) | TargetLost()
+        attribution=SmoothGrad(GuidedBackprop(), samples=4),
+        target=Top(2),
+        select=SMALL,
+        stop=MaxRounds(3) | TargetLost(),
     ),
     "plain, separate tracks": Recipe(
         attribution=SmoothGrad(samples=4), target=Top(3), select=SMALL, stop=MaxRounds(2), joint=False

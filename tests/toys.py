@@ -16,7 +16,9 @@ PLAIN = Preparation.square(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 class Additive(nn.Module):
     """logit_k = offset_k + Σ_i weight_ki · Σ_pixels of square i: every square adds its own share, nothing else counts."""
 
-    def __init__(self, squares: Sequence[tuple[int, int, int]], weights: Sequence[Sequence[float]], offsets: Sequence[float]) -> None:
+    def __init__(
+        self, squares: Sequence[tuple[int, int, int]], weights: Sequence[Sequence[float]], offsets: Sequence[float]
+    ) -> None:
         super().__init__()
         masks = torch.zeros(len(squares), SIDE, SIDE)
         for number, (top, left, side) in enumerate(squares):

@@ -17,7 +17,8 @@ def box_sum(values: Float[np.ndarray, "*grid"], size: int) -> Float[np.ndarray, 
 
 
 def box_mean(values: Float[np.ndarray, "*grid"], size: int) -> Float[np.ndarray, "*grid"]:
-    """`box_sum / size^axes`: at the rim of the grid the zeros outside count too, as in a convolution with zero padding."""
+    """`box_sum / size^axes`: at the rim of the grid the zeros outside count too, as in a convolution with zero
+    padding."""
     return box_sum(values, size) / size**values.ndim
 
 

@@ -41,8 +41,8 @@ def erase(
 ) -> Float[Tensor, "c *grid"]:
     """x' = fill where erased, x elsewhere; in a soft edge a mixture of both.
 
-    Pixels with cover 0 are the original's bits and pixels with cover 1 the fill's: chosen by `where`, so that an inf or NaN
-    on the side that isn't chosen can't leak.
+    Pixels with cover 0 are the original's bits and pixels with cover 1 the fill's: chosen by `where`, so that an inf
+    or NaN on the side that isn't chosen can't leak.
     """
     if not erased.any():
         return pixels
@@ -80,7 +80,9 @@ class Constant(Fill):
         """One colour everywhere."""
         values = self.value if isinstance(self.value, tuple) else (self.value,) * len(pixels)
         if len(values) != len(pixels):
-            raise RecipeError(f"{len(pixels)} values, one a channel", f"{len(values)}", "give one value for all channels")
+            raise RecipeError(
+                f"{len(pixels)} values, one a channel", f"{len(values)}", "give one value for all channels"
+            )
         return _broadcast(torch.tensor(values), pixels)
 
 
@@ -136,7 +138,8 @@ class Noise(Fill):
 
 @dataclass(frozen=True)
 class Inpaint(Fill):
-    """The hole closed from its rim inwards by OpenCV (Telea 2004), looking `radius` px around. Needs `unveil[inpaint]`."""
+    """The hole closed from its rim inwards by OpenCV (Telea 2004), looking `radius` px around. Needs
+    `unveil[inpaint]`."""
 
     radius: int = 5
 
@@ -155,8 +158,8 @@ class Inpaint(Fill):
 class SoftEdge(Fill):
     """Another fill with a soft edge: over `width` px outside the erased area it fades into the image.
 
-    cover(d) = (1 + cos(π d / width)) / 2 at distance d < width, 1 inside. What is erased is erased wholly; the fading lies
-    around it, so that no hard edge is left for the classifier to see.
+    cover(d) = (1 + cos(π d / width)) / 2 at distance d < width, 1 inside. What is erased is erased wholly; the fading
+    lies around it, so that no hard edge is left for the classifier to see.
     """
 
     fill: Fill = field(default_factory=Mean)
@@ -169,7 +172,8 @@ class SoftEdge(Fill):
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
     ) -> Float[Tensor, "c *grid"]:
-        """The inner fill's, asked for all that is covered at all: so a blur or an inpainting doesn't use the fading rim."""
+        """The inner fill's, asked for all that is covered at all: so a blur or an inpainting doesn't use the fading
+        rim."""
         return self.fill.replacement(pixels, self.cover(erased) > 0, ground)
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:

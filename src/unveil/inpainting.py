@@ -20,4 +20,6 @@ def inpaint(
     if erased.all():
         return np.array(pixels)
     levels = np.round(pixels * 255).clip(0, 255).astype(np.uint8)
-    return np.stack([cv2.inpaint(channel, hole, radius, cv2.INPAINT_TELEA) for channel in levels]).astype(np.float32) / 255
+    return (
+        np.stack([cv2.inpaint(channel, hole, radius, cv2.INPAINT_TELEA) for channel in levels]).astype(np.float32) / 255
+    )

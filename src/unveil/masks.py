@@ -7,6 +7,7 @@ an `Outline`, which is small, frozen, comparable and written to JSON as it stand
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -126,7 +127,7 @@ def iou(one: Bool[np.ndarray, "*grid"], other: Bool[np.ndarray, "*grid"]) -> flo
 
 def components(inside: Bool[np.ndarray, "*grid"]) -> list[Bool[np.ndarray, "*grid"]]:
     """Connected parts of a boolean array, full connectivity, in scan order."""
-    numbers, count = ndimage.label(inside, structure=np.ones((3,) * inside.ndim))
+    numbers, count = cast(tuple[np.ndarray, int], ndimage.label(inside, structure=np.ones((3,) * inside.ndim)))
     return [numbers == number for number in range(1, count + 1)]
 
 

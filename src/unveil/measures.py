@@ -1,12 +1,13 @@
-"""Three cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a rim."""
+"""Three cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a
+rim."""
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from unveil.masks import components, distance_px, iou, union
 
-# How far a hard edge reaches into the gradients of a ResNet-50, in grid px: the excess over the first map ends by 5 px, as
-# measured in docs/architecture.md.
+# How far a hard edge reaches into the gradients of a ResNet-50, in grid px: the excess over the first map ends by 5
+# px, as measured in docs/architecture.md.
 RIM_PX = 6
 
 
@@ -21,12 +22,11 @@ def settled(
     return iou(*here) if here[0].any() else 0.0
 
 
-def revealed(
-    region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*grid"], area: int
-) -> float:
+def revealed(region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*grid"], area: int) -> float:
     """Share of a region outside the `area` strongest pixels of the first round's map: |R ∖ top_A(S_1)| / |R|.
 
-    The honest rival of iterating is one map with a lower threshold at equal area. 0: that would have shown the whole region.
+    The honest rival of iterating is one map with a lower threshold at equal area. 0: that would have shown the whole
+    region.
     """
     flat = np.argpartition(-first_map.ravel(), min(area, first_map.size) - 1)[:area]
     visible = np.zeros(first_map.size, dtype=bool)

@@ -34,8 +34,8 @@ SETTINGS = Settings(
 class Recipe:
     """All settings of a run.
 
-    `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else every
-    target of the first round has a track of its own. Compare `recipes.paper()` and `recipes.recommended()`.
+    `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
+    every target of the first round has a track of its own. Compare `recipes.paper()` and `recipes.recommended()`.
     """
 
     name: str = "custom"
@@ -79,7 +79,8 @@ class Recipe:
 
 
 def paper() -> Recipe:
-    """The settings of Bordes et al. 2018: SmoothGrad of guided backprop, 11 x 11 boxes three times, 5 rounds, mean fill."""
+    """The settings of Bordes et al. 2018: SmoothGrad of guided backprop, 11 x 11 boxes three times, 5 rounds, mean
+    fill."""
     return Recipe(
         name="paper",
         attribution=SmoothGrad(GuidedBackprop(), samples=50, noise=0.15),
@@ -91,8 +92,9 @@ def paper() -> Recipe:
 
 
 def recommended() -> Recipe:
-    """What we would use: plain gradients (any model, and they pass randomisation tests), the noise floor taken off, every
-    component a region of its own, a soft blurred fill and a border band against rims, and a stop once the target is lost.
+    """What we would use: plain gradients (any model, and they pass randomisation tests), the noise floor taken off,
+    every component a region of its own, a soft blurred fill and a border band against rims, and a stop once the target
+    is lost.
     """
     return Recipe(
         name="recommended",
@@ -126,7 +128,9 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
         return NAMED[str(recipe)]()
     path = Path(recipe)
     if path.suffix != ".toml":
-        raise RecipeError(f"a recipe {' or '.join(NAMED)}, or a .toml file", repr(str(recipe)), "see: unveil recipe list")
+        raise RecipeError(
+            f"a recipe {' or '.join(NAMED)}, or a .toml file", repr(str(recipe)), "see: unveil recipe list"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

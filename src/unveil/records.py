@@ -17,7 +17,7 @@ from unveil.predictions import Output, Prediction
 from unveil.stopping import StopReason
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # noqa: TID251 (a type only)
 
 
 def to_half(values: Float[np.ndarray, "*grid"]) -> tuple[Float16[np.ndarray, "*grid"], float]:
@@ -46,7 +46,8 @@ class Region:
 
     `outline` is on the source's pixels, `grid_outline` on the model's grid, without what earlier rounds had erased.
     Scores are the target's value (a logit, or a difference of logits) with everything of the earlier rounds erased:
-    `score_before`, and `score_after` erasing this region alone as well. Probabilities are None where the target isn't one class.
+    `score_before`, and `score_after` erasing this region alone as well. Probabilities are None where the target isn't
+    one class.
 
     - `settled`: IoU of this region as found from the even and from the odd noise samples alone; None without noise.
     - `revealed`: share of the region that a first map cut at the same total area would have missed: 1 wholly hidden at
@@ -114,8 +115,8 @@ class TargetMap:
 class Round:
     """One pass: what the classifier saw and said, where its evidence was, and what erasing that did.
 
-    `before` is the prediction for `image` (what the classifier was shown: 8 bit, on the model's grid), `after` the one with
-    this round's regions erased too. `erased` and `erased_after` are on the model's grid.
+    `before` is the prediction for `image` (what the classifier was shown: 8 bit, on the model's grid), `after` the one
+    with this round's regions erased too. `erased` and `erased_after` are on the model's grid.
     """
 
     index: int
@@ -126,7 +127,7 @@ class Round:
     regions: tuple[Region, ...]
     erased: Outline
     erased_after: Outline
-    image: UInt8[np.ndarray, "c *grid"] = field(repr=False, compare=False)
+    image: UInt8[np.ndarray, c * grid] = field(repr=False, compare=False)
     rectifiers: int | None = None
 
     @property
@@ -171,7 +172,7 @@ class Run:
     stops: dict[str | None, StopReason]
     versions: dict[str, str]
     seconds: float = field(compare=False)
-    final_images: dict[str | None, UInt8[np.ndarray, "c *grid"]] = field(repr=False, compare=False)
+    final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False, compare=False)
 
     @property
     def stop(self) -> StopReason:
@@ -221,11 +222,11 @@ class Run:
         return figure
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the record as a folder; see docs/record-format.md. Raises `RecordError`; leaves nothing half-written."""
+        """Write the record as a folder; see docs/record-format.md. Raises `RecordError`; leaves nothing
+        half-written."""
         from unveil.store import save_run  # noqa: PLC0415
 
         return save_run(self, Path(folder), overwrite=overwrite)
 
-    def _names(self, indices) -> tuple[str, ...]:  # noqa: ANN001
+    def _names(self, indices) -> tuple[str, ...]:
         return tuple(self.classifier.labels[index] for index in indices)
-

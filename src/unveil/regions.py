@@ -86,13 +86,14 @@ class Select(ABC):
 
 @dataclass(frozen=True)
 class BoxSmoothing(Select):
-    """`passes` times a mean over a box of `size` pixels a side, each followed by a threshold; what is left is the region.
+    """`passes` times a mean over a box of `size` pixels a side, each followed by a threshold; what is left is the
+    region.
 
     Pass: S ← B(S), then S ← S where S > 0 and S ≥ level, else 0 (Bordes et al. 2018: 11 x 11, three passes). A bigger
     box and more passes give larger regions; smaller and fewer suit small findings. Further:
 
-    - `band` px: saliency closer than that to what is erased already counts as 0, so that the rim of an erased area, which
-      lights up whatever the image, can't start a region. A region that starts outside may grow into the band.
+    - `band` px: saliency closer than that to what is erased already counts as 0, so that the rim of an erased area,
+      which lights up whatever the image, can't start a region. A region that starts outside may grow into the band.
     - `split`: every connected component is a region of its own; else all of a round's pixels are one region.
     - `min_area`: components smaller than this share of the grid are dropped. `most`: at most so many regions a round.
     - `floor`: a map whose largest value is below it shows no evidence. An absolute bound, in logits per unit of pixel

@@ -1,4 +1,5 @@
-"""The loop: ask, find, erase, ask again. `rounds()` yields every round as it is done; `find_regions()` returns the run."""
+"""The loop: ask, find, erase, ask again. `rounds()` yields every round as it is done; `find_regions()` returns the
+run."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +54,9 @@ def find_regions(
 ) -> Run:
     """Find every region of an image that a classifier relies on, round after round.
 
-    `image`: whatever `read_image` takes. `recipe`: a value, `recommended`, `paper`, or a TOML file; `target` replaces the
-    recipe's. The same seed gives the same run, whatever the batch size. `on_progress` is told of every batch of samples.
+    `image`: whatever `read_image` takes. `recipe`: a value, `recommended`, `paper`, or a TOML file; `target` replaces
+    the recipe's. The same seed gives the same run, whatever the batch size. `on_progress` is told of every batch of
+    samples.
 
     Raises an `UnveilError` for input that can't be used; the classifier is left as it was.
     """
@@ -67,7 +69,8 @@ def find_regions(
 
 
 def rounds(search: Search, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
-    """Every round of every track, as it is done. The only state of a track is what is erased, and what was said then."""
+    """Every round of every track, as it is done. The only state of a track is what is erased, and what was said
+    then."""
     for number, track in enumerate(search.tracks):
         yield from _rounds_of(search, track, number, on_progress)
 
@@ -152,7 +155,7 @@ def _record(
     erased_after = erased | union((inside for _, inside in regions), erased.shape)
     alone, after = _ask_again(search, before, erased, [inside for _, inside in regions], erased_after)
     # A label asked about for the first time later on is held against what the first round showed for its labels.
-    shown = np.mean(list(first_maps.values()), axis=0)
+    shown: FloatMap = np.mean(list(first_maps.values()), axis=0)
     area = int(np.count_nonzero(erased_after))
     return Round(
         index=index,
@@ -162,7 +165,13 @@ def _record(
         maps=tuple(TargetMap(found.scalar.name, found.saliency, found.selection.reason) for found in look),
         regions=tuple(
             _region(
-                search, found, inside, before, without, erased, revealed(inside, first_maps.get(found.scalar.name, shown), area)
+                search,
+                found,
+                inside,
+                before,
+                without,
+                erased,
+                revealed(inside, first_maps.get(found.scalar.name, shown), area),
             )
             for (found, inside), without in zip(regions, alone, strict=True)
         ),

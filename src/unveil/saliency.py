@@ -12,7 +12,8 @@ from unveil.errors import RecipeError
 
 
 class Magnitude(ABC):
-    """How signed gradients of all channels become one non-negative number a pixel, in logits per unit of pixel value."""
+    """How signed gradients of all channels become one non-negative number a pixel, in logits per unit of pixel
+    value."""
 
     @abstractmethod
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
@@ -42,8 +43,9 @@ class UnbiasedL2(Magnitude):
     """S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
 
     With n samples E[m_c²] is the true square plus v_c/n, so the plain length adds a floor of noise that hides weak
-    evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a mean
-    over `size` × `size` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is taken off.
+    evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a
+    mean over `size` × `size` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is
+    taken off.
     """
 
     size: int = 5

@@ -44,7 +44,9 @@ class Search:
     tracks: tuple[Track, ...]
 
     @classmethod
-    def begin(cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int = 8) -> "Search":
+    def begin(
+        cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int = 8
+    ) -> "Search":
         """Prepare the image, ask the classifier for the first time, and lay out the tracks."""
         if batch_size < 1:
             raise RecipeError("a batch size of at least 1", str(batch_size), "8 is fast on most machines")
@@ -106,7 +108,12 @@ def eight_bit(pixels: Float[Tensor, "c *grid"]) -> UInt8[np.ndarray, "c *grid"]:
 def versions() -> dict[str, str]:
     """Versions of everything that can change a run's numbers."""
     libraries = {name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}
-    return {"unveil": __version__, **libraries, "python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    return {
+        "unveil": __version__,
+        **libraries,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def _tracks(recipe: Recipe, first: Prediction, labels: tuple[str, ...]) -> tuple[Track, ...]:

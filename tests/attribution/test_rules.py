@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 from twins import ChainTwin, back_through_rectifier, matrix_of
 
 from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, Question
@@ -101,8 +101,17 @@ class BareOperator(Layers):
 
 
 WAYS = [
-    Layers, Modules, InPlaceModules, OneModuleTwice, InPlaceFunctional, TensorMethod, ClampedBelow, ClampedBelowInPlace,
-    Thresholded, AfterAnInPlaceSum, BareOperator,
+    Layers,
+    Modules,
+    InPlaceModules,
+    OneModuleTwice,
+    InPlaceFunctional,
+    TensorMethod,
+    ClampedBelow,
+    ClampedBelowInPlace,
+    Thresholded,
+    AfterAnInPlaceSum,
+    BareOperator,
 ]
 
 
@@ -111,7 +120,11 @@ def net(kind: type[Layers]) -> Layers:
     made = kind().double()
     with torch.no_grad():
         for parameter in made.parameters():
-            parameter.copy_(torch.randn(parameter.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(parameter.numel())))
+            parameter.copy_(
+                torch.randn(
+                    parameter.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(parameter.numel())
+                )
+            )
     return made.eval()
 
 
@@ -138,7 +151,9 @@ def graph_gradient(made: nn.Module, x: Tensor, k: int, rule: str) -> Tensor:
 def test_every_way_to_write_a_rectifier_matches_the_twin(kind, rule):
     made, x = net(kind), pixels()
     slow = twin(made)
-    np.testing.assert_allclose(made(x.clone()).detach().numpy(), [slow.logits(one.flatten().numpy()) for one in x], rtol=1e-12)
+    np.testing.assert_allclose(
+        made(x.clone()).detach().numpy(), [slow.logits(one.flatten().numpy()) for one in x], rtol=1e-12
+    )
     for k in range(5):
         expected = np.stack([slow.gradient(one.flatten().numpy(), k, rule) for one in x])
         got = graph_gradient(made, x, k, rule).flatten(1).numpy()
@@ -178,7 +193,9 @@ def test_relu6_passes_its_own_derivative_of_the_positive_part(way, rule):
     assert bool((inner > 6).any()), "the ceiling must be reached for the test to say anything"
     for k in (0, 4):
         expected = np.stack([slow.gradient(one.flatten().numpy(), k, rule) for one in x])
-        np.testing.assert_allclose(graph_gradient(made, x, k, rule).flatten(1).numpy(), expected, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(
+            graph_gradient(made, x, k, rule).flatten(1).numpy(), expected, rtol=1e-11, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("rule", list(METHODS))
@@ -233,13 +250,25 @@ def test_the_method_asks_the_classifier_for_all_scalars_in_one_forward_pass():
     scalars = [Scalar("a", ((0, 1.0),)), Scalar("b − d", ((1, 1.0), (3, -1.0)))]
     for rule, method in METHODS.items():
         result = method.attribute(Question(classifier, x, scalars, "key", 8))
-        normal = (x.double() - torch.tensor([0.2, 0.4, 0.6]).reshape(3, 1, 1).double()) / torch.tensor([0.5, 0.25, 0.5]).reshape(3, 1, 1).double()
-        slow = ChainTwin([matrix_of(nn.Sequential(seen[0], made.first), (3, 8, 8)), matrix_of(made.second, (4, 6, 5)), matrix_of(made.last, (12,))])
+        normal = (x.double() - torch.tensor([0.2, 0.4, 0.6]).reshape(3, 1, 1).double()) / torch.tensor(
+            [0.5, 0.25, 0.5]
+        ).reshape(3, 1, 1).double()
+        slow = ChainTwin(
+            [
+                matrix_of(nn.Sequential(seen[0], made.first), (3, 8, 8)),
+                matrix_of(made.second, (4, 6, 5)),
+                matrix_of(made.last, (12,)),
+            ]
+        )
         per_logit = {k: slow.gradient(normal.flatten().numpy(), k, rule).reshape(3, 64) for k in (0, 1, 3)}
         std = np.array([0.5, 0.25, 0.5])[:, None]
         np.testing.assert_allclose(result.all.mean[0].flatten(1).numpy(), per_logit[0] / std, rtol=1e-5, atol=1e-6)
-        if rule == "plain":  # the plain gradient of a difference is the difference of the gradients; the others aren't linear
-            np.testing.assert_allclose(result.all.mean[1].flatten(1).numpy(), (per_logit[1] - per_logit[3]) / std, rtol=1e-4, atol=1e-5)
+        if (
+            rule == "plain"
+        ):  # the plain gradient of a difference is the difference of the gradients; the others aren't linear
+            np.testing.assert_allclose(
+                result.all.mean[1].flatten(1).numpy(), (per_logit[1] - per_logit[3]) / std, rtol=1e-4, atol=1e-5
+            )
         assert result.odd is None
         assert (result.rules is None) == (rule == "plain")
         assert float(result.all.variance_of_mean.abs().max()) == 0
@@ -249,9 +278,18 @@ def test_the_method_asks_the_classifier_for_all_scalars_in_one_forward_pass():
 @pytest.mark.parametrize(
     ("layer", "name"),
     [
-        (nn.SiLU(), "SiLU"), (nn.GELU(), "GELU"), (nn.ELU(), "ELU"), (nn.LeakyReLU(), "LeakyReLU"), (nn.PReLU(), "PReLU"),
-        (nn.Hardswish(), "Hardswish"), (nn.Mish(), "Mish"), (nn.Softplus(), "Softplus"), (nn.CELU(), "CELU"),
-        (nn.SELU(), "ELU"), (nn.LogSigmoid(), "LogSigmoid"), (nn.Softshrink(), "Softshrink"),
+        (nn.SiLU(), "SiLU"),
+        (nn.GELU(), "GELU"),
+        (nn.ELU(), "ELU"),
+        (nn.LeakyReLU(), "LeakyReLU"),
+        (nn.PReLU(), "PReLU"),
+        (nn.Hardswish(), "Hardswish"),
+        (nn.Mish(), "Mish"),
+        (nn.Softplus(), "Softplus"),
+        (nn.CELU(), "CELU"),
+        (nn.SELU(), "ELU"),
+        (nn.LogSigmoid(), "LogSigmoid"),
+        (nn.Softshrink(), "Softshrink"),
     ],
 )
 @pytest.mark.parametrize("method", [Deconvnet(), GuidedBackprop()])
@@ -259,7 +297,10 @@ def test_a_nonlinearity_without_a_rule_is_refused_by_name(layer, name, method):
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), layer, nn.ReLU(), nn.Linear(6, 2))
     classifier = TorchClassifier(module, Preparation.square(8, (0, 0, 0), (1, 1, 1)))
     question = Question(classifier, torch.rand(3, 8, 8), [Scalar("a", ((0, 1.0),))], "key", 8)
-    with pytest.raises(AttributionError, match=rf"expected rectifiers only .*; got a model with 1 × {name} beside 1 rectifiers; use Gradient"):
+    with pytest.raises(
+        AttributionError,
+        match=rf"expected rectifiers only .*; got a model with 1 × {name} beside 1 rectifiers; use Gradient",
+    ):
         method.attribute(question)
     assert Gradient().attribute(question).all.count == 1
 
@@ -279,7 +320,7 @@ class Custom(torch.autograd.Function):
     [
         (lambda x: torch.maximum(x, torch.zeros_like(x)), r"torch\.maximum"),
         (lambda x: torch.where(x > 0, x, 0.0), r"torch\.where"),
-        (lambda x: Custom.apply(x), "custom function"),
+        (Custom.apply, "custom function"),
     ],
 )
 def test_what_may_hide_a_rectifier_is_refused(rectify, told):

@@ -37,7 +37,9 @@ SCALARS = [Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("2a − b"
 PIXELS = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
 
 
-def question(batch_size: int = 8, key: str = "7/image", pixels: Tensor = PIXELS, classifier=CLASSIFIER, scalars=None) -> Question:
+def question(
+    batch_size: int = 8, key: str = "7/image", pixels: Tensor = PIXELS, classifier=CLASSIFIER, scalars=None
+) -> Question:
     return Question(classifier, pixels, SCALARS if scalars is None else scalars, key, batch_size)
 
 
@@ -61,7 +63,9 @@ def test_the_mean_and_its_halves_follow_the_formula(samples, level):
         np.testing.assert_allclose(result.all.mean[number], np.mean(gradients, 0), **tolerance)
         np.testing.assert_allclose(result.even.mean[number], np.mean(gradients[0::2], 0), **tolerance)
         np.testing.assert_allclose(result.odd.mean[number], np.mean(gradients[1::2], 0), **tolerance)
-        np.testing.assert_allclose(result.all.variance_of_mean[number], np.var(gradients, axis=0, ddof=1) / samples, **tolerance)
+        np.testing.assert_allclose(
+            result.all.variance_of_mean[number], np.var(gradients, axis=0, ddof=1) / samples, **tolerance
+        )
     assert (result.all.count, result.even.count, result.odd.count) == (samples, -(-samples // 2), samples // 2)
 
 
@@ -86,7 +90,10 @@ def test_taking_the_noise_off_makes_the_power_unbiased():
     sigma = level * float(PIXELS.max() - PIXELS.min())
     truth = (2 * A * x).square().numpy()  # the mean gradient of logit 0 is 2 a x
     spread = (2 * A * sigma).square().numpy() / 4  # what noise adds to the square of a mean of 4
-    runs = [SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", scalars=SCALARS[:1])).all for k in range(300)]
+    runs = [
+        SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", scalars=SCALARS[:1])).all
+        for k in range(300)
+    ]
     biased = np.mean([run.mean[0].square().numpy() for run in runs], 0)
     unbiased = np.mean([(run.mean[0].square() - run.variance_of_mean[0]).numpy() for run in runs], 0)
     assert (biased - truth).sum() == pytest.approx(spread.sum(), rel=0.15)
@@ -122,7 +129,13 @@ def test_over_guided_backprop_it_averages_guided_gradients():
     result = SmoothGrad(GuidedBackprop(), samples=5).attribute(asked)
     sigma = 0.15 * float(PIXELS.max() - PIXELS.min())
     one_by_one = [
-        GuidedBackprop().attribute(question(pixels=PIXELS + sigma * torch.from_numpy(noise_of(k)).float(), classifier=classifier, scalars=SCALARS[:1]))
+        GuidedBackprop().attribute(
+            question(
+                pixels=PIXELS + sigma * torch.from_numpy(noise_of(k)).float(),
+                classifier=classifier,
+                scalars=SCALARS[:1],
+            )
+        )
         for k in range(5)
     ]
     expected = torch.stack([one.all.mean for one in one_by_one]).mean(0)

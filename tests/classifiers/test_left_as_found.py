@@ -32,7 +32,15 @@ class Failing(nn.Module):
 
 def model() -> nn.Sequential:
     torch.manual_seed(0)
-    made = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), Failing(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 900, 3))
+    made = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        Failing(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(4 * 900, 3),
+    )
     made[0].weight.requires_grad_(False)
     made.train()
     made[4].eval()
@@ -48,9 +56,14 @@ seen: list[str] = []
 def state_of(made: nn.Sequential) -> dict:
     return {
         "modes": [module.training for module in made.modules()],
-        "hooks": [(dict(module._forward_hooks), dict(module._backward_hooks), dict(module._forward_pre_hooks)) for module in made.modules()],
+        "hooks": [
+            (dict(module._forward_hooks), dict(module._backward_hooks), dict(module._forward_pre_hooks))
+            for module in made.modules()
+        ],
         "asks": [parameter.requires_grad for parameter in made.parameters()],
-        "grads": [None if parameter.grad is None else parameter.grad.clone().tolist() for parameter in made.parameters()],
+        "grads": [
+            None if parameter.grad is None else parameter.grad.clone().tolist() for parameter in made.parameters()
+        ],
         "grad objects": [id(parameter.grad) for parameter in made.parameters() if parameter.grad is not None],
         "values": {name: tensor.tolist() for name, tensor in made.state_dict().items()},
         "formats": [parameter.stride() for parameter in made.parameters()],
@@ -67,7 +80,9 @@ IMAGE = np.random.default_rng(0).random((40, 40, 3))
 def test_after_a_run(method):
     made = model()
     before = state_of(made)
-    run = find_regions(IMAGE, TorchClassifier(made, PREPARATION), Recipe(attribution=method, target=Class(0), stop=MaxRounds(2)))
+    run = find_regions(
+        IMAGE, TorchClassifier(made, PREPARATION), Recipe(attribution=method, target=Class(0), stop=MaxRounds(2))
+    )
     assert run.regions
     assert state_of(made) == before
 
@@ -79,7 +94,12 @@ def test_after_an_error_in_the_middle(calls, monkeypatch):
     classifier = TorchClassifier(made, PREPARATION)
     monkeypatch.setattr(Failing, "calls_left", calls)
     with pytest.raises(RuntimeError, match="out of memory"):
-        find_regions(IMAGE, classifier, Recipe(attribution=SmoothGrad(GuidedBackprop(), samples=30), target=Class(0)), batch_size=10)
+        find_regions(
+            IMAGE,
+            classifier,
+            Recipe(attribution=SmoothGrad(GuidedBackprop(), samples=30), target=Class(0)),
+            batch_size=10,
+        )
     monkeypatch.undo()
     assert state_of(made) == before
     # The classifier itself can be asked again, and answers as before.
@@ -101,7 +121,11 @@ def test_training_goes_on_as_if_nothing_had_happened():
         made = model()
         optimiser = torch.optim.SGD([parameter for parameter in made.parameters() if parameter.requires_grad], 0.1)
         if ask:
-            find_regions(IMAGE, TorchClassifier(made, PREPARATION), Recipe(attribution=GuidedBackprop(), target=Class(0), stop=MaxRounds(1)))
+            find_regions(
+                IMAGE,
+                TorchClassifier(made, PREPARATION),
+                Recipe(attribution=GuidedBackprop(), target=Class(0), stop=MaxRounds(1)),
+            )
         torch.manual_seed(5)
         made(torch.rand(4, 3, 32, 32)).square().sum().backward()
         optimiser.step()
@@ -122,5 +146,7 @@ def test_the_classifier_answers_the_same_while_the_model_trains_on():
 def test_a_model_that_cannot_be_copied_is_one_clear_error():
     made = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
     made.kept = made[1].weight * 2  # a tensor with a history
-    with pytest.raises(ClassifierError, match="a module that can be copied; got Sequential: .*; detach the tensors it keeps"):
+    with pytest.raises(
+        ClassifierError, match="a module that can be copied; got Sequential: .*; detach the tensors it keeps"
+    ):
         TorchClassifier(made, PREPARATION)

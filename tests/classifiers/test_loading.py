@@ -52,7 +52,10 @@ def test_without_a_network_the_weights_are_one_clear_error(monkeypatch):
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("torchvision.models._api.WeightsEnum.get_state_dict", fails)
-    with pytest.raises(WeightsError, match="to fetch .*; got OSError: Name or service not known; check the network, or give a local file"):
+    with pytest.raises(
+        WeightsError,
+        match="to fetch .*; got OSError: Name or service not known; check the network, or give a local file",
+    ):
         load_classifier("torchvision/resnet18")
 
 
@@ -95,7 +98,9 @@ def test_timm_is_asked_for_pretrained_weights_and_tags(monkeypatch):
         load_classifier("timm/resnet18", weights)
     assert asked == [("resnet18", True), ("resnet18", True), ("resnet18.a1_in1k", True)]
     monkeypatch.undo()
-    with pytest.raises(WeightsError, match="to build timm/resnet18.no_such_tag; got .*; give a local file with weights"):
+    with pytest.raises(
+        WeightsError, match="to build timm/resnet18.no_such_tag; got .*; give a local file with weights"
+    ):
         load_classifier("timm/resnet18", "no_such_tag")
     with pytest.raises(ClassifierError, match="a model of timm; got no_such_model; see: unveil models timm"):
         load_classifier("timm/no_such_model")
@@ -177,7 +182,18 @@ def test_a_file_that_fails(tmp_path):
         load_classifier(f"python/{tmp_path / 'text.txt'}:make")
 
 
-@pytest.mark.parametrize("model", ["resnet50", "keras/resnet50", "torchvision/", "", "torchvision/fasterrcnn_resnet50_fpn", "torchvision/nope", "planted/other"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "resnet50",
+        "keras/resnet50",
+        "torchvision/",
+        "",
+        "torchvision/fasterrcnn_resnet50_fpn",
+        "torchvision/nope",
+        "planted/other",
+    ],
+)
 def test_a_name_that_is_no_model(model):
     with pytest.raises(ClassifierError, match="expected .*; got .*; "):
         load_classifier(model, "none")
@@ -198,7 +214,12 @@ def test_labels_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.json", b"[1, 2"), ("a.json", b'{"a": 1}'), ("a.txt", b"\xff\xfe\xfa"), ("a.txt", b"one\n"), ("a.txt", b"a\nb\nc\n"), ("a.txt", b""),
+        ("a.json", b"[1, 2"),
+        ("a.json", b'{"a": 1}'),
+        ("a.txt", b"\xff\xfe\xfa"),
+        ("a.txt", b"one\n"),
+        ("a.txt", b"a\nb\nc\n"),
+        ("a.txt", b""),
     ],
 )
 def test_labels_that_do_not_fit(tmp_path, name, content):

@@ -14,7 +14,9 @@ from unveil.errors import WeightsError
 
 def net(width: int = 4) -> nn.Module:
     torch.manual_seed(width)
-    return nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.Flatten(), nn.Linear(width * 36, 2))
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.Flatten(), nn.Linear(width * 36, 2)
+    )
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -106,7 +108,10 @@ def test_weights_that_do_not_fit_are_named_and_nothing_is_loaded(tmp_path):
     target = fresh()
     before = {name: tensor.clone() for name, tensor in target.state_dict().items()}
     other = net(5).state_dict()
-    with pytest.raises(WeightsError, match=r"weights for Sequential; got w.pth, where 0.weight is \(5, 3, 3, 3\) instead of \(4, 3, 3, 3\); .* and \d more"):
+    with pytest.raises(
+        WeightsError,
+        match=r"weights for Sequential; got w.pth, where 0.weight is \(5, 3, 3, 3\) instead of \(4, 3, 3, 3\); .* and \d more",
+    ):
         load_into(target, other, "w.pth")
     few = {name: tensor for name, tensor in net().state_dict().items() if name != "4.bias"}
     with pytest.raises(WeightsError, match="where 4.bias is missing; check the model's name"):

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from unveil.cli import main
 
-MODEL = '''
+MODEL = """
 import torch, unveil
 from torch import nn
 
@@ -24,8 +24,8 @@ def nan():
         def forward(self, x):
             return x.mean((2, 3)) * float("nan")
     return Nan()
-'''
-RECIPE = '''
+"""
+RECIPE = """
 name = "quick"
 [attribution]
 kind = "SmoothGrad"
@@ -36,7 +36,7 @@ passes = 1
 [stop]
 kind = "MaxRounds"
 rounds = 2
-'''
+"""
 
 
 class Shell:
@@ -46,7 +46,14 @@ class Shell:
         self.folder, self._capsys, self._patch = folder, capsys, monkeypatch
         (folder / "net.py").write_text(MODEL)
         (folder / "quick.toml").write_text(RECIPE)
-        self.common = ("--model", f"python/{folder / 'net.py'}:make", "--recipe", str(folder / "quick.toml"), "--out", str(folder / "out"))
+        self.common = (
+            "--model",
+            f"python/{folder / 'net.py'}:make",
+            "--recipe",
+            str(folder / "quick.toml"),
+            "--out",
+            str(folder / "out"),
+        )
 
     def __call__(self, *words: object) -> tuple[int, str, str]:
         """Exit code, standard output and standard error of one call."""

@@ -42,7 +42,7 @@ def test_the_demo_counts_what_its_records_hold(shell: Shell):
     assert said["recall_round1"] == found1 / cues
     assert said["recall_final"] == found5 / cues
     assert said["false_region_rate"] == false / regions
-    assert "cues present" in err
+    assert all(word in err for word in ("present", "round 5", "false"))
     assert len(list(out.rglob("figure.png"))) <= 1
 
 
@@ -108,7 +108,18 @@ def test_help_says_what_a_command_does(shell: Shell, command):
     assert code == 0
     assert "Usage" in out + err
     if command == ("run",):
-        for word in ("--model", "--weights", "--target", "--recipe", "--out", "--device", "--precision", "--seed", "--json", "unveil run dog.jpg"):
+        for word in (
+            "--model",
+            "--weights",
+            "--target",
+            "--recipe",
+            "--out",
+            "--device",
+            "--precision",
+            "--seed",
+            "--json",
+            "unveil run dog.jpg",
+        ):
             assert word in out + err
 
 

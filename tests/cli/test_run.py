@@ -102,7 +102,15 @@ def unfitting(shell: Shell) -> tuple:
     import torch  # noqa: PLC0415
 
     torch.save({"conv.weight": torch.zeros(3)}, shell.folder / "w.pth")
-    return shell.photograph("a.png"), "-m", "planted/demo", "--weights", shell.folder / "w.pth", "-o", shell.folder / "out"
+    return (
+        shell.photograph("a.png"),
+        "-m",
+        "planted/demo",
+        "--weights",
+        shell.folder / "w.pth",
+        "-o",
+        shell.folder / "out",
+    )
 
 
 def into_a_file(shell: Shell) -> tuple:
@@ -124,9 +132,17 @@ BAD = {
     "a target's form": (with_words("--target", "top:x"), 2, r"predicted\[:P\]"),
     "a recipe": (with_words("--recipe", "papper"), 2, "got 'papper'"),
     "a model": (with_words("--model", "resnet50"), 2, "see: unveil models"),
-    "weights that don't fit": (unfitting, 2, "weights for PlantedNet; got .*features.0.weight is missing; .* more; check the model's name"),
+    "weights that don't fit": (
+        unfitting,
+        2,
+        "weights for PlantedNet; got .*features.0.weight is missing; .* more; check the model's name",
+    ),
     "missing weights": (with_words("--model", "planted/demo", "--weights", "w.pth"), 2, "which is not a file"),
-    "a device": (with_words("--model", "planted/demo", "--device", "tpu"), 2, "a device auto, cpu, cuda or mps; got tpu"),
+    "a device": (
+        with_words("--model", "planted/demo", "--device", "tpu"),
+        2,
+        "a device auto, cpu, cuda or mps; got tpu",
+    ),
     "a precision": (with_words("--model", "planted/demo", "--precision", "fp8"), 2, "a precision auto, fp32 or bf16"),
     "a figure": (with_words("--figure", "gif"), 2, "gif"),
     "output": (into_a_file, 1, "expected a folder that the run can be written to"),
@@ -150,7 +166,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(shell: Shell, name):
     import re  # noqa: PLC0415
 
     assert re.search(told, err), err
-    assert sorted(path for path in shell.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) == before
+    assert (
+        sorted(path for path in shell.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) == before
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20000, 20000)])
@@ -237,7 +255,9 @@ def test_a_damaged_record_is_not_silently_replaced(shell: Shell):
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf", "none"])
 def test_figures_in_every_format_for_every_track(shell: Shell, form):
-    (shell.folder / "quick.toml").write_text("joint = false\n" + (shell.folder / "quick.toml").read_text() + '[target]\nkind = "Top"\ncount = 2\n')
+    (shell.folder / "quick.toml").write_text(
+        "joint = false\n" + (shell.folder / "quick.toml").read_text() + '[target]\nkind = "Top"\ncount = 2\n'
+    )
     assert shell("run", shell.photograph("a.png"), *shell.common, "--figure", form)[0] == 0
     names = sorted(path.name for path in (shell.folder / "out/a").iterdir())
     expected = [] if form == "none" else [f"figure-2.{form}", f"figure.{form}"]
@@ -267,12 +287,20 @@ def test_markup_in_names_is_text(shell: Shell):
         "import torch\nfrom torch import nn\ndef make():\n    torch.manual_seed(0)\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 9, 4), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(16, 3))\n"
     )
-    code, _, err = shell("run", shell.photograph("[bold]x[red].png"), *model, "-r", shell.folder / "quick.toml", "-o", shell.folder / "out")
+    code, _, err = shell(
+        "run",
+        shell.photograph("[bold]x[red].png"),
+        *model,
+        "-r",
+        shell.folder / "quick.toml",
+        "-o",
+        shell.folder / "out",
+    )
     assert code == 0, err
     assert "[bold]x[red].png" in err
 
 
-SLOW = '''
+SLOW = """
 import time, torch, unveil
 from torch import nn
 
@@ -287,7 +315,7 @@ class Slow(nn.Module):
 def make():
     torch.manual_seed(0)
     return unveil.TorchClassifier(Slow(), unveil.Preparation.square(32, (0.5,) * 3, (0.5,) * 3), ["a", "b"])
-'''
+"""
 
 
 def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
@@ -295,7 +323,16 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
     paths = [shell.photograph(f"{number}.png", number) for number in range(12)]
     out = shell.folder / "out"
     command = [sys.executable, "-c", "from unveil.cli import main; main()", "run", *map(str, paths)]
-    command += ["-m", f"python/{shell.folder / 'slow.py'}:make", "-r", str(shell.folder / "quick.toml"), "-o", str(out), "--figure", "none"]
+    command += [
+        "-m",
+        f"python/{shell.folder / 'slow.py'}:make",
+        "-r",
+        str(shell.folder / "quick.toml"),
+        "-o",
+        str(out),
+        "--figure",
+        "none",
+    ]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
     deadline = time.monotonic() + 120
     while not (out.is_dir() and any(is_run(folder) for folder in out.iterdir())) and time.monotonic() < deadline:

@@ -33,7 +33,8 @@ def run_with(scene: Scene, rounds: list[list[Region]], predicted: tuple[str, ...
     names = scene.labels if predicted is None else predicted
     first = Prediction(np.array([1.0 if label in names else -1.0 for label in CLASSIFIER.labels]), Output.SIGMOID)
     done: list[Round] = [
-        dataclasses.replace(real.rounds[0], index=index, regions=tuple(regions)) for index, regions in enumerate(rounds, start=1)
+        dataclasses.replace(real.rounds[0], index=index, regions=tuple(regions))
+        for index, regions in enumerate(rounds, start=1)
     ]
     return dataclasses.replace(real, rounds=tuple(done), first=first)
 
@@ -85,7 +86,12 @@ def test_scenes_without_evidence():
     empty = next(scene for scene in map(draw_scene, range(900, 1000)) if not scene.cues)
     quiet = tally(run_with(empty, []), empty, 3)
     loud = tally(run_with(empty, [[region("poppy", ~NOTHING)]]), empty, 3)
-    assert (quiet.empty_scenes, quiet.empty_scenes_with_regions, quiet.false_region_rate, quiet.recall(1)) == (1, 0, None, None)
+    assert (quiet.empty_scenes, quiet.empty_scenes_with_regions, quiet.false_region_rate, quiet.recall(1)) == (
+        1,
+        0,
+        None,
+        None,
+    )
     assert (loud.empty_scenes, loud.empty_scenes_with_regions, loud.false_region_rate) == (1, 1, 1.0)
 
 

@@ -59,7 +59,11 @@ def test_bits_palette_and_transparency(tmp_path):
     np.testing.assert_array_equal(read_image(bits).pixels[0], expected)
     palette = Pillow.fromarray(COLOUR).quantize(16)
     palette.save(tmp_path / "palette.png")
-    np.testing.assert_allclose(read_image(tmp_path / "palette.png").pixels * 255, np.asarray(palette.convert("RGB")).transpose(2, 0, 1), atol=1e-4)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "palette.png").pixels * 255,
+        np.asarray(palette.convert("RGB")).transpose(2, 0, 1),
+        atol=1e-4,
+    )
     palette.save(tmp_path / "hole.png", transparency=3)
     index = np.asarray(palette)
     assert bool((index == 3).any())
@@ -76,8 +80,14 @@ def test_the_orientation_of_a_camera_is_applied(tmp_path, orientation):
     upright[:8, :8] = 255  # top left
     upright[:8, 8:16] = 120
     undo = {  # what a camera held like this stores
-        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
-        6: np.rot90(upright), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
     }[orientation]
     exif = Pillow.Exif()
     exif[274] = orientation
@@ -90,7 +100,9 @@ def test_the_orientation_of_a_camera_is_applied(tmp_path, orientation):
 def test_cmyk_becomes_colour(tmp_path):
     cmyk = Pillow.fromarray(COLOUR).resize((16, 16)).convert("CMYK")
     cmyk.save(tmp_path / "a.tif")
-    np.testing.assert_allclose(read_image(tmp_path / "a.tif").pixels * 255, np.asarray(cmyk.convert("RGB")).transpose(2, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "a.tif").pixels * 255, np.asarray(cmyk.convert("RGB")).transpose(2, 0, 1), atol=1e-3
+    )
 
 
 def test_of_an_animation_the_first_frame_is_taken_and_a_stack_is_refused(tmp_path):
@@ -152,6 +164,7 @@ def test_images_of_one_pixel_and_of_four_hundred_megapixels(tmp_path):
 
 def header_of_a_png(width: int, height: int) -> bytes:
     """A valid start of a PNG: what a decompression bomb shows first."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

@@ -69,8 +69,14 @@ def test_the_proof_can_fail():
     scenes = [draw_scene(500_000 + number) for number in range(25)]
     nothing, everything = (prove(Always(value), 25) for value in (-1.0, 1.0))
     assert nothing["exact"]["rate"] == sum(not scene.labels for scene in scenes) / 25
-    assert [nothing[name]["rate"] for name in ("one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")] == [0, 0, 1, 1]
-    assert [everything[name]["rate"] for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")] == [0, 1, 1, 0, 0]
+    assert [
+        nothing[name]["rate"]
+        for name in ("one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")
+    ] == [0, 0, 1, 1]
+    assert [
+        everything[name]["rate"]
+        for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")
+    ] == [0, 1, 1, 0, 0]
     assert nothing["one_suffices"]["n"] == sum(len(scene.cues) for scene in scenes)
     assert nothing["all_removed_loses"]["n"] == sum(len(scene.labels) for scene in scenes)
 

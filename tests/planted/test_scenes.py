@@ -68,7 +68,9 @@ def test_labels_follow_from_the_cues():
         assert scene.labels == tuple(label for label in LABELS if any(cue.label == label for cue in scene.cues))
         assert all((cue.label, cue.kind) in KINDS for cue in scene.cues)
         for label in LABELS:
-            expected = np.logical_or.reduce([cue.inside for cue in scene.cues if cue.label == label] or [np.zeros((SIZE, SIZE), bool)])
+            expected = np.logical_or.reduce(
+                [cue.inside for cue in scene.cues if cue.label == label] or [np.zeros((SIZE, SIZE), bool)]
+            )
             assert np.array_equal(scene.inside(label), expected)
 
 

@@ -68,12 +68,15 @@ def test_a_batch_is_turned_together_with_its_outlines():
 SHORT = TrainingSettings(scenes=48, epochs=2, batch_size=16, bf16=False)
 
 
-class Stop(Exception):
+class PowerOutError(Exception):
     """The power goes out."""
 
 
 def test_an_interrupted_training_ends_where_a_straight_one_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("unveil.planted.training.draw_pool", lambda first, count, workers, tell: Pool(*_draw_chunk(range(first, first + count))))
+    monkeypatch.setattr(
+        "unveil.planted.training.draw_pool",
+        lambda first, count, workers, tell: Pool(*_draw_chunk(range(first, first + count))),
+    )
     torch.set_num_threads(1)
     told = []
     straight = train(SHORT, tmp_path / "straight", 1, lambda what, done, total, text: told.append((what, done, total)))
@@ -81,9 +84,9 @@ def test_an_interrupted_training_ends_where_a_straight_one_does(tmp_path, monkey
 
     def power(what: str, done: int, total: int, text: str) -> None:
         if what == "training" and done == 5:
-            raise Stop
+            raise PowerOutError
 
-    with pytest.raises(Stop):
+    with pytest.raises(PowerOutError):
         train(SHORT, tmp_path / "cut", 1, power)
     steps = []
     resumed = train(SHORT, tmp_path / "cut", 1, lambda what, done, total, text: steps.append(done))

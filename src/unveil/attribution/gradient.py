@@ -16,7 +16,8 @@ from unveil.targets import Scalar
 
 @dataclass(frozen=True)
 class Gradient(GradientMethod):
-    """∂score/∂pixels, the score being the target's logit (Simonyan et al. 2013). Works with every differentiable model."""
+    """∂score/∂pixels, the score being the target's logit (Simonyan et al. 2013). Works with every differentiable
+    model."""
 
     rule: ClassVar[BackwardRule | None] = None
 

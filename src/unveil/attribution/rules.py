@@ -8,10 +8,10 @@ A rectifier y = max(x, 0) passes back, for the gradient g that arrives at its ou
 | deconvnet | max(g, 0)         | Zeiler & Fergus 2014       |
 | guided    | max(g, 0) · [x > 0] | Springenberg et al. 2014 |
 
-Other tools hang these rules on `nn.ReLU` modules, and so miss `F.relu`, `torch.relu`, `x.clamp(min=0)`, rectifiers inside
-scripted code, and get modules wrong that are reused. Every rectifier that a forward pass really used, however it was
-called, is one node of the graph that autograd recorded, so that is where the rules go: no module is touched, nothing has
-to be undone, and what was overridden can be counted. A graph in which the rule isn't defined is refused.
+Other tools hang these rules on `nn.ReLU` modules, and so miss `F.relu`, `torch.relu`, `x.clamp(min=0)`, rectifiers
+inside scripted code, and get modules wrong that are reused. Every rectifier that a forward pass really used, however
+it was called, is one node of the graph that autograd recorded, so that is where the rules go: no module is touched,
+nothing has to be undone, and what was overridden can be counted. A graph in which the rule isn't defined is refused.
 """
 
 from abc import ABC, abstractmethod
@@ -100,7 +100,8 @@ class BackwardRule(ABC):
 
 @dataclass(frozen=True)
 class Guided(BackwardRule):
-    """Pass max(g, 0) · [x > 0]; at a ReLU6, max(g, 0) · [0 < x < 6]: the positive part, then the unit's own derivative."""
+    """Pass max(g, 0) · [x > 0]; at a ReLU6, max(g, 0) · [0 < x < 6]: the positive part, then the unit's own
+    derivative."""
 
     def override(self, rectifier: Node) -> None:
         """Clamp what arrives, and let the node's own backward do the rest."""
@@ -130,7 +131,8 @@ def nodes(output: torch.Tensor) -> Iterator[Node]:
 
 
 def rectifier_name(node: Node) -> str | None:
-    """`ReLU` or `ReLU6` if the node is a rectifier: relu, threshold(x, 0, 0), clamp(min=0), hardtanh(0, b), clamp(0, b)."""
+    """`ReLU` or `ReLU6` if the node is a rectifier: relu, threshold(x, 0, 0), clamp(min=0), hardtanh(0, b), clamp(0,
+    b)."""
     name = node.name()
     if name.startswith("ReluBackward"):
         return "ReLU"

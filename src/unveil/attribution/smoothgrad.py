@@ -17,10 +17,10 @@ from unveil.noise import generator
 class SmoothGrad(Attribution):
     """m = 1/n Σ_k g(x + e_k) with e_k ~ N(0, (noise · (max x − min x))²), n = `samples`.
 
-    Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own range of
-    values, in pixel units before the classifier's normalisation (the paper: 0.1 to 0.2). Samples are streamed: memory
-    doesn't grow with n. Sample k's noise depends on the question's key and k alone, and samples are added up one by one
-    in their order, so the batch size doesn't enter the result.
+    Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own
+    range of values, in pixel units before the classifier's normalisation (the paper: 0.1 to 0.2). Samples are
+    streamed: memory doesn't grow with n. Sample k's noise depends on the question's key and k alone, and samples are
+    added up one by one in their order, so the batch size doesn't enter the result.
     """
 
     method: GradientMethod = field(default_factory=Gradient)

@@ -26,8 +26,9 @@ class Prepared:
 class Classifier(ABC):
     """Anything that gives a vector of logits for pixels on its grid.
 
-    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalisation belongs to the
-    classifier. All kinds have `preparation`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the weights).
+    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalisation belongs to
+    the classifier. All kinds have `preparation`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the
+    weights).
     """
 
     name: str
@@ -56,7 +57,9 @@ class Classifier(ABC):
     def _prediction(self, row: Float[np.ndarray, "k"]) -> Prediction:
         if row.shape != (len(self.labels),):
             raise ClassifierError(
-                f"{len(self.labels)} logits, one a label", f"{row.shape[-1]} from {self.name}", "give a matching label list"
+                f"{len(self.labels)} logits, one a label",
+                f"{row.shape[-1]} from {self.name}",
+                "give a matching label list",
             )
         if not np.isfinite(row).all():
             bad = [self.labels[index] for index in np.flatnonzero(~np.isfinite(row))[:3]]

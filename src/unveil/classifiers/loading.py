@@ -41,9 +41,9 @@ def load_classifier(
 ) -> Classifier:
     """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `planted/demo`, or a module.
 
-    `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or `none`
-    for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as it is.
-    `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or `sigmoid`.
+    `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
+    `none` for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as
+    it is. `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or `sigmoid`.
     `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
 
     Raises `ClassifierError` or `WeightsError`.
@@ -129,5 +129,7 @@ def _read_labels(labels: Sequence[str] | str | Path | None) -> tuple[str, ...] |
         if not isinstance(names, list):
             raise ValueError(f"a JSON {type(names).__name__} instead of a list")
     except (OSError, ValueError) as error:
-        raise ClassifierError("a file with label names", f"{labels}: {error}", "one name a line, or a list in a .json file") from error
+        raise ClassifierError(
+            "a file with label names", f"{labels}: {error}", "one name a line, or a list in a .json file"
+        ) from error
     return tuple(str(name).strip() for name in names if str(name).strip())

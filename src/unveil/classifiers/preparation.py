@@ -29,8 +29,8 @@ class Interpolation(StrEnum):
 class Preparation:
     """Resize, centre crop, channels, normalisation: `(x − mean) / std` for pixels x in [0, 1].
 
-    `crop` is the grid's (height, width) and `resize` the side before the crop, in px. `mean` has one value a channel and so
-    decides whether the model sees grey (1) or colour (3).
+    `crop` is the grid's (height, width) and `resize` the side before the crop, in px. `mean` has one value a channel
+    and so decides whether the model sees grey (1) or colour (3).
     """
 
     crop: tuple[int, ...]
@@ -43,10 +43,14 @@ class Preparation:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
             raise ClassifierError(
-                "as many means as positive standard deviations", f"{self.mean} and {self.std}", "give one of each a channel"
+                "as many means as positive standard deviations",
+                f"{self.mean} and {self.std}",
+                "give one of each a channel",
             )
         if len(self.mean) not in (1, 3):
-            raise ClassifierError("1 or 3 channels", f"{len(self.mean)} means", "grey and colour images can be prepared")
+            raise ClassifierError(
+                "1 or 3 channels", f"{len(self.mean)} means", "grey and colour images can be prepared"
+            )
 
     @classmethod
     def square(cls, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> "Preparation":
@@ -62,7 +66,9 @@ class Preparation:
         """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
         if len(image.shape) != len(self.crop):
             raise ClassifierError(
-                f"an image with {len(self.crop)} spatial axes", f"{len(image.shape)} axes", "take a slice or another model"
+                f"an image with {len(self.crop)} spatial axes",
+                f"{len(image.shape)} axes",
+                "take a slice or another model",
             )
         shape = self._resized(image.shape)
         pixels = torch.from_numpy(image.pixels)
@@ -99,7 +105,9 @@ def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Ten
     return pixels.expand(channels, *pixels.shape[1:])
 
 
-def _crop(pixels: Float[Tensor, "c *source"], start: tuple[int, ...], shape: tuple[int, ...]) -> Float[Tensor, "c *grid"]:
+def _crop(
+    pixels: Float[Tensor, "c *source"], start: tuple[int, ...], shape: tuple[int, ...]
+) -> Float[Tensor, "c *grid"]:
     result = torch.zeros(len(pixels), *shape)
     into, out_of = [slice(None)], [slice(None)]
     for first, side, full in zip(start, shape, pixels.shape[1:], strict=True):

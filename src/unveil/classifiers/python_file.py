@@ -25,20 +25,24 @@ def build(request: Request) -> Built | TorchClassifier:
         made = _factory(Path(path), factory)()
     except UnveilError:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever the user's function raises)
-        raise ClassifierError(f"{factory} in {path} to return a model", f"{type(error).__name__}: {error}", "mend it") from error
+    except Exception as error:
+        raise ClassifierError(
+            f"{factory} in {path} to return a model", f"{type(error).__name__}: {error}", "mend it"
+        ) from error
     if isinstance(made, TorchClassifier):
         return made
     if not isinstance(made, nn.Module):
         raise ClassifierError(
-            f"{factory} to return a torch.nn.Module or an unveil.TorchClassifier", type(made).__name__, "change its return"
+            f"{factory} to return a torch.nn.Module or an unveil.TorchClassifier",
+            type(made).__name__,
+            "change its return",
         )
     if request.weights and request.weights != RANDOM:
         load_into(made, read_weights(request.weights), request.weights)
     return Built(made, None, request.labels)
 
 
-def _factory(path: Path, name: str):  # noqa: ANN202 (whatever the user wrote)
+def _factory(path: Path, name: str):
     if not path.is_file():
         raise ClassifierError(FORM, f"{path}, which is not a file", "check the path")
     spec = importlib.util.spec_from_file_location(f"unveil_user_{path.stem}", path)
@@ -47,7 +51,7 @@ def _factory(path: Path, name: str):  # noqa: ANN202 (whatever the user wrote)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 (whatever the user's file raises)
+    except Exception as error:
         raise ClassifierError(f"{path} to run", f"{type(error).__name__}: {error}", "mend the file") from error
     if not callable(getattr(module, name, None)):
         raise ClassifierError(f"a function {name} in {path}", "none of that name", "check the name")

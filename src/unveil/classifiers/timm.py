@@ -20,7 +20,8 @@ def names() -> Iterator[str]:
 def build(request: Request) -> Built:
     """A timm model, prepared as its `pretrained_cfg` says.
 
-    Weights: `pretrained` (the default) or a tag of the hub (`a1_in1k`; fetched by timm), a file, or `none` for random ones.
+    Weights: `pretrained` (the default) or a tag of the hub (`a1_in1k`; fetched by timm), a file, or `none` for random
+    ones.
     """
     timm = _timm()
     name, weights = request.name, request.weights or "pretrained"
@@ -33,7 +34,9 @@ def build(request: Request) -> Built:
     try:
         module = timm.create_model(name, pretrained=from_hub, **classes)
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"to build timm/{name}", str(error).splitlines()[0], "give a local file with weights") from error
+        raise WeightsError(
+            f"to build timm/{name}", str(error).splitlines()[0], "give a local file with weights"
+        ) from error
     if weights != RANDOM and not from_hub:
         load_into(module, read_weights(weights), weights)
     return Built(module, _preparation(module.pretrained_cfg), request.labels or _labels(module))
@@ -56,7 +59,7 @@ def _preparation(config: dict) -> Preparation:
 
 
 def _labels(module: object) -> tuple[str, ...] | None:
-    from timm.data import ImageNetInfo  # noqa: PLC0415 (optional)
+    from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 (optional)
 
     if getattr(module, "num_classes", None) != 1000:
         return None

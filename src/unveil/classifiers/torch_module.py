@@ -48,7 +48,9 @@ class TorchClassifier(Classifier):
         count = self._count_logits()
         self.labels = check_labels(labels) if labels is not None else numbered(count)
         if len(self.labels) != count:
-            raise ClassifierError(f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit")
+            raise ClassifierError(
+                f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
+            )
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
@@ -79,7 +81,9 @@ class TorchClassifier(Classifier):
             shape = "x".join(map(str, blank.shape[1:]))
             got = f"{type(error).__name__}: {_first_line(error)}"
             raise ClassifierError(
-                f"{self.name} to take images of {shape}", got, "give a preparation with the model's own size and channels"
+                f"{self.name} to take images of {shape}",
+                got,
+                "give a preparation with the model's own size and channels",
             ) from error
 
 
@@ -97,7 +101,9 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
         copied = copy.deepcopy(module)
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         raise ClassifierError(
-            "a module that can be copied", f"{type(module).__name__}: {_first_line(error)}", "detach the tensors it keeps"
+            "a module that can be copied",
+            f"{type(module).__name__}: {_first_line(error)}",
+            "detach the tensors it keeps",
         ) from error
     for part in copied.modules():
         # Forward hooks may be part of the model (weight norms); backward hooks would change the gradients asked for.

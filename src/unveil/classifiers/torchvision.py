@@ -22,8 +22,9 @@ def names() -> Iterator[str]:
 def build(request: Request) -> Built:
     """A torchvision model, prepared as its own weights ask for.
 
-    Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or `none`
-    for random ones. A file's preparation is that of the model's first published weights; give `preparation` for another.
+    Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or
+    `none` for random ones. A file's preparation is that of the model's first published weights; give `preparation` for
+    another.
     """
     if request.name not in set(names()):
         raise ClassifierError("a classification model of torchvision", request.name, "see: unveil models torchvision")
@@ -59,7 +60,9 @@ def _download(name: str, weights: WeightsEnum) -> nn.Module:
         return get_model(name, weights=weights)
     except OSError as error:
         raise WeightsError(
-            f"to fetch {weights} for {name}", f"{type(error).__name__}: {error}", "check the network, or give a local file"
+            f"to fetch {weights} for {name}",
+            f"{type(error).__name__}: {error}",
+            "check the network, or give a local file",
         ) from error
 
 

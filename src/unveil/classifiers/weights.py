@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: TID251, S403 (its exception only)
+from pickle import UnpicklingError  # noqa: TID251 (its exception only)
 
 import torch
 from safetensors import SafetensorError
@@ -34,7 +34,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Load strictly: every tensor of the module once, in its shape. Raises `WeightsError` that names what doesn't fit."""
+    """Load strictly: every tensor of the module once, in its shape. Raises `WeightsError` that names what doesn't
+    fit."""
     own = module.state_dict()
     problems = [
         *(f"{name} is missing" for name in own if name not in tensors and not name.endswith("num_batches_tracked")),
@@ -75,7 +76,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path} with {reason}, which could run code when loaded",
             "convert it to safetensors where you trust it",
         ) from error
-    except Exception as error:  # noqa: BLE001 (a damaged file makes the safe unpickler raise anything)
+    except Exception as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WeightsError("a PyTorch file", f"{path}: {said}", "the file is damaged: fetch it again") from error
     for name in NESTED:

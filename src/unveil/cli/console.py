@@ -36,8 +36,13 @@ def write_json(value: Any) -> None:
 def progress(total: int, what: str) -> Iterator["Bars"]:
     """Progress of several runs: all of them, and the rounds and samples of the present one."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[remark]}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[remark]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     # A console that is a file gets no bars, and no empty line where they were.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -64,7 +69,10 @@ class Bars:
         def tell(step: "Step") -> None:
             done = (step.round - 1) * step.samples + step.sample
             self._bars.update(
-                self._one, completed=done, total=step.rounds * step.samples, remark=f"round {step.round} of {step.rounds}"
+                self._one,
+                completed=done,
+                total=step.rounds * step.samples,
+                remark=f"round {step.round} of {step.rounds}",
             )
 
         return tell
@@ -98,7 +106,10 @@ def region_table(run: "Run") -> Table:
 def run_as_json(run: "Run") -> dict:
     """What a script wants to know of a run; the record holds everything."""
     return {
-        "stop": {str(track or "joint"): {"kind": str(reason.kind), "text": reason.text} for track, reason in run.stops.items()},
+        "stop": {
+            str(track or "joint"): {"kind": str(reason.kind), "text": reason.text}
+            for track, reason in run.stops.items()
+        },
         "seconds": round(run.seconds, 3),
         "rounds": [
             {
@@ -131,6 +142,6 @@ def run_as_json(run: "Run") -> dict:
     }
 
 
-def _predicted(run: "Run", prediction) -> dict[str, float]:  # noqa: ANN001
+def _predicted(run: "Run", prediction) -> dict[str, float]:
     probabilities = prediction.probabilities
     return {run.classifier.labels[index]: float(probabilities[index]) for index in prediction.predicted()}

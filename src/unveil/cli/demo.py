@@ -1,7 +1,6 @@
 """`unveil demo`: planted scenes, where the truth is known, through all rounds. Needs no network and no data."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,8 +34,8 @@ def demo(
 ) -> None:
     """See the method work where the truth is known: scenes whose classes are announced by several cues each.
 
-    The network decides by the strongest cue alone, so one saliency map shows one cue; erasing it unveils the next. The table
-    counts the cues found by each round, and the regions that lie on no cue.
+    The network decides by the strongest cue alone, so one saliency map shows one cue; erasing it unveils the next. The
+    table counts the cues found by each round, and the regions that lie on no cue.
     """
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
     from unveil.evaluation.cues import CueTally, tally  # noqa: PLC0415
@@ -85,8 +84,11 @@ def summary(total: "CueTally") -> dict:
 
 
 def _table(total: "CueTally") -> Table:
-    table = Table(title=f"{total.scenes} planted scenes", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("cues present", *(f"found by round {done}" for done in range(1, ROUNDS + 1)), "regions", "false"):
+    table = Table(
+        title=f"{total.scenes} planted scenes", title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    rounds = ("found after\nround 1", *(f"\nround {done}" for done in range(2, ROUNDS + 1)))
+    for name in ("cues\npresent", *rounds, "\nregions", "false\nregions"):
         table.add_column(name, justify="right")
     found = (*total.found, *(0,) * (ROUNDS - len(total.found)))
     table.add_row(str(total.cues), *(str(count) for count in found), str(total.regions), str(total.false_regions))
@@ -103,6 +105,6 @@ def _write(path: Path, result: dict) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error

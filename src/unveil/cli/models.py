@@ -9,7 +9,9 @@ from unveil.errors import MissingLibraryError
 
 
 def models(
-    text: Annotated[str, typer.Argument(metavar="[FILTER]", help="Part of a name, such as torchvision or resnet.")] = "",
+    text: Annotated[
+        str, typer.Argument(metavar="[FILTER]", help="Part of a name, such as torchvision or resnet.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
     """List the models that --model can name."""

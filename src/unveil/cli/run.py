@@ -47,12 +47,19 @@ def run(
     ],
     weights: Annotated[
         str | None,
-        typer.Option(help="Name of published weights, a .safetensors or .pth file, or none. [default: the published ones]"),
+        typer.Option(
+            help="Name of published weights, a .safetensors or .pth file, or none. [default: the published ones]"
+        ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. [default: the recipe's]")
+        str | None,
+        typer.Option(
+            "--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. [default: the recipe's]"
+        ),
     ] = None,
-    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")] = "recommended",
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")
+    ] = "recommended",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
     labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a list in a .json file.")] = None,
     output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
@@ -66,8 +73,8 @@ def run(
 ) -> None:
     """Find every region a classifier relies on, in one or many images.
 
-    Each image gets a folder under --out: run.json, arrays and a figure. Run the same call again after a stop: finished records
-    are kept and not made again. An image that fails doesn't stop the others; the exit code is then 1.
+    Each image gets a folder under --out: run.json, arrays and a figure. Run the same call again after a stop: finished
+    records are kept and not made again. An image that fails doesn't stop the others; the exit code is then 1.
 
     Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
     """
@@ -120,12 +127,17 @@ def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict
         status = "kept" if done else "done"
         if done is None:
             tell = bars.begin(path.name)
-            done = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=tell)
+            done = find_regions(
+                image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=tell
+            )
             save_with_figure(done, folder, job.figure, overwrite=job.overwrite)
     except UnveilError as error:
         show_error(str(error) if str(path) in str(error) else f"{path}: {error}")
         return {**result, "status": "failed", "error": str(error)}
-    console.print(f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}", soft_wrap=True)
+    console.print(
+        f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}",
+        soft_wrap=True,
+    )
     if table:
         console.print(region_table(done))
     return {**result, "status": status, **run_as_json(done)}
@@ -178,4 +190,5 @@ def _summary(run: "Run") -> str:
     stops = "; ".join(dict.fromkeys(reason.text for reason in run.stops.values()))
     count = len(run.regions)
     said = ", ".join(escape(run.classifier.labels[index]) for index in run.first.predicted()[:3]) or "nothing"
-    return f"predicted {said}; {count} region{'s' * (count != 1)} in {len(run.rounds)} rounds, {run.seconds:.1f} s ({escape(stops)})"
+    found = f"{count} region{'s' * (count != 1)} in {len(run.rounds)} round{'s' * (len(run.rounds) != 1)}"
+    return f"predicted {said}; {found}, {run.seconds:.1f} s ({escape(stops)})"

@@ -1,4 +1,5 @@
-"""Cues of planted scenes against the regions of a run: how many were found by which round, and which regions are false."""
+"""Cues of planted scenes against the regions of a run: how many were found by which round, and which regions are
+false."""
 
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ FALSE_SHARE = 0.1  # a region is false if less than this share of it lies on cue
 class CueTally:
     """Counts over scenes; tallies of several scenes add up.
 
-    `found[r]` counts the cues found after round r + 1; cues are those of labels that the classifier predicted at first, since
-    nothing is asked about others (`cues_missed_by_classifier` counts these).
+    `found[r]` counts the cues found after round r + 1; cues are those of labels that the classifier predicted at
+    first, since nothing is asked about others (`cues_missed_by_classifier` counts these).
     """
 
     scenes: int = 0
@@ -47,7 +48,13 @@ class CueTally:
 
 
 _COUNTS = (
-    "scenes", "cues", "cues_missed_by_classifier", "regions", "false_regions", "empty_scenes", "empty_scenes_with_regions",
+    "scenes",
+    "cues",
+    "cues_missed_by_classifier",
+    "regions",
+    "false_regions",
+    "empty_scenes",
+    "empty_scenes_with_regions",
 )
 
 
@@ -55,7 +62,9 @@ def tally(run: Run, scene: Scene, rounds: int) -> CueTally:
     """Count one scene's run over a fixed number of rounds. The run must be on the scene's own pixels."""
     asked = {run.classifier.labels[index] for index in run.first.predicted()}
     cues = [cue for cue in scene.cues if cue.label in asked]
-    by_round = [[region for one in run.rounds if one.index == index for region in one.regions] for index in range(1, rounds + 1)]
+    by_round = [
+        [region for one in run.rounds if one.index == index for region in one.regions] for index in range(1, rounds + 1)
+    ]
     found = tuple(
         sum(int(_is_found(cue, [region for regions in by_round[:done] for region in regions])) for cue in cues)
         for done in range(1, rounds + 1)

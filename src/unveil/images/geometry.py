@@ -32,7 +32,9 @@ class Geometry:
         lengths = {len(self.source_shape), len(self.model_shape), len(self.scale), len(self.offset)}
         if len(lengths) != 1 or min(*self.source_shape, *self.model_shape, *self.scale) <= 0:
             got = f"{self.source_shape}, {self.model_shape}, {self.scale}, {self.offset}"
-            raise ImageError("a geometry with as many positive sides and scales as axes", got, "make it with Geometry.resize")
+            raise ImageError(
+                "a geometry with as many positive sides and scales as axes", got, "make it with Geometry.resize"
+            )
 
     @classmethod
     def identity(cls, shape: tuple[int, ...]) -> "Geometry":
@@ -66,7 +68,8 @@ class Geometry:
         return (points - np.asarray(self.offset)) / np.asarray(self.scale)
 
     def region_to_source(self, inside: Bool[np.ndarray, "*grid"]) -> Bool[np.ndarray, "*source"]:
-        """A source pixel is inside if the model pixel under its centre is; pixels that the model doesn't see are outside."""
+        """A source pixel is inside if the model pixel under its centre is; pixels that the model doesn't see are
+        outside."""
         return _look_up(inside, [self._model_index(axis) for axis in range(inside.ndim)], self.model_shape)
 
     def region_to_model(self, inside: Bool[np.ndarray, "*source"]) -> Bool[np.ndarray, "*grid"]:
@@ -79,7 +82,10 @@ class Geometry:
 
     def map_to_source(self, values: Float[np.ndarray, "*grid"]) -> Float[np.ndarray, "*source"]:
         """A map interpolated linearly between the centres of the model's pixels; NaN where the model doesn't see."""
-        centres = [(np.arange(side) + 0.5 - self.offset[axis]) / self.scale[axis] for axis, side in enumerate(self.source_shape)]
+        centres = [
+            (np.arange(side) + 0.5 - self.offset[axis]) / self.scale[axis]
+            for axis, side in enumerate(self.source_shape)
+        ]
         grid = np.meshgrid(*(centre - 0.5 for centre in centres), indexing="ij")
         result = ndimage.map_coordinates(values.astype(np.float32), grid, order=1, mode="nearest")
         result[~self.visible()] = np.nan

@@ -18,9 +18,9 @@ FULL_RANGE = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0
 class Image:
     """An image at its own size.
 
-    `pixels`: float32 in [0, 1], channels first: 1 (grey) or 3 (colour). `value_range`: the original values that became 0 and
-    1. `sha256` is the hash of the content (kind, shape and values of the array), not of the file. `spacing_mm`: the size
-    of a pixel, where it is known.
+    `pixels`: float32 in [0, 1], channels first: 1 (grey) or 3 (colour). `value_range`: the original values that became
+    0 and 1. `sha256` is the hash of the content (kind, shape and values of the array), not of the file. `spacing_mm`:
+    the size of a pixel, where it is known.
     """
 
     pixels: Float[np.ndarray, "c *grid"] = field(repr=False)
@@ -51,8 +51,8 @@ class Image:
     ) -> "Image":
         """An image of a numpy array or a tensor: `h w`, `h w c` or `c h w` with c of 1, 3 or 4.
 
-        uint8 and uint16 are scaled by their full range, floats must lie in [0, 1], unless `value_range` names the values
-        that become 0 and 1 (what is beyond is cut). Alpha is composited onto white. Raises `ImageError`.
+        uint8 and uint16 are scaled by their full range, floats must lie in [0, 1], unless `value_range` names the
+        values that become 0 and 1 (what is beyond is cut). Alpha is composited onto white. Raises `ImageError`.
         """
         values = _as_numpy(array)
         digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())

@@ -24,8 +24,8 @@ def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
     """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF), an array, a tensor, or an `Image`.
 
     Grey stays grey; 16-bit grey keeps its 16 bits, 16-bit colour is reduced to 8 bits by Pillow. JPEG orientation is
-    applied, a palette becomes colour, CMYK becomes RGB, transparency is composited onto white. A file with several pages
-    is refused; of an animation the first frame is taken.
+    applied, a palette becomes colour, CMYK becomes RGB, transparency is composited onto white. A file with several
+    pages is refused; of an animation the first frame is taken.
 
     Raises `ImageError` for anything that isn't a whole image of 8x8 to `max_pixels` pixels.
     """
@@ -43,11 +43,14 @@ def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
                 _check_header(opened, path, max_pixels)
                 values = _decode(opened)
         except UnidentifiedImageError as error:
-            raise ImageError(f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG") from error
+            raise ImageError(
+                f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG"
+            ) from error
         except Pillow.DecompressionBombError as error:
             raise _too_large(path, _digits(error), max_pixels) from error
         except DAMAGED as error:
-            got = f"{path}, which is damaged or cut off ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            got = f"{path}, which is damaged or cut off ({said})"
             raise ImageError("a whole image", got, "fetch the file again") from error
     return Image.from_array(values, source=str(source), channels_last=True)
 
@@ -99,7 +102,9 @@ def _decode(opened: Pillow.Image) -> np.ndarray:
         # Pillow opens some 16-bit files as 32-bit integers.
         if values.min() < 0 or values.max() > 65535:
             got = f"values from {values.min()} to {values.max()}"
-            raise ImageError("at most 16 bits a pixel", got, "read it as an array and say value_range=(lowest, highest)")
+            raise ImageError(
+                "at most 16 bits a pixel", got, "read it as an array and say value_range=(lowest, highest)"
+            )
         values = values.astype(np.uint16)
     return values[..., None] if values.ndim == 2 else values
 

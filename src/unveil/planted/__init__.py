@@ -1,4 +1,5 @@
-"""Scenes with known evidence, and the network trained on them: what `unveil demo` and the benchmark of truth stand on."""
+"""Scenes with known evidence, and the network trained on them: what `unveil demo` and the benchmark of truth stand
+on."""
 
 from unveil.planted.designs import KINDS, LABELS
 from unveil.planted.layout import SceneError, SceneSettings

@@ -22,7 +22,9 @@ def draw_background(rng: np.random.Generator, side: int, clutter: float) -> Floa
     tone = np.clip(0.5 + 0.19 * relief + 0.11 * clutter * _noise(rng, side, 0.9), 0, 1)
     ground = np.asarray(GROUNDS[rng.integers(len(GROUNDS))], np.float32)
     dark, middle, bright = ground[:, :, None, None]
-    pixels = middle + np.maximum(tone - 0.5, 0) * (2 * (bright - middle)) - np.maximum(0.5 - tone, 0) * (2 * (middle - dark))
+    pixels = (
+        middle + np.maximum(tone - 0.5, 0) * (2 * (bright - middle)) - np.maximum(0.5 - tone, 0) * (2 * (middle - dark))
+    )
     pixels += _drift(rng, side)
     _stain(pixels, rng)
     _grass(pixels, rng, ground, int(rng.integers(6, 22) * clutter))

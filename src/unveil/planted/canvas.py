@@ -23,7 +23,12 @@ class Canvas:
         self.rgb = np.zeros((*u.shape, 3), np.float32)
         self.inside = np.zeros(u.shape, bool)
 
-    def paint(self, where: Bool[np.ndarray, "rows columns"], colour: Colour, shade: Float[np.ndarray, "rows columns"] | None = None) -> None:
+    def paint(
+        self,
+        where: Bool[np.ndarray, "rows columns"],
+        colour: Colour,
+        shade: Float[np.ndarray, "rows columns"] | None = None,
+    ) -> None:
         """Cover `where` with `colour` (RGB in [0, 1]), times `shade` where one is given."""
         where = where & (self.r <= 1)
         flat = np.asarray(colour, np.float32)
@@ -74,7 +79,10 @@ def draw_sprite(design: Design, pose: Pose, side: int) -> Sprite:
     rows, columns = _reach(pose.y, pose.radius, side), _reach(pose.x, pose.radius, side)
     dy = _sub_pixels(rows) - pose.y
     dx = _sub_pixels(columns) - pose.x
-    x, y = np.broadcast_to(dx, (dy.size, dx.size)) / pose.radius, np.broadcast_to(dy[:, None], (dy.size, dx.size)) / pose.radius
+    x, y = (
+        np.broadcast_to(dx, (dy.size, dx.size)) / pose.radius,
+        np.broadcast_to(dy[:, None], (dy.size, dx.size)) / pose.radius,
+    )
     cos, sin = np.cos(pose.angle), np.sin(pose.angle)
     canvas = Canvas((x * cos + y * sin).astype(np.float32), (y * cos - x * sin).astype(np.float32))
     design(canvas)

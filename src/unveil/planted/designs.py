@@ -1,7 +1,7 @@
 """What announces a class: five plants, three independent signs of each. Any one sign suffices.
 
-Every design paints on a `Canvas` and stays within its unit disc. Colours recur on purpose: scarlet is poppy's petal, holly's
-berry and a toadstool that means nothing, so that neither colour nor shape nor texture alone gives a class away.
+Every design paints on a `Canvas` and stays within its unit disc. Colours recur on purpose: scarlet is poppy's petal,
+holly's berry and a toadstool that means nothing, so that neither colour nor shape nor texture alone gives a class away.
 """
 
 import numpy as np
@@ -102,8 +102,11 @@ def holly_blossom(c: Canvas) -> None:
 def iris_flower(c: Canvas) -> None:
     """Three broad violet petals with a yellow tongue each, three dark narrow ones between."""
     c.paint(c.r < 0.66 * np.abs(np.cos(1.5 * (c.t + np.pi))) ** 1.5, (0.24, 0.13, 0.44))
-    c.paint(c.r < 0.98 * np.clip(np.cos(1.5 * (((c.t + np.pi / 3) % (2 * np.pi / 3)) - np.pi / 3)), 0, 1) ** 0.45, VIOLET,
-            0.60 + 0.6 * c.r)
+    c.paint(
+        c.r < 0.98 * np.clip(np.cos(1.5 * (((c.t + np.pi / 3) % (2 * np.pi / 3)) - np.pi / 3)), 0, 1) ** 0.45,
+        VIOLET,
+        0.60 + 0.6 * c.r,
+    )
     tongue = np.abs(((c.t + np.pi / 3) % (2 * np.pi / 3)) - np.pi / 3) * c.r
     c.paint((tongue < 0.11) & (c.r < 0.64), YELLOW)
     c.paint(c.r < 0.15, CREAM)
@@ -134,7 +137,9 @@ def oak_leaf(c: Canvas) -> None:
 
 def oak_acorn(c: Canvas) -> None:
     """An amber nut in a dark cross-hatched cup."""
-    c.paint((np.hypot((c.u - 0.12) / 0.86, c.v / 0.56) < 1) & (c.u > -0.2), (0.80, 0.54, 0.20), 1.15 - 0.8 * np.abs(c.v))
+    c.paint(
+        (np.hypot((c.u - 0.12) / 0.86, c.v / 0.56) < 1) & (c.u > -0.2), (0.80, 0.54, 0.20), 1.15 - 0.8 * np.abs(c.v)
+    )
     c.paint((np.abs(c.v - 0.14) < 0.06) & (c.u > 0.0) & (c.u < 0.66), (0.97, 0.82, 0.52))
     cup = (np.hypot((c.u + 0.22) / 0.52, c.v / 0.70) < 1) & (c.u < -0.08)
     c.paint(cup, (0.36, 0.26, 0.17))

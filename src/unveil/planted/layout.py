@@ -116,6 +116,10 @@ def _pose(rng: np.random.Generator, settings: SceneSettings, spot: Float[np.ndar
     brightness = rng.normal(0, settings.tint)
     tint = np.clip(1 + brightness + rng.normal(0, settings.tint / 2, 3), 0.6, 1.4)
     return Pose(
-        float(spot[0]), float(spot[1]), float(radius), rng.uniform(0, 2 * np.pi), rng.uniform(*settings.contrast),
+        float(spot[0]),
+        float(spot[1]),
+        float(radius),
+        rng.uniform(0, 2 * np.pi),
+        rng.uniform(*settings.contrast),
         (float(tint[0]), float(tint[1]), float(tint[2])),
     )

@@ -1,4 +1,5 @@
-"""The small residual network that sees planted scenes: five labels, each for itself, from the strongest place on the map."""
+"""The small residual network that sees planted scenes: five labels, each for itself, from the strongest place on the
+map."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,8 @@ Pooling = Literal["max", "average"]
 
 
 class Residual(nn.Module):
-    """`relu(x' + conv(relu(conv(x))))` with batch norms; x' is x, or a 1 x 1 convolution of it where the size changes."""
+    """`relu(x' + conv(relu(conv(x))))` with batch norms; x' is x, or a 1 x 1 convolution of it where the size
+    changes."""
 
     def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -26,8 +28,10 @@ class Residual(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         same = stride == 1 and channels_in == channels
-        self.skip = nn.Identity() if same else nn.Sequential(
-            nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+        self.skip = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,8 +43,8 @@ class Residual(nn.Module):
 class PlantedNet(nn.Module):
     """A residual network that ends in one map of evidence a label, at an eighth of the image's resolution.
 
-    Its logit is the largest value of the label's map: the strongest cue alone decides, and hides all others. That is the
-    case that iterating is for. With `pooling="average"` all cues add up instead.
+    Its logit is the largest value of the label's map: the strongest cue alone decides, and hides all others. That is
+    the case that iterating is for. With `pooling="average"` all cues add up instead.
     """
 
     def __init__(self, labels: int = len(LABELS), pooling: Pooling = "max") -> None:

@@ -21,7 +21,8 @@ CHUNK = 100
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Scenes as bytes. `cue` is 0 where no cue is, else the cue's number in its scene; `label_of[i, number − 1]` its label."""
+    """Scenes as bytes. `cue` is 0 where no cue is, else the cue's number in its scene; `label_of[i, number − 1]` its
+    label."""
 
     pixels: UInt8[np.ndarray, "scenes 3 h w"]
     cue: UInt8[np.ndarray, "scenes h w"]
@@ -53,7 +54,8 @@ def _draw_chunk(seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def batch(pool: Pool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> tuple[Float[Tensor, "n 3 h w"], Tensor]:
-    """Pixels in [0, 1] and labels in {0, 1} of some scenes, each turned, brightened, and with something erased in half of them.
+    """Pixels in [0, 1] and labels in {0, 1} of some scenes, each turned, brightened, and with something erased in half
+    of them.
 
     A cue is erased as a whole, and the label goes with the last of its cues: so an erased place is never evidence, and
     every cue that is left is.
@@ -61,7 +63,9 @@ def batch(pool: Pool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> t
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
     pixels = _turned(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
     cue = _turned(torch.from_numpy(pool.cue[rows]), turns, flip)
-    gone = rng.random((len(rows), CUES_KEPT)) < np.where(rng.random((len(rows), 1)) < 0.5, rng.random((len(rows), 1)), 0)
+    gone = rng.random((len(rows), CUES_KEPT)) < np.where(
+        rng.random((len(rows), 1)) < 0.5, rng.random((len(rows), 1)), 0
+    )
     pixels = pixels * _uniform(rng, (len(rows), 1, 1, 1), 0.85, 1.15) * _uniform(rng, (len(rows), 3, 1, 1), 0.95, 1.05)
     pixels = _erase(pixels.clamp(0, 1), cue, gone, rng)
     return pixels, _labels(pool.label_of[rows], gone)

@@ -1,4 +1,5 @@
-"""What the planted network relies on, proven by intervention on scenes it has never seen: cues are left out and it is asked again."""
+"""What the planted network relies on, proven by intervention on scenes it has never seen: cues are left out and it is
+asked again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,7 +33,12 @@ class Count:
     def as_dict(self) -> dict:
         """Rate with its 95 % Wilson interval."""
         low, high = wilson(self.held, self.tried)
-        return {"rate": round(self.held / max(1, self.tried), 4), "low": round(low, 4), "high": round(high, 4), "n": self.tried}
+        return {
+            "rate": round(self.held / max(1, self.tried), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "n": self.tried,
+        }
 
 
 def wilson(held: int, tried: int) -> tuple[float, float]:
@@ -45,7 +51,9 @@ def wilson(held: int, tried: int) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z2 / tried)), min(1.0, (middle + half) / (1 + z2 / tried))
 
 
-def prove(network: nn.Module, scenes: int = SCENES, on_progress: Callable[[int, int], None] = lambda done, total: None) -> dict:
+def prove(
+    network: nn.Module, scenes: int = SCENES, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> dict:
     """Draw fresh scenes with and without their cues, and count how often the network says what the design says.
 
     - `exact`: the labels predicted are the labels present.
@@ -54,7 +62,10 @@ def prove(network: nn.Module, scenes: int = SCENES, on_progress: Callable[[int, 
     - `all_removed_loses`: with all cues of a label removed, it is not predicted.
     - `no_evidence_no_label`: with every cue of the scene removed, nothing is predicted.
     """
-    counts = {name: Count() for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")}
+    counts = {
+        name: Count()
+        for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")
+    }
     kinds: dict[str, Count] = {}
     for number in range(scenes):
         scene = draw_scene(PROOF_SEEDS + number)

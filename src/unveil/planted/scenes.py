@@ -58,8 +58,8 @@ class Scene:
 def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[int] = frozenset()) -> Scene:
     """Draw the scene of a seed, without the cues whose index is in `omit`.
 
-    Layout, ground and grain come from streams of their own, so that leaving a cue out changes only the pixels it covered.
-    Raises `SceneError` for a negative seed or an index that the scene doesn't have.
+    Layout, ground and grain come from streams of their own, so that leaving a cue out changes only the pixels it
+    covered. Raises `SceneError` for a negative seed or an index that the scene doesn't have.
 
     >>> scene = draw_scene(3)
     >>> scene.pixels.shape, scene.labels == draw_scene(3).labels
@@ -80,8 +80,13 @@ def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[
             distractors.append(_outline(sprite, settings.side))
     present = {cue.label for cue in cues}
     return Scene(
-        _exposed(pixels * light, seed, settings), tuple(label for label in LABELS if label in present), tuple(cues),
-        tuple(distractors), seed, settings, omit,
+        _exposed(pixels * light, seed, settings),
+        tuple(label for label in LABELS if label in present),
+        tuple(cues),
+        tuple(distractors),
+        seed,
+        settings,
+        omit,
     )
 
 

@@ -1,8 +1,8 @@
-"""Training of the planted network: the same seed and machine give the same weights; interrupted runs go on where they were."""
+"""Training of the planted network: the same seed and machine give the same weights; interrupted runs go on where they
+were."""
 
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,9 +37,13 @@ OnProgress = Callable[[str, int, int, str], None]  # what, done, total, a remark
 
 
 def train(
-    settings: TrainingSettings, folder: Path, workers: int, on_progress: OnProgress = lambda what, done, total, text: None
+    settings: TrainingSettings,
+    folder: Path,
+    workers: int,
+    on_progress: OnProgress = lambda what, done, total, text: None,
 ) -> PlantedNet:
-    """Train, or go on training; `folder` keeps a checkpoint an epoch. The loss is binary cross entropy, label by label."""
+    """Train, or go on training; `folder` keeps a checkpoint an epoch. The loss is binary cross entropy, label by
+    label."""
     torch.manual_seed(settings.seed)
     network = build_network(settings.pooling).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
@@ -59,7 +63,12 @@ def train(
 
 
 def _epoch(
-    settings: TrainingSettings, network: nn.Module, optimiser: torch.optim.Optimizer, pool: Pool, epoch: int, on_progress: OnProgress
+    settings: TrainingSettings,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    pool: Pool,
+    epoch: int,
+    on_progress: OnProgress,
 ) -> None:
     network.train()
     rng = np.random.default_rng((settings.seed, epoch))
@@ -98,7 +107,7 @@ def _checkpoint(
     save_file(tensors, folder / name)
     manifest = folder / "checkpoint.json.part"
     manifest.write_text(json.dumps({"epochs": epochs, "file": name, "settings": asdict(settings)}), encoding="utf-8")
-    os.replace(manifest, folder / "checkpoint.json")
+    manifest.replace(folder / "checkpoint.json")
     for old in folder.glob("epoch-*.safetensors"):
         if old.name != name:
             old.unlink()
@@ -113,7 +122,9 @@ def _resume(folder: Path, settings: TrainingSettings, network: nn.Module, optimi
     if stored["settings"] != asdict(settings):
         return 0
     tensors = load_file(folder / f"epoch-{int(stored['epochs'])}.safetensors")
-    network.load_state_dict({name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")})
+    network.load_state_dict(
+        {name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")}
+    )
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("moments."):

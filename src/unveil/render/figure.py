@@ -68,15 +68,24 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
         FigureCanvasAgg(figure)
         height, width = figure.get_figheight(), figure.get_figwidth()
         grid = figure.add_gridspec(
-            len(rows), slots, height_ratios=list(rows.values()), hspace=0.055, wspace=0.06,
-            left=0.34 / width, right=1 - 0.06 / width, top=1 - 0.5 / height, bottom=0.26 / height,
+            len(rows),
+            slots,
+            height_ratios=list(rows.values()),
+            hspace=0.055,
+            wspace=0.06,
+            left=0.34 / width,
+            right=1 - 0.06 / width,
+            top=1 - 0.5 / height,
+            bottom=0.26 / height,
         )
         colours = colour_of_targets(run, track)
         for line, row in enumerate(rows):
             for number, column in enumerate(columns):
                 axes = figure.add_subplot(grid[line, number])
                 if number == 0 and row != "note":
-                    axes.text(-0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT)
+                    axes.text(
+                        -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
+                    )
                 match row:
                     case "shown":
                         _show_image(axes, column)
@@ -103,7 +112,9 @@ def _columns(run: Run, track: str | None) -> list[Column]:
         columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
         last = one
     changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-    columns.append(Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes))
+    columns.append(
+        Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes)
+    )
     return columns
 
 
@@ -161,7 +172,9 @@ def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) ->
         colour = colours.get(name, COLOURS[0] if index in kept else PLAIN)
         axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
         axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
-        mark, ink = ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
+        mark, ink = (
+            ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
+        )
         weight = "bold" if index in predicted else "normal"
         axes.text(0, row, mark + short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
         axes.text(1, row, percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
@@ -173,7 +186,14 @@ def _frame(figure: Figure, run: Run, track: str | None) -> None:
     left, right = 0.34 / width, 1 - 0.06 / width
     head = legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
     room = int(width * 7.5) - 16  # characters beside what was asked
-    figure.text(left, 1 - 0.1 / height, head if len(head) <= room else head[: room - 1] + "…", fontsize=9, fontweight="bold", va="top")
+    figure.text(
+        left,
+        1 - 0.1 / height,
+        head if len(head) <= room else head[: room - 1] + "…",
+        fontsize=9,
+        fontweight="bold",
+        va="top",
+    )
     asked = f"{legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
     figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
     legend = "bold: predicted   + appeared   − no longer predicted"

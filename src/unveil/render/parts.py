@@ -1,8 +1,8 @@
 """What every picture is made of: colours, tints, outlines, texts that a font can draw, and writing whole files."""
 
-import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,10 +15,17 @@ from unveil.errors import RecordError
 from unveil.records import Round, Run
 
 FORMATS = (".png", ".svg", ".pdf")
-# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the first.
+# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
+# first.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
 APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
-STYLE = {"font.family": "sans-serif", "font.size": 7, "text.color": INK, "svg.hashsalt": "unveil", "text.parse_math": False}
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 7,
+    "text.color": INK,
+    "svg.hashsalt": "unveil",
+    "text.parse_math": False,
+}
 WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
 
 
@@ -33,10 +40,12 @@ def write_figure(figure: Figure, path: Path) -> Path:
             # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
             warnings.filterwarnings("ignore", message="Glyph")
             figure.savefig(part, dpi=300, metadata=dates)
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise RecordError("a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space") from error
+        raise RecordError(
+            "a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space"
+        ) from error
     return path
 
 

@@ -10,7 +10,19 @@ from matplotlib.figure import Figure
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
 from unveil.records import Run
-from unveil.render.parts import FAINT, GONE, INK, STYLE, bare, colour_of_targets, legible, percent, rgb, short, show_regions
+from unveil.render.parts import (
+    FAINT,
+    GONE,
+    INK,
+    STYLE,
+    bare,
+    colour_of_targets,
+    legible,
+    percent,
+    rgb,
+    short,
+    show_regions,
+)
 
 SIDE, GAP, HEAD, MARGIN = 1.35, 0.06, 0.34, 0.3  # inches: a picture, between two, the text above one, the left margin
 NAME_CHARS = 22
@@ -19,8 +31,8 @@ NAME_CHARS = 22
 def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figure:
     """The first track of every run. In each column: what was predicted, and the regions found; last, what is left.
 
-    `names` stand beside the rows. A note under a picture that says `rim` marks a round whose regions are all rims. Raises
-    `RecordError` without runs or for images that aren't two-dimensional.
+    `names` stand beside the rows. A note under a picture that says `rim` marks a round whose regions are all rims.
+    Raises `RecordError` without runs or for images that aren't two-dimensional.
     """
     if not runs or any(len(run.source.geometry.model_shape) != 2 for run in runs):
         raise RecordError("runs of two-dimensional images", f"{len(runs)} runs", "draw one of them with Run.figure")
@@ -33,7 +45,9 @@ def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figur
         for row, run in enumerate(runs):
             name = legible(names[row]) if names else ""
             bottom = height - (row + 1) * (SIDE + HEAD + GAP) + GAP
-            figure.text(0.12 / width, (bottom + SIDE / 2) / height, name, rotation=90, va="center", ha="center", color=FAINT)
+            figure.text(
+                0.12 / width, (bottom + SIDE / 2) / height, name, rotation=90, va="center", ha="center", color=FAINT
+            )
             boxes = [
                 figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height))
                 for left in (MARGIN + column * (SIDE + GAP) for column in range(columns))
@@ -60,7 +74,8 @@ def _draw_row(boxes: list[Axes], run: Run) -> None:
 
 
 def _caption(axes: Axes, title: str, run: Run, prediction: Prediction) -> None:
-    """Above a picture: its name, the leading label and its probability, in another colour once it isn't the first one."""
+    """Above a picture: its name, the leading label and its probability, in another colour once it isn't the first
+    one."""
     bare(axes)
     leading, first = prediction.leading(1)[0], run.first.leading(1)[0]
     said = f"{short(run.classifier.labels[leading], NAME_CHARS)} {percent(float(prediction.probabilities[leading]))}"
