@@ -30,7 +30,7 @@ WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that f
 
 
 def write_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as .png (300 dpi), .svg or .pdf, in one step: a file that is there is whole."""
+    """Write a figure as .png (200 dpi), .svg or .pdf, in one step: a file that is there is whole."""
     if path.suffix.lower() not in FORMATS:
         raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
     part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
@@ -39,7 +39,7 @@ def write_figure(figure: Figure, path: Path) -> Path:
         with mpl.rc_context(STYLE), warnings.catch_warnings():
             # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
             warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(part, dpi=300, metadata=dates)
+            figure.savefig(part, dpi=200, metadata=dates)
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
