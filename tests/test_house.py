@@ -18,12 +18,13 @@ REPOSITORY = Path(__file__).parents[1]
 LAYERS = (
     ("errors",),
     ("masks", "boxes", "noise", "predictions", "inpainting"),
-    ("images", "fills", "regions", "targets", "planted"),
+    ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping"),
+    ("patterns",),
     ("attribution", "saliency", "records"),
     ("recipes", "settings", "measures", "render"),
     ("search", "store"),
-    ("rounds",),
+    ("rounds", "maximisation"),
     ("evaluation",),
     ("cli",),
 )

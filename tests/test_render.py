@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
-from unveil.render import draw_run, draw_sheet, write_figure
+from unveil.render import draw_grid, draw_run, draw_sheet, write_figure
 from unveil.render.parts import APPEARED, COLOURS, GONE
 
 
@@ -186,3 +186,21 @@ def test_a_sheet_has_a_row_a_run_and_a_column_a_round(tmp_path):
     assert [text.get_text() for text in figure.texts] == ["one", "two", "three"]
     with pytest.raises(RecordError, match="runs of two-dimensional images; got 0 runs"):
         draw_sheet([])
+
+
+def test_a_grid_shows_every_map_in_its_own_scale(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        (name, rng.integers(0, 256, (3, 8, 9), dtype=np.uint8), [rng.random((8, 9)), 1e-6 * rng.random((8, 9))])
+        for name in ("one", "two")
+    ]
+    figure = draw_grid(rows, ["image", "a", "b"])
+    assert len(figure.axes) == 6
+    for row, (_, image, maps) in enumerate(rows):
+        shown = figure.axes[3 * row : 3 * row + 3]
+        assert np.array_equal(np.asarray(shown[0].images[0].get_array()), image.transpose(1, 2, 0))
+        for axes, values in zip(shown[1:], maps, strict=True):
+            assert np.array_equal(np.asarray(axes.images[0].get_array()), values)
+            assert axes.images[0].get_clim() == (0, pytest.approx(np.quantile(values, 0.995)))
+    assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == ["image", "a", "b"]
+    write_figure(figure, tmp_path / "grid.png")

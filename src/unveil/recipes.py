@@ -19,7 +19,7 @@ from unveil.targets import Predicted, Target
 SETTINGS = Settings(
     kind
     for room, names in (
-        (attribution, ("Gradient", "Deconvnet", "GuidedBackprop", "SmoothGrad")),
+        (attribution, ("Gradient", "Deconvnet", "GuidedBackprop", "SmoothGrad", "PatternNet", "PatternAttribution")),
         (saliency, ("L2", "MaxAbs", "UnbiasedL2")),
         (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),

@@ -2,6 +2,7 @@
 
 from unveil.attribution.base import Attribution, AttributionResult, GradientMethod, Moments, Question
 from unveil.attribution.gradient import Deconvnet, Gradient, GuidedBackprop
+from unveil.attribution.patterns import PatternAttribution, PatternNet
 from unveil.attribution.smoothgrad import SmoothGrad
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "GradientMethod",
     "GuidedBackprop",
     "Moments",
+    "PatternAttribution",
+    "PatternNet",
     "Question",
     "SmoothGrad",
 ]

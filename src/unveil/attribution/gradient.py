@@ -37,7 +37,7 @@ class Gradient(GradientMethod):
             logits = classifier.logits(pixels)
             # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
-            scores = [_score(scalar, logits).sum() for scalar in scalars]
+            scores = [score_of(scalar, logits).sum() for scalar in scalars]
         signed = [
             torch.autograd.grad(score, pixels, retain_graph=index + 1 < len(scores))[0]
             for index, score in enumerate(scores)
@@ -62,7 +62,8 @@ class GuidedBackprop(Gradient):
     rule: ClassVar[BackwardRule | None] = Guided()
 
 
-def _score(scalar: Scalar, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+def score_of(scalar: Scalar, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+    """Σ weight_i · logit_i for every image of a batch."""
     indices = [index for index, _ in scalar.weights]
     weights = torch.tensor([weight for _, weight in scalar.weights], dtype=logits.dtype, device=logits.device)
     return logits[:, indices] @ weights

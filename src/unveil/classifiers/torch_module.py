@@ -54,7 +54,7 @@ class TorchClassifier(Classifier):
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
-        inputs = self.preparation.normalise(pixels.to(self._dtype))
+        inputs = self.normalised(pixels)
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
@@ -66,6 +66,14 @@ class TorchClassifier(Classifier):
                 "wrap the model so that it returns a tensor (images, labels)",
             )
         return logits if logits.dtype is torch.float64 else logits.float()
+
+    def normalised(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
+        """What the module itself is given: `(x − mean) / std` in the precision of its weights."""
+        return self.preparation.normalise(pixels.to(self._dtype))
+
+    def copy_of_module(self) -> nn.Module:
+        """A copy of the frozen module, for methods that take a network apart."""
+        return copy.deepcopy(self._module)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -7,7 +7,9 @@ import typer
 from unveil import __version__
 from unveil.cli.console import FAILED, INTERRUPTED, show_error
 from unveil.cli.demo import demo
+from unveil.cli.maximise import maximise
 from unveil.cli.models import models
+from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
 from unveil.cli.run import run
 from unveil.errors import UnveilError
@@ -22,6 +24,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(demo)
 app.command()(models)
+app.command()(patterns)
+app.command()(maximise)
 app.add_typer(recipe_app, name="recipe")
 
 

@@ -81,6 +81,10 @@ class Bars:
         """A run ended."""
         self._bars.advance(self._all)
 
+    def skip(self, count: int) -> None:
+        """So many were done in an earlier call."""
+        self._bars.advance(self._all, count)
+
 
 def region_table(run: "Run") -> Table:
     """All regions of a run, a line each."""

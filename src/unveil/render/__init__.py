@@ -1,7 +1,9 @@
 """Pictures, made from records alone; the one door to matplotlib."""
 
 from unveil.render.figure import draw_run
+from unveil.render.grid import draw_grid
+from unveil.render.maximised import draw_maximised, write_image
 from unveil.render.parts import write_figure
 from unveil.render.sheet import draw_sheet
 
-__all__ = ["draw_run", "draw_sheet", "write_figure"]
+__all__ = ["draw_grid", "draw_maximised", "draw_run", "draw_sheet", "write_figure", "write_image"]

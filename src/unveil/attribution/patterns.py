@@ -1,0 +1,77 @@
+"""PatternNet and PatternAttribution (Kindermans et al. 2017): backward passes along estimated patterns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.attribution.base import AttributionResult, GradientMethod, Moments, Question
+from unveil.attribution.gradient import score_of
+from unveil.attribution.rules import RuleReport
+from unveil.classifiers import Classifier, TorchClassifier
+from unveil.patterns import PatternError, Rewired, load_patterns
+from unveil.targets import Scalar
+
+
+@dataclass(frozen=True)
+class PatternNet(GradientMethod):
+    """The signal: the logit sent back with every linear layer's pattern a in place of its weights w.
+
+    `patterns`: a file made by `unveil patterns` for this model. Magnitudes grow through many layers; only directions
+    within a map mean something. The result is in units of pixel value per logit.
+    """
+
+    patterns: str
+    attribution: ClassVar[bool] = False
+
+    def attribute(self, question: Question) -> AttributionResult:
+        """The signal of the image itself: one sample, without noise."""
+        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
+        question.on_sample(1, 1)
+        total = signed[:, 0].double()
+        return AttributionResult(Moments(1, total, total.square()), None, rules)
+
+    def gradients(
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+    ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
+        """Backward passes of every scalar along the patterns."""
+        if not isinstance(classifier, TorchClassifier):
+            raise PatternError("a PyTorch model for patterns", classifier.name, "use a method for black boxes")
+        path = Path(self.patterns)
+        changed = path.stat().st_mtime_ns if path.exists() else 0
+        network = _rewired(classifier, self.patterns, changed, self.attribution)
+        with torch.enable_grad():
+            inputs = classifier.normalised(pixels).detach().requires_grad_()
+            logits = network(inputs)
+            scores = [score_of(scalar, logits).sum() for scalar in scalars]
+        signed = torch.stack(
+            [
+                torch.autograd.grad(score, inputs, retain_graph=index + 1 < len(scores))[0]
+                for index, score in enumerate(scores)
+            ]
+        )
+        # The normalisation is a linear layer with one input, 1/std: its pattern is std.
+        std = torch.tensor(classifier.preparation.std).to(signed).reshape(-1, *(1,) * (pixels.ndim - 2))
+        return (signed if self.attribution else signed * std).float(), None
+
+
+@dataclass(frozen=True)
+class PatternAttribution(PatternNet):
+    """How much each pixel's signal gave to the logit: every linear layer goes back by w ∘ a."""
+
+    attribution: ClassVar[bool] = True
+
+
+@lru_cache(maxsize=2)
+def _rewired(classifier: TorchClassifier, file: str, changed: int, attribution: bool) -> Rewired:
+    found = load_patterns(file)
+    if found.fingerprint != classifier.fingerprint:
+        raise PatternError(
+            f"patterns of {classifier.name}", f"{file}, made for other weights", "make it with: unveil patterns"
+        )
+    return Rewired.of(classifier.copy_of_module(), found.by_layer, attribution=attribution)

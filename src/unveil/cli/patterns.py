@@ -1,0 +1,73 @@
+"""`unveil patterns`: estimate the patterns of a classifier from images, for PatternNet and PatternAttribution."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unveil.cli.console import SOME_FAILED, console, progress, show_error, write_json
+from unveil.errors import ImageError
+
+KEEP_EVERY = 50  # images between two savings of the sums
+
+
+def patterns(
+    images: Annotated[list[Path], typer.Argument(help="Image files; a few hundred give stable patterns.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="As for unveil run: VGG, ResNet, DenseNet and the like.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    weights: Annotated[str | None, typer.Option(help="As for unveil run.")] = None,
+    estimator: Annotated[str, typer.Option(help="two-component or linear.")] = "two-component",
+    as_json: Annotated[bool, typer.Option("--json", help="A summary as JSON on standard output.")] = False,
+) -> None:
+    """Estimate patterns, streaming: memory doesn't grow with the images. Called again after a stop, it goes on.
+
+    Example: unveil patterns photos/*.jpg --model torchvision/resnet18 --out resnet18.safetensors
+    """
+    from unveil.classifiers import TorchClassifier, load_classifier  # noqa: PLC0415 (torch)
+    from unveil.images import read_image  # noqa: PLC0415
+    from unveil.patterns import Estimation, LinearEstimator, PatternError, TwoComponent  # noqa: PLC0415
+
+    kinds = {"two-component": TwoComponent, "linear": LinearEstimator}
+    if estimator not in kinds:
+        raise PatternError("an estimator two-component or linear", estimator, "choose one of them")
+    classifier = load_classifier(model, weights, device="cpu")
+    if not isinstance(classifier, TorchClassifier):
+        raise PatternError("a PyTorch model for patterns", model, "give torchvision/…, timm/… or python/…")
+    estimation = Estimation(classifier, kinds[estimator]())
+    kept = out.with_name(f"{out.name}.sums")
+    failed = done = 0
+    if kept.exists():
+        done = min(estimation.resume(kept), len(images))
+        console.print(f"going on after {done} images", markup=False)
+    with progress(len(images), "images") as bars:
+        bars.skip(done)
+        for number, path in enumerate(images[done:], start=done + 1):
+            try:
+                estimation.add(classifier.prepare(read_image(path)).pixels[None])
+            except ImageError as error:
+                failed += 1
+                show_error(str(error))
+            if number % KEEP_EVERY == 0:
+                estimation.save(kept, number)
+            bars.done()
+    found = estimation.patterns()
+    found.save(out)
+    kept.unlink(missing_ok=True)
+    units = sum(len(pattern) for pattern in found.by_layer.values())
+    dead = sum(int((pattern.flatten(1).abs().sum(1) == 0).sum()) for pattern in found.by_layer.values())
+    said = {
+        "file": str(out),
+        "images": found.images,
+        "layers": len(found.by_layer),
+        "units": units,
+        "never_active": dead,
+    }
+    console.print(
+        f"{len(found.by_layer)} layers, {units} units ({dead} never active) of {found.images} images: {out}",
+        markup=False,
+    )
+    if as_json:
+        write_json(said)
+    if failed:
+        show_error(f"{failed} of {len(images)} images failed and were left out")
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,121 @@
+"""Estimating patterns over a stream of images: memory doesn't grow with their number, and a stopped estimation goes
+on."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unveil.classifiers import TorchClassifier
+from unveil.patterns.estimators import Estimator, Sums, TwoComponent
+from unveil.patterns.files import Patterns, read_tensors, write_tensors
+from unveil.patterns.network import PatternError, as_samples, linear_layers, listening, take_apart
+
+STATE = "unveil pattern sums 1"
+
+
+@dataclass(eq=False)
+class Estimation:
+    """Sums for every linear layer of a classifier, to which batches are added.
+
+    The classifier is taken apart once: a traced copy, batch norms folded in where they follow a linear layer. Sums are
+    kept in float64 and take the memory of four copies of the weights.
+    """
+
+    classifier: TorchClassifier
+    estimator: Estimator = field(default_factory=TwoComponent)
+    images: int = 0
+
+    def __post_init__(self) -> None:
+        self._traced = take_apart(self.classifier.copy_of_module())
+        self._layers = linear_layers(self._traced)
+        self._sums: dict[str, list[Sums]] = {}
+
+    def add(self, pixels: Float[Tensor, "n c h w"]) -> None:
+        """Add a batch of prepared images, pixels in [0, 1]."""
+        batch: dict[str, list[Sums]] = {}
+
+        def hear(name: str, layer: nn.Module, inputs: Tensor) -> None:
+            batch[name] = self._sums_of(layer, inputs)
+
+        with torch.no_grad(), listening(self._traced, hear):
+            self._traced(self.classifier.normalised(pixels))
+        # Only once the whole batch went through: an error leaves the sums as they were.
+        for name, groups in batch.items():
+            old = self._sums.get(name)
+            self._sums[name] = [a + b for a, b in zip(old, groups, strict=True)] if old else groups
+        self.images += len(pixels)
+
+    def patterns(self) -> Patterns:
+        """The patterns of all images so far, in the shapes of the layers' (folded) weights."""
+        if not self.images:
+            raise PatternError("at least one image", "none", "add images first")
+        found = {}
+        for name, layer in self._layers.items():
+            parts = zip(self._sums[name], _per_group(layer), strict=True)
+            rows = torch.cat([self.estimator.patterns(sums, weights) for sums, weights in parts])
+            found[name] = rows.reshape(layer.weight.shape).float()
+        return Patterns(found, type(self.estimator).__name__, self.images, self.classifier.fingerprint)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that the patterns belong to: with batch norms folded in, so that w·a = 1."""
+        return {name: layer.weight.detach().clone() for name, layer in self._layers.items()}
+
+    def save(self, path: Path, position: int = 0) -> None:
+        """Keep the sums, to go on later. Written in one step. `position`: how far the caller's own stream is."""
+        tensors = {
+            f"{name}/{group}/{one.name}": getattr(sums, one.name)
+            for name, groups in self._sums.items()
+            for group, sums in enumerate(groups)
+            for one in fields(sums)
+        }
+        about = {
+            "state": STATE,
+            "images": str(self.images),
+            "position": str(position),
+            "fingerprint": self.classifier.fingerprint,
+        }
+        write_tensors(path, tensors, {**about, "estimator": type(self.estimator).__name__})
+
+    def resume(self, path: Path) -> int:
+        """Go on from kept sums, and return the position they were kept with. Raises `PatternError` if they are of
+        another classifier or estimator, or damaged."""
+        tensors, about = read_tensors(path)
+        expected = {
+            "state": STATE,
+            "fingerprint": self.classifier.fingerprint,
+            "estimator": type(self.estimator).__name__,
+        }
+        counted = all(about.get(key, "").isdecimal() for key in ("images", "position"))
+        if any(about.get(key) != value for key, value in expected.items()) or not counted:
+            raise PatternError("sums of this classifier and estimator", str(path), "delete the file to begin anew")
+        try:
+            groups = {name: layer.groups if isinstance(layer, nn.Conv2d) else 1 for name, layer in self._layers.items()}
+            self._sums = {
+                name: [Sums(*(tensors[f"{name}/{group}/{one.name}"] for one in fields(Sums))) for group in range(count)]
+                for name, count in groups.items()
+            }
+        except KeyError as error:
+            raise PatternError(
+                "sums of every layer", f"{path} without {error}", "delete the file to begin anew"
+            ) from error
+        self.images = int(about["images"])
+        return int(about["position"])
+
+    def _sums_of(self, layer: nn.Module, inputs: Tensor) -> list[Sums]:
+        assert isinstance(layer, nn.Conv2d | nn.Linear)  # noqa: S101 (only these are listened to)
+        groups = []
+        bias = torch.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().cpu()
+        biases = bias.double().chunk(layer.groups if isinstance(layer, nn.Conv2d) else 1)
+        for samples, weights, offset in zip(as_samples(layer, inputs), _per_group(layer), biases, strict=True):
+            x = samples.cpu().double()
+            y = x @ weights.T
+            groups.append(Sums.of(x, y, self.estimator.active(y + offset)))
+        return groups
+
+
+def _per_group(layer: nn.Conv2d | nn.Linear) -> list[Float[Tensor, "units inputs"]]:
+    flat = layer.weight.detach().cpu().double().flatten(1)
+    return list(flat.chunk(layer.groups if isinstance(layer, nn.Conv2d) else 1))

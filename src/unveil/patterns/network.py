@@ -1,0 +1,219 @@
+"""A network taken apart into its linear layers, with batch norms folded in; and put together again with patterns."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_input
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from unveil.errors import UnveilError
+
+# Linear without weights, rectifiers, and layers that only pick: their own derivative is the right one.
+PASSING = (
+    nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d, nn.ZeroPad2d, nn.Unflatten,
+)  # fmt: skip
+WITH_WEIGHTS = (nn.Conv2d, nn.Linear)
+
+
+class PatternError(UnveilError):
+    """Patterns that aren't defined for a network, or don't belong to it."""
+
+
+def take_apart(module: nn.Module) -> fx.GraphModule:
+    """A traced copy in evaluation mode, every batch norm that directly follows a convolution or a linear layer folded
+    into it.
+
+    Raises `PatternError` for a network that can't be traced, or has layers that patterns aren't defined for.
+    """
+    try:
+        traced = fx.symbolic_trace(module.eval())
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        do = "patterns work for VGG, ResNet, DenseNet and networks like them; use Gradient()"
+        raise PatternError("a network that torch.fx can trace", said, do) from error
+    _fold(traced)
+    _refuse_unknown(traced)
+    return traced
+
+
+def linear_layers(traced: fx.GraphModule) -> dict[str, nn.Conv2d | nn.Linear]:
+    """The layers that have patterns, by their names, in the order of the network."""
+    found: dict[str, nn.Conv2d | nn.Linear] = {}
+    for _, name, layer in _calls(traced):
+        if isinstance(layer, WITH_WEIGHTS):
+            found[name] = layer
+    return found
+
+
+@contextmanager
+def listening(traced: fx.GraphModule, hear: Callable[[str, nn.Module, Tensor], None]) -> Iterator[None]:
+    """`hear(name, layer, input)` at every call of a linear layer."""
+
+    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Any], None]:
+        return lambda layer, inputs, output: hear(name, layer, inputs[0])
+
+    handles = [layer.register_forward_hook(hook(name)) for name, layer in linear_layers(traced).items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def as_samples(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> list[Float[Tensor, "samples inputs"]]:
+    """What each group of a layer's units sees: every place of a convolution is a sample, padding included as zeros."""
+    if isinstance(layer, nn.Linear):
+        return [inputs.flatten(0, -2)]
+    if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
+        raise PatternError(
+            "convolutions padded with zeros", f"padding {layer.padding!r}", "use Gradient() for this model"
+        )
+    size, shape = (int(side) for side in layer.kernel_size), inputs.shape
+    patches = F.unfold(inputs, tuple(size), layer.dilation, layer.padding, layer.stride)
+    per_group = patches.reshape(shape[0], layer.groups, -1, patches.shape[-1]).permute(1, 0, 3, 2)
+    return list(per_group.flatten(1, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Rewired:
+    """A network whose linear layers go back by patterns.
+
+    PatternNet (`attribution` False): the backward pass uses a in place of w, and gives the signal. PatternAttribution
+    (True): w ∘ a. A batch norm that can't be folded (before a rectifier, as in DenseNet) is a linear layer with one
+    input: w·a = 1 makes its pattern 1/w whatever the data, so PatternNet divides by its scale and PatternAttribution
+    passes the gradient on as it is.
+    """
+
+    traced: fx.GraphModule
+
+    @classmethod
+    def of(cls, module: nn.Module, patterns: Mapping[str, Tensor], *, attribution: bool) -> "Rewired":
+        """Rewire a copy of the network. Raises `PatternError` if the patterns don't belong to it."""
+        traced = take_apart(module)
+        layers = linear_layers(traced)
+        problems = [
+            name for name, layer in layers.items() if name not in patterns or patterns[name].shape != layer.weight.shape
+        ]
+        if problems or len(patterns) != len(layers):
+            got = (
+                f"{len(patterns)} patterns, where {problems[0]} doesn't fit"
+                if problems
+                else f"{len(patterns)} patterns"
+            )
+            raise PatternError(
+                f"patterns of this network's {len(layers)} linear layers", got, "estimate them for this model"
+            )
+        for name, layer in layers.items():
+            pattern = patterns[name].to(layer.weight)
+            traced.set_submodule(name, _Patterned(layer, layer.weight * pattern if attribution else pattern))
+        for _, name, layer in list(_calls(traced)):
+            if isinstance(layer, nn.BatchNorm2d):
+                traced.set_submodule(name, _Scaled(layer, attribution=attribution))
+        return cls(traced)
+
+    def __call__(self, inputs: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """The network's own logits; what is rewired is the way back."""
+        return self.traced(inputs)
+
+
+class _Back(torch.autograd.Function):
+    """A convolution whose backward pass takes another kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: nn.Conv2d, kernel: Tensor) -> Tensor:
+        ctx.layer, ctx.shape = layer, x.shape
+        ctx.save_for_backward(kernel)
+        return layer(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (kernel,) = ctx.saved_tensors
+        layer = ctx.layer
+        shape, settings = ctx.shape, (layer.stride, layer.padding, layer.dilation, layer.groups)
+        return conv2d_input(shape, kernel, gradients[0].contiguous(), *settings), None, None
+
+
+class _Patterned(nn.Module):
+    def __init__(self, layer: nn.Conv2d | nn.Linear, kernel: Tensor) -> None:
+        super().__init__()
+        self.layer, self.kernel = layer, nn.Parameter(kernel, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.layer, nn.Conv2d):
+            return _Back.apply(x, self.layer, self.kernel)  # type: ignore[return-value]
+        # The value is the layer's own; the derivative is the kernel's.
+        through = F.linear(x, self.kernel)
+        return through + (self.layer(x) - through).detach()
+
+
+class _Scaled(nn.Module):
+    """A batch norm y = s·x + t that goes back by 1/s or by 1."""
+
+    def __init__(self, norm: nn.BatchNorm2d, *, attribution: bool) -> None:
+        super().__init__()
+        self.norm = norm
+        scale = _scale_of(norm)
+        back = torch.ones_like(scale) if attribution else torch.where(scale.abs() > 1e-6, 1 / scale, 0.0)
+        self.back = nn.Parameter(back[:, None, None], requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        through = x * self.back
+        return through + (self.norm(x) - through).detach()
+
+
+def _scale_of(norm: nn.BatchNorm2d) -> Tensor:
+    if norm.running_var is None:
+        raise PatternError("batch norms with running statistics", "one without", "use Gradient() for this model")
+    spread = torch.sqrt(norm.running_var + norm.eps)
+    return (norm.weight if norm.weight is not None else torch.ones_like(spread)).detach() / spread
+
+
+def _calls(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, str, nn.Module]]:
+    for node in traced.graph.nodes:
+        if node.op == "call_module":
+            yield node, str(node.target), traced.get_submodule(str(node.target))
+
+
+def _fold(traced: fx.GraphModule) -> None:
+    """Fold batch norms to the left where their input is a linear layer's output that nobody else reads."""
+    used: dict[str, int] = {}
+    for _, name, _ in _calls(traced):
+        used[name] = used.get(name, 0) + 1
+    for node, name, norm in list(_calls(traced)):
+        before = node.args[0]
+        if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) or not isinstance(before, fx.Node):
+            continue
+        if before.op != "call_module" or len(before.users) != 1 or used[str(before.target)] != 1 or used[name] != 1:
+            continue
+        layer = traced.get_submodule(str(before.target))
+        if isinstance(layer, nn.Conv2d):
+            traced.set_submodule(str(before.target), fuse_conv_bn_eval(layer, norm))
+        elif isinstance(layer, nn.Linear):
+            traced.set_submodule(str(before.target), fuse_linear_bn_eval(layer, norm))
+        else:
+            continue
+        node.replace_all_uses_with(before)
+        traced.graph.erase_node(node)
+    traced.recompile()
+
+
+def _refuse_unknown(traced: fx.GraphModule) -> None:
+    used: dict[str, int] = {}
+    for _, name, layer in _calls(traced):
+        used[name] = used.get(name, 0) + isinstance(layer, WITH_WEIGHTS)
+        if not isinstance(layer, (*PASSING, *WITH_WEIGHTS, nn.BatchNorm2d)):
+            do = "use Gradient() for this model"
+            raise PatternError(
+                "convolutions, linear layers, batch norms, pools and ReLUs", f"{type(layer).__name__} at {name}", do
+            )
+    if twice := [name for name, times in used.items() if times > 1]:
+        raise PatternError("every linear layer used once", f"{twice[0]} used {used[twice[0]]} times", "use Gradient()")
+    if not any(used.values()):
+        raise PatternError("a network with linear layers", "one without", "use Gradient() for this model")

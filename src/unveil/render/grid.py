@@ -1,0 +1,40 @@
+"""A grid of maps: a row an image, a column a method."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from unveil.render.parts import FAINT, STYLE, bare, rgb, short
+
+SIDE, GAP, HEAD, MARGIN = 1.5, 0.06, 0.22, 0.3  # inches
+
+Row = tuple[str, UInt8[np.ndarray, "c h w"], Sequence[Float[np.ndarray, "h w"]]]
+
+
+def draw_grid(rows: Sequence[Row], titles: Sequence[str]) -> Figure:
+    """Each row: its name, the image, and non-negative maps, each map in its own scale up to its 99.5 % quantile."""
+    columns = len(titles)
+    width, height = MARGIN + columns * (SIDE + GAP), HEAD + len(rows) * (SIDE + GAP)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=150)
+        FigureCanvasAgg(figure)
+        for number, (name, image, maps) in enumerate(rows):
+            bottom = height - HEAD - (number + 1) * (SIDE + GAP) + GAP
+            middle = (bottom + SIDE / 2) / height
+            figure.text(0.12 / width, middle, short(name), rotation=90, va="center", ha="center", color=FAINT)
+            for column in range(columns):
+                left = MARGIN + column * (SIDE + GAP)
+                axes = figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height))
+                bare(axes)
+                if number == 0:
+                    axes.set_title(titles[column], fontsize=8, pad=3, loc="left")
+                if column == 0:
+                    axes.imshow(rgb(image))
+                else:
+                    values = maps[column - 1]
+                    axes.imshow(values, cmap="magma", vmin=0, vmax=float(np.quantile(values, 0.995)) or 1)
+    return figure

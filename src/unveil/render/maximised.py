@@ -1,0 +1,71 @@
+"""A maximised image: as it is, and beside the curve of its score."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from matplotlib.ticker import MaxNLocator
+
+from unveil.errors import RecordError
+from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb
+
+SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.55, 0.36, 0.36  # inches
+LINE = COLOURS[5]
+
+
+def draw_maximised(
+    image: UInt8[np.ndarray, "c h w"], scores: Sequence[float], goal: str, note: str, yaxis: str = "score"
+) -> Figure:
+    """The image, and its score from the start (step 0) to the end. `goal` is the title, `note` stands to its right."""
+    tall = min(SIDE * image.shape[1] / image.shape[2], 2 * SIDE)
+    wide = tall * image.shape[2] / image.shape[1]
+    width, height = MARGIN + wide + GAP + CURVE + MARGIN, HEAD + tall + FOOT
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=150)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((MARGIN / width, FOOT / height, wide / width, tall / height))
+        bare(axes)
+        axes.imshow(rgb(image), interpolation="lanczos")
+        left = (MARGIN + wide + GAP) / width
+        _show_scores(figure.add_axes((left, FOOT / height, CURVE / width, tall / height)), scores, yaxis)
+        top = 1 - 0.12 / height
+        figure.text(MARGIN / width, top, legible(goal), fontsize=9, fontweight="bold", va="top")
+        figure.text(1 - MARGIN / width, top - 0.02 / height, legible(note), color=FAINT, va="top", ha="right")
+    return figure
+
+
+def write_image(image: UInt8[np.ndarray, "c h w"], path: Path) -> Path:
+    """Write the pixels themselves as a .png of 8 bits, in one step. Raises `RecordError`."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        imsave(part, np.ascontiguousarray(rgb(image)), format="png")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        got = f"{path}: {error.strerror}"
+        raise RecordError("a place to write an image to", got, "check the folder and the space") from error
+    return path
+
+
+def _show_scores(axes: Axes, scores: Sequence[float], yaxis: str) -> None:
+    steps = len(scores) - 1
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(PLAIN)
+    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
+    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.plot(scores, color=LINE, linewidth=1.3, solid_capstyle="round", clip_on=False)
+    axes.plot([steps], [scores[-1]], "o", color=LINE, markersize=3.5, clip_on=False)
+    axes.set_xlim(0, steps)
+    axes.set_xlabel("step", color=FAINT, labelpad=2)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_title(yaxis, fontsize=7, color=FAINT, loc="left", pad=3)
+    axes.set_title(f"{scores[0]:.4g} → {scores[-1]:.4g}", fontsize=7, color=INK, loc="right", pad=3)
