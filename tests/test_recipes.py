@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, SmoothGrad
+from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
 from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative
-from unveil.saliency import L2, MaxAbs, UnbiasedL2
+from unveil.saliency import L2, MaxAbs, Positive, UnbiasedL2
 from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
@@ -35,8 +35,11 @@ RECIPES = st.builds(
         st.builds(Predicted, SHARES),
         st.builds(Margin, LABELS, LABELS),
     ),
-    attribution=METHODS | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES),
-    magnitude=st.sampled_from([L2(), MaxAbs(), UnbiasedL2(3)]),
+    attribution=METHODS
+    | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES)
+    | st.builds(Rise, st.integers(2, 99))
+    | st.builds(Occlusion, st.integers(8, 20), st.integers(1, 8)),
+    magnitude=st.sampled_from([L2(), MaxAbs(), Positive(), UnbiasedL2(3)]),
     select=st.builds(
         BoxSmoothing,
         st.sampled_from([3, 11]),
@@ -120,7 +123,9 @@ def test_a_mistake_in_a_file_is_named_with_its_place(text, told):
 
 
 def test_names_and_files_that_are_not_there(tmp_path):
-    with pytest.raises(RecipeError, match=r"a recipe recommended or paper or demo, or a .toml file; got 'papper'"):
+    with pytest.raises(
+        RecipeError, match=r"a recipe recommended or paper or demo or black-box, or a .toml file; got 'papper'"
+    ):
         get_recipe("papper")
     with pytest.raises(RecipeError, match="check the path"):
         get_recipe(tmp_path / "no.toml")

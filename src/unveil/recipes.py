@@ -7,11 +7,11 @@ from pathlib import Path
 import tomli_w
 
 from unveil import attribution, fills, regions, saliency, stopping, targets
-from unveil.attribution import Attribution, GuidedBackprop, SmoothGrad
+from unveil.attribution import Attribution, GuidedBackprop, Rise, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Fill, Mean, SoftEdge
 from unveil.regions import BoxSmoothing, Relative, Select
-from unveil.saliency import L2, Magnitude, UnbiasedL2
+from unveil.saliency import L2, Magnitude, Positive, UnbiasedL2
 from unveil.settings import Settings
 from unveil.stopping import CoverageAbove, MaxRounds, Stop, TargetLost
 from unveil.targets import Predicted, Target
@@ -19,8 +19,20 @@ from unveil.targets import Predicted, Target
 SETTINGS = Settings(
     kind
     for room, names in (
-        (attribution, ("Gradient", "Deconvnet", "GuidedBackprop", "SmoothGrad", "PatternNet", "PatternAttribution")),
-        (saliency, ("L2", "MaxAbs", "UnbiasedL2")),
+        (
+            attribution,
+            (
+                "Gradient",
+                "Deconvnet",
+                "GuidedBackprop",
+                "SmoothGrad",
+                "PatternNet",
+                "PatternAttribution",
+                "Rise",
+                "Occlusion",
+            ),
+        ),
+        (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2")),
         (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
         (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove")),
@@ -117,7 +129,20 @@ def demo() -> Recipe:
     )
 
 
-NAMED = {"recommended": recommended, "paper": paper, "demo": demo}
+def black_box() -> Recipe:
+    """For classifiers without gradients (ONNX files, functions): RISE, what speaks for the target only, and the rest
+    as in `recommended`.
+    """
+    return replace(
+        recommended(),
+        name="black-box",
+        attribution=Rise(masks=1000),
+        magnitude=Positive(),
+        select=BoxSmoothing(size=11, passes=1, threshold=Relative(0.6), band=8, split=True, min_area=0.004, most=4),
+    )
+
+
+NAMED = {"recommended": recommended, "paper": paper, "demo": demo, "black-box": black_box}
 
 
 def get_recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -39,6 +39,15 @@ class MaxAbs(Magnitude):
 
 
 @dataclass(frozen=True)
+class Positive(Magnitude):
+    """S = max(0, Σ_c m_c): what speaks for the target only; for maps whose sign means something, as those of `Rise`."""
+
+    def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
+        """The sum over the channels, where it is positive."""
+        return moments.mean.sum(dim=1).clamp(min=0).cpu().numpy()
+
+
+@dataclass(frozen=True)
 class UnbiasedL2(Magnitude):
     """S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
 

@@ -3,6 +3,7 @@
 from unveil.attribution.base import Attribution, AttributionResult, GradientMethod, Moments, Question
 from unveil.attribution.gradient import Deconvnet, Gradient, GuidedBackprop
 from unveil.attribution.patterns import PatternAttribution, PatternNet
+from unveil.attribution.perturbation import Occlusion, Rise
 from unveil.attribution.smoothgrad import SmoothGrad
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "GradientMethod",
     "GuidedBackprop",
     "Moments",
+    "Occlusion",
     "PatternAttribution",
     "PatternNet",
     "Question",
+    "Rise",
     "SmoothGrad",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 from unveil.attribution.base import AttributionResult, GradientMethod, Moments, Question
 from unveil.attribution.rules import BackwardRule, Deconv, Guided, RuleReport
 from unveil.classifiers.base import Classifier
+from unveil.errors import AttributionError
 from unveil.targets import Scalar
 
 
@@ -35,6 +36,12 @@ class Gradient(GradientMethod):
         with torch.enable_grad():
             pixels = pixels.detach().requires_grad_()
             logits = classifier.logits(pixels)
+            if not logits.requires_grad:
+                raise AttributionError(
+                    f"a classifier with gradients for {type(self).__name__}",
+                    f"{classifier.name}, which answers only",
+                    "use the recipe black-box, or Rise() or Occlusion()",
+                )
             # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
             scores = [score_of(scalar, logits).sum() for scalar in scalars]

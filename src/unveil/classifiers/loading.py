@@ -17,7 +17,7 @@ from unveil.predictions import Output
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # What a module gets that says nothing of its preparation.
 DEFAULT_PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
-SOURCES = ("torchvision", "timm", "python", "planted")
+SOURCES = ("torchvision", "timm", "python", "onnx", "planted")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def load_classifier(
     device: str = "auto",
     precision: str = "auto",
 ) -> Classifier:
-    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `planted/demo`, or a module.
+    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `planted/demo`,
+    or a module.
 
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
     `none` for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as
@@ -57,7 +58,7 @@ def load_classifier(
         target = None if device == "auto" else choose_device(device)
     else:
         name, target = model, choose_device(device)
-        made = _build(model, None if weights is None else str(weights), names)
+        made = _build(model, None if weights is None else str(weights), names, given)
         if isinstance(made, Classifier):
             return made
         built = made
@@ -92,7 +93,7 @@ def choose_precision(precision: str) -> str:
     return "fp32" if precision == "auto" else precision
 
 
-def _build(model: str, weights: str | None, labels: tuple[str, ...] | None) -> Built | Classifier:
+def _build(model: str, weights: str | None, labels: tuple[str, ...] | None, given: Overrides) -> Built | Classifier:
     source, _, name = model.partition("/")
     request = Request(name, weights, labels)
     match source:
@@ -102,6 +103,10 @@ def _build(model: str, weights: str | None, labels: tuple[str, ...] | None) -> B
             from unveil.classifiers import timm as door  # noqa: PLC0415 (optional)
         case "python" if name:
             from unveil.classifiers import python_file as door  # noqa: PLC0415
+        case "onnx" if name:
+            from unveil.classifiers import onnx  # noqa: PLC0415 (optional)
+
+            return onnx.build(request, given.preparation, _output(given.output))
         case "planted":
             from unveil.classifiers import planted as door  # noqa: PLC0415
         case _:
