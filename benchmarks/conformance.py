@@ -32,7 +32,8 @@ ARCHITECTURES = (
     *(f"torchvision/{name}" for name in (
         "alexnet", "vgg11", "vgg16_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121",
         "googlenet", "inception_v3", "squeezenet1_0", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5",
-        "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_v2_s", "regnet_x_400mf", "regnet_y_400mf",
+        "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_v2_s", "regnet_x_400mf",
+        "regnet_y_400mf",
         "convnext_tiny", "vit_b_32", "swin_t",
     )),
     *(f"timm/{name}" for name in (

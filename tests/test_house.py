@@ -34,6 +34,7 @@ DOORS = {
     "PIL": "images/reading.py",
     "torchvision": "classifiers/torchvision.py",
     "timm": "classifiers/timm.py",
+    "captum": "attribution/captum.py",
     "onnxruntime": "classifiers/onnx.py",
     "cv2": "inpainting.py",
     "matplotlib": "render/",

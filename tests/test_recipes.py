@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad
+from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
@@ -38,7 +38,8 @@ RECIPES = st.builds(
     attribution=METHODS
     | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES)
     | st.builds(Rise, st.integers(2, 99))
-    | st.builds(Occlusion, st.integers(8, 20), st.integers(1, 8)),
+    | st.builds(Occlusion, st.integers(8, 20), st.integers(1, 8))
+    | st.builds(Captum, st.sampled_from(["Saliency", "DeepLift"]), st.text(max_size=5)),
     magnitude=st.sampled_from([L2(), MaxAbs(), Positive(), UnbiasedL2(3)]),
     select=st.builds(
         BoxSmoothing,

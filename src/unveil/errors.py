@@ -13,6 +13,16 @@ class UnveilError(Exception):
         self.expected, self.got, self.do = expected, got, do
         super().__init__(f"expected {expected}; got {got}; {do}")
 
+    def __reduce__(self) -> tuple:
+        """Errors cross processes: they are rebuilt from their three parts, whatever the class' own constructor takes."""
+        return _rebuilt, (type(self), self.expected, self.got, self.do)
+
+
+def _rebuilt(kind: type[UnveilError], expected: str, got: str, do: str) -> UnveilError:
+    error = kind.__new__(kind)
+    UnveilError.__init__(error, expected, got, do)
+    return error
+
 
 class ImageError(UnveilError):
     """An image can't be read or holds values that can't be used."""

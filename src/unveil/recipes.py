@@ -30,6 +30,7 @@ SETTINGS = Settings(
                 "PatternAttribution",
                 "Rise",
                 "Occlusion",
+                "Captum",
             ),
         ),
         (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2")),

@@ -46,6 +46,18 @@ def test_the_command_line_and_the_library_find_the_same(shell: Shell):
     assert {region.target for region in run.regions} == {"Edema"}
 
 
+def test_another_attribution_by_name(shell: Shell):
+    path = shell.photograph("a.png")
+    for number, (name, kind) in enumerate(
+        (("captum/IntegratedGradients", "Captum"), ("guided-backprop", "GuidedBackprop"))
+    ):
+        assert shell("run", path, *shell.common[:-1], shell.folder / str(number), "--attribution", name)[0] == 0
+        assert unveil.load_run(shell.folder / str(number) / "a").recipe["attribution"]["kind"] == kind
+    code, _, err = shell("run", path, *shell.common, "--attribution", "lime")
+    assert code == 2
+    assert "an attribution Gradient," in err
+
+
 def test_json_is_all_of_standard_output(shell: Shell):
     paths = [shell.photograph("a.png"), shell.photograph("b.png", 1)]
     code, out, err = shell("run", *paths, *shell.common, "--json")

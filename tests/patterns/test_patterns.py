@@ -222,6 +222,7 @@ def test_the_backward_pass_by_hand(tmp_path, method):
     unpooled = np.zeros((8, 64))
     for channel in range(8):
         np.add.at(unpooled[channel], where[0, channel].flatten().numpy(), g.reshape(8, 16)[channel])
+    assert net.before.running_var is not None
     g = unpooled * (both_in[0].flatten(1).numpy() > 0)
     scale = (net.before.weight / torch.sqrt(net.before.running_var + net.before.eps)).detach().numpy()[:, None]
     g = g if method is PatternAttribution else g / scale

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +60,9 @@ def run(
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")
     ] = "recommended",
+    attribution: Annotated[
+        str | None, typer.Option(help="Instead of the recipe's: Gradient, SmoothGrad, Rise … or captum/METHOD[:LAYER].")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
     labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a list in a .json file.")] = None,
     output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
@@ -78,13 +81,16 @@ def run(
 
     Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
     """
-    from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
+    from unveil.attribution.named import parse_attribution  # noqa: PLC0415 (torch)
+    from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     chosen = get_recipe(recipe)
     if target:
         chosen = chosen.with_target(parse_target(target))
+    if attribution:
+        chosen = replace(chosen, attribution=parse_attribution(attribution))
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
     job = Job(classifier, chosen, seed, batch_size, overwrite, figure)
     results = []

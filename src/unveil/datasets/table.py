@@ -1,0 +1,54 @@
+"""A table of images: one row an image, in a CSV file."""
+
+from pathlib import Path
+
+from unveil.datasets.base import DatasetError, Sample
+from unveil.datasets.index import Row, existing_folder, read_table, samples_of
+from unveil.datasets.listed import Listed, natural
+
+
+class CsvDataset(Listed):
+    """Images by the rows of a CSV file with a header.
+
+    `image`, `labels`, `group`: names of columns; `labels` or `group` of None: there is none. Labels in a cell are
+    parted by `separator`, None for one label a cell; spaces around them don't count, an empty cell has none. `root`:
+    the folder that relative paths start from, by default that of the table. The table is the user's own, so paths may
+    be absolute or lead elsewhere. An id is the cell of the image. The dataset's labels are in natural order.
+
+    A row that can't be understood is a broken sample. Raises `DatasetError` for a table that can't.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        image: str = "path",
+        labels: str | None = "labels",
+        separator: str | None = "|",
+        group: str | None = None,
+        root: str | Path | None = None,
+    ) -> None:
+        if separator == "":
+            raise DatasetError("a separator of labels", "an empty text", "say None for one label a cell")
+        file = Path(path)
+        folder = file.parent if root is None else existing_folder(root, "the folder that the images lie in")
+
+        def make(row: Row) -> Sample:
+            cells = dict(zip(columns, row.cells, strict=True))
+            name = cells[image]
+            if not name:
+                raise row.wrong("the path of an image", f"an empty cell {image!r}")
+            found = _parts(cells[labels], separator) if labels else ()
+            belongs = cells[group] if group else None
+            # Without its group an image could end up on both sides of a split.
+            error = row.wrong("a group", f"an empty cell {group!r}") if belongs == "" else None
+            return Sample(name, folder / name, found, group=belongs or None, error=error)
+
+        columns = tuple(dict.fromkeys([image, *(name for name in (labels, group) if name)]))
+        samples = samples_of(read_table(file, columns), make)
+        found = sorted({label for sample in samples for label in sample.labels}, key=natural)
+        super().__init__(file.stem, found, samples)
+
+
+def _parts(cell: str, separator: str | None) -> tuple[str, ...]:
+    parts = [cell] if separator is None else cell.split(separator)
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
