@@ -35,6 +35,7 @@ DOORS = {
     "torchvision": "classifiers/torchvision.py",
     "timm": "classifiers/timm.py",
     "captum": "attribution/captum.py",
+    "torchxrayvision": "classifiers/torchxrayvision.py",
     "onnxruntime": "classifiers/onnx.py",
     "cv2": "inpainting.py",
     "matplotlib": "render/",

@@ -14,7 +14,7 @@ class UnveilError(Exception):
         super().__init__(f"expected {expected}; got {got}; {do}")
 
     def __reduce__(self) -> tuple:
-        """Errors cross processes: they are rebuilt from their three parts, whatever the class' own constructor takes."""
+        """Errors cross processes: rebuilt from their three parts, whatever the class' own constructor takes."""
         return _rebuilt, (type(self), self.expected, self.got, self.do)
 
 

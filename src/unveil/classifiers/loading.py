@@ -8,16 +8,15 @@ import torch
 from torch import nn
 
 from unveil.classifiers.base import Classifier
-from unveil.classifiers.preparation import Preparation
+from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from unveil.classifiers.source import Built, Request
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # What a module gets that says nothing of its preparation.
 DEFAULT_PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
-SOURCES = ("torchvision", "timm", "python", "onnx", "planted")
+SOURCES = ("torchvision", "timm", "python", "onnx", "chexnet", "torchxrayvision", "planted")
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,13 @@ def load_classifier(
     device: str = "auto",
     precision: str = "auto",
 ) -> Classifier:
-    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `planted/demo`,
-    or a module.
+    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
+    `torchxrayvision/NAME`, `planted/demo`, or a module.
 
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
-    `none` for random ones. By default torchvision and timm fetch their published weights; a factory's model stays as
-    it is. `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or `sigmoid`.
-    `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
+    `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
+    model stays as it is. `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or
+    `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
 
     Raises `ClassifierError` or `WeightsError`.
     """
@@ -107,6 +106,10 @@ def _build(model: str, weights: str | None, labels: tuple[str, ...] | None, give
             from unveil.classifiers import onnx  # noqa: PLC0415 (optional)
 
             return onnx.build(request, given.preparation, _output(given.output))
+        case "chexnet":
+            from unveil.classifiers import chexnet as door  # noqa: PLC0415
+        case "torchxrayvision" if name:
+            from unveil.classifiers import torchxrayvision as door  # noqa: PLC0415 (optional)
         case "planted":
             from unveil.classifiers import planted as door  # noqa: PLC0415
         case _:

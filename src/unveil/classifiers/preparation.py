@@ -10,6 +10,9 @@ from torch import Tensor
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
 
+# Of ImageNet's training images; what most published colour networks are normalised with.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 
 class Fit(StrEnum):
     """How the source's shape becomes the resized shape."""

@@ -19,6 +19,11 @@ def names() -> Iterator[str]:
     yield from list_models(module=torchvision.models)
 
 
+def bare(name: str, outputs: int) -> nn.Module:
+    """A torchvision model with random weights and so many outputs, for sources that bring their own weights."""
+    return get_model(name, weights=None, num_classes=outputs, **_quiet(name))
+
+
 def build(request: Request) -> Built:
     """A torchvision model, prepared as its own weights ask for.
 
@@ -32,7 +37,7 @@ def build(request: Request) -> Built:
     weights = request.weights or "DEFAULT"
     if weights == RANDOM or is_file(weights):
         chosen, labels = published[0], request.labels or published[0].meta["categories"]
-        module = get_model(request.name, weights=None, num_classes=len(labels), **_quiet(request.name))
+        module = bare(request.name, len(labels))
         if weights != RANDOM:
             load_into(module, read_weights(weights), weights)
     else:

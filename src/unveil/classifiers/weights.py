@@ -1,19 +1,34 @@
 """Weights from a file: safetensors, or a PyTorch file read with `weights_only=True`. No pickle is ever run."""
 
+import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 (its exception only)
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
 from unveil.errors import WeightsError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # Names under which training scripts keep the weights inside a checkpoint.
 NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
+# Old training scripts keep their best loss as a numpy scalar beside the weights. What a scalar of bools, integers or
+# floats is made of is let through, in numpy 1's and numpy 2's spelling; nothing else is.
+_SCALAR: Any = np.float64(0).__reduce__()[0]
+_NUMBERS = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"}
+NUMPY_SCALARS: tuple[Callable[..., Any] | tuple[Callable[..., Any], str], ...] = (
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *_NUMBERS,
+)
 
 
 def is_file(weights: str) -> bool:
@@ -31,6 +46,20 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise WeightsError("a file with weights", f"{path}, which is not a file", "check the path")
     tensors = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_torch(path)
     return {_bare(name): tensor for name, tensor in tensors.items()}
+
+
+def count_outputs(tensors: dict[str, Tensor], head: str, otherwise: int) -> int:
+    """Outputs of the last layer, named `head`; `otherwise` if the file has none, which `load_into` then says."""
+    bias = tensors.get(f"{head}.bias")
+    return otherwise if bias is None or bias.ndim != 1 else len(bias)
+
+
+def refused(error: UnpicklingError) -> str:
+    """What PyTorch's safe reader stopped at, by name where it has one."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if found:
+        return f"objects other than tensors ({found[1]})"
+    return "objects other than tensors" if "Unsupported" in str(error) else "no readable content"
 
 
 def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -65,16 +94,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), safe_globals(list(NUMPY_SCALARS)):
             # It warns of old pickle protocols; what matters here is whether the file can be read safely.
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        reason = "objects other than tensors" if "Unsupported" in str(error) else "no readable content"
         raise WeightsError(
             "a PyTorch file with tensors only",
-            f"{path} with {reason}, which could run code when loaded",
-            "convert it to safetensors where you trust it",
+            f"{path} with {refused(error)}, which could run code when loaded",
+            "convert it to safetensors where you trust it, or save the model's state_dict() there",
         ) from error
     except Exception as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]

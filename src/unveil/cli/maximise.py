@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from unveil.cli.console import console, write_json
+from unveil.cli.console import INTERRUPTED, console, show_error, write_json
 from unveil.errors import ClassifierError, RecordError, TargetError
 
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ def _bar(steps: int) -> Iterator["OnStep"]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task("steps", total=steps, score="")
-        yield lambda step, score: bars.update(task, completed=step, score=f"{score:.4g}")
+        try:
+            yield lambda step, score: bars.update(task, completed=step, score=f"{score:.4g}")
+        except KeyboardInterrupt as stopped:
+            show_error("stopped; nothing was written")
+            raise typer.Exit(INTERRUPTED) from stopped
 
 
 def _summary(found: "Maximised", classifier: "Classifier", seconds: float) -> dict:
@@ -118,7 +122,8 @@ def _summary(found: "Maximised", classifier: "Classifier", seconds: float) -> di
 
 
 def _write(found: "Maximised", classifier: "Classifier", said: dict, out: Path) -> None:
-    """The three files, each in one step; the numbers last, so that where they are, the pictures are too."""
+    """The three files, each in one step. Numbers go first and come last, so that where they are, the pictures are
+    theirs."""
     import torch  # noqa: PLC0415
 
     from unveil.render import write_image  # noqa: PLC0415
@@ -129,9 +134,12 @@ def _write(found: "Maximised", classifier: "Classifier", said: dict, out: Path) 
     numbers = {"format": "unveil maximised", "version": 1, **said, "scores": found.scores, "versions": versions()}
     try:
         out.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         write_image(eight_bit(torch.from_numpy(found.pixels)), out / "maximised.png")
         found.figure(out / "figure.png")
         part.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
+        if out.is_dir():
+            part.unlink(missing_ok=True)
         raise RecordError("a place to write to", f"{out}: {error.strerror}", "choose another --out") from error

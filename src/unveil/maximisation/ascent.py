@@ -21,7 +21,7 @@ from unveil.search import eight_bit
 from unveil.settings import Settings
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # noqa: TID251 (a type only)
 
 EPSILON = 1e-4  # of the total variation, in pixel units
 OnStep = Callable[[int, float], None]
@@ -38,17 +38,17 @@ class Maximisation:
     """
 
     steps: int = 256
-    learning_rate: float = 0.05
+    learning_rate: float = 0.01
     parametrisation: Parametrisation = field(default_factory=Fourier)
     jitter_px: int = 8
-    total_variation: float = 1e-3
+    total_variation: float = 1e-4
     l2: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 1_000_000:
             raise RecipeError("1 to 1000000 steps", str(self.steps), "256 are usual")
         if not 0 < self.learning_rate <= 10:
-            raise RecipeError("a learning rate in (0, 10]", str(self.learning_rate), "0.05 is usual")
+            raise RecipeError("a learning rate in (0, 10]", str(self.learning_rate), "0.01 is usual")
         if not 0 <= self.jitter_px <= 1000:
             raise RecipeError("a jitter of 0 to 1000 px", str(self.jitter_px), "8 suits 224 x 224")
         for name in ("total_variation", "l2"):
@@ -179,7 +179,9 @@ class _Ascent:
         activation = self.activation(rolled)[0]
         if not activation.requires_grad:
             got = "one that is cut off from them"
-            raise ClassifierError(f"a gradient of {self.name} at the pixels", got, "take a model that is differentiable")
+            raise ClassifierError(
+                f"a gradient of {self.name} at the pixels", got, "take a model that is differentiable"
+            )
         loss = -activation
         if settings.total_variation:
             loss = loss + settings.total_variation * total_variation(pixels)

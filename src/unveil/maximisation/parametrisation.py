@@ -78,9 +78,7 @@ class Fourier(Parametrisation):
         channels, height, width = shape
         return START * torch.randn(channels, height, width // 2 + 1, 2, generator=noise)
 
-    def pixels(
-        self, parameters: Float[Tensor, "c h half 2"], shape: tuple[int, int, int]
-    ) -> Float[Tensor, "1 c h w"]:
+    def pixels(self, parameters: Float[Tensor, "c h half 2"], shape: tuple[int, int, int]) -> Float[Tensor, "1 c h w"]:
         """The formula above."""
         grid = shape[1:]
         amplitudes = torch.view_as_complex(parameters) * self.gain(grid).to(parameters.device)

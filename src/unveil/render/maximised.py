@@ -13,9 +13,10 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 from unveil.errors import RecordError
-from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb
+from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short
 
-SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.55, 0.36, 0.36  # inches
+SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
+GOAL_CHARS = 38
 LINE = COLOURS[5]
 
 
@@ -35,7 +36,7 @@ def draw_maximised(
         left = (MARGIN + wide + GAP) / width
         _show_scores(figure.add_axes((left, FOOT / height, CURVE / width, tall / height)), scores, yaxis)
         top = 1 - 0.12 / height
-        figure.text(MARGIN / width, top, legible(goal), fontsize=9, fontweight="bold", va="top")
+        figure.text(MARGIN / width, top, short(goal, GOAL_CHARS), fontsize=9, fontweight="bold", va="top")
         figure.text(1 - MARGIN / width, top - 0.02 / height, legible(note), color=FAINT, va="top", ha="right")
     return figure
 
@@ -68,4 +69,8 @@ def _show_scores(axes: Axes, scores: Sequence[float], yaxis: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_title(yaxis, fontsize=7, color=FAINT, loc="left", pad=3)
-    axes.set_title(f"{scores[0]:.4g} → {scores[-1]:.4g}", fontsize=7, color=INK, loc="right", pad=3)
+    axes.set_title(f"{_number(scores[0])} → {_number(scores[-1])}", fontsize=7, color=INK, loc="right", pad=3)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")

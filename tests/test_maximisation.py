@@ -1,0 +1,195 @@
+"""Activation maximisation against closed forms, and on the network that ships."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from unveil.classifiers import Preparation, TorchClassifier, load_classifier
+from unveil.errors import ClassifierError, RecipeError, TargetError
+from unveil.maximisation import Fourier, Maximisation, Maximised, Pixels, Unit, maximise
+from unveil.maximisation.ascent import EPSILON, offset, total_variation
+from unveil.maximisation.parametrisation import colours
+from unveil.planted import LABELS
+from unveil.targets import Class, Margin, Predicted, Top
+
+SIDE = 12
+MEAN = (0.4, 0.5, 0.6)
+GREY = Preparation.square(SIDE, MEAN, (1.0,) * 3)
+STILL = Maximisation(steps=300, learning_rate=0.02, parametrisation=Pixels(), jitter_px=0, total_variation=0.0)
+
+
+def linear() -> TorchClassifier:
+    torch.manual_seed(1)
+    return TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3)), GREY, ["a", "b", "c"])
+
+
+def test_the_optimum_of_a_linear_classifier_with_a_penalty():
+    """w·x − λ Σ (x − mean)² is largest at x = mean + w / 2λ, cut to [0, 1]."""
+    classifier, penalty = linear(), 0.05
+    found = maximise(classifier, Class("b"), Maximisation(600, 0.01, Pixels(), 0, 0.0, penalty))
+    weights = classifier.copy_of_module()[1].weight[1].reshape(3, SIDE, SIDE)
+    expected = (torch.tensor(MEAN)[:, None, None] + weights / (2 * penalty)).clamp(0, 1)
+    np.testing.assert_allclose(found.pixels, expected, atol=0.02)
+
+
+def test_without_a_penalty_it_goes_to_the_corners():
+    found = maximise(linear(), Margin("a", "c"), STILL)
+    layer = linear().copy_of_module()[1]
+    difference = (layer.weight[0] - layer.weight[2]).reshape(3, SIDE, SIDE)
+    clear = difference.abs() > 0.002
+    np.testing.assert_allclose(found.pixels[clear], (difference > 0).float()[clear], atol=1e-6)
+    assert found.scores[-1] > found.scores[0]
+    assert len(found.scores) == 301
+
+
+def test_a_filter_s_channel_shows_the_filter():
+    y, x = torch.meshgrid(torch.arange(-3.0, 4), torch.arange(-3.0, 4), indexing="ij")
+    gabor = torch.cos(1.3 * x + 0.6 * y) * torch.exp(-(x**2 + y**2) / 9)
+    convolution = nn.Conv2d(3, 2, 7, bias=False)
+    with torch.no_grad():
+        convolution.weight.copy_(torch.stack([gabor.expand(3, 7, 7), -gabor.expand(3, 7, 7)]))
+    module = nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    classifier = TorchClassifier(module, GREY, ["a", "b"])
+    found = maximise(classifier, Unit("0", 0, (2, 3)), Maximisation(200, 0.02, Pixels(), 0, 0.0, 1.0))
+    patch = found.pixels[:, 2:9, 3:10].mean(0)
+    assert np.corrcoef(patch.ravel(), gabor.numpy().ravel())[0, 1] > 0.9
+    # The unit by its name is the unit.
+    direct = convolution(torch.from_numpy(found.pixels)[None] - torch.tensor(MEAN)[:, None, None])[0, 0, 2, 3]
+    assert found.scores[-1] == pytest.approx(float(direct), rel=1e-4)
+
+
+def test_total_variation_by_hand():
+    pixels = torch.rand(1, 2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = 0.0
+    for channel in range(2):
+        for row in range(5):
+            for column in range(4):
+                here = pixels[0, channel, row, column]
+                dx = float(pixels[0, channel, row, min(column + 1, 3)] - here)
+                dy = float(pixels[0, channel, min(row + 1, 4), column] - here)
+                expected += math.sqrt(dx**2 + dy**2 + EPSILON**2) - EPSILON
+    assert float(total_variation(pixels)) == pytest.approx(expected)
+
+
+def test_the_fourier_image_is_a_sum_of_waves():
+    how, (height, width) = Fourier(decay=1.0, decorrelate=False), (6, 5)
+    parameters = how.start((2, height, width), (0.5, 0.5), torch.Generator().manual_seed(0)).double() * 50
+    image = how.pixels(parameters, (2, height, width))[0]
+    z = torch.view_as_complex(parameters).numpy()
+    for channel in range(2):
+        full = np.zeros((height, width))
+        for u in range(height):
+            for v in range(width // 2 + 1):
+                f = math.hypot(min(u, height - u) / height, v / width)
+                amplitude = z[channel, u, v] / max(f, 1 / max(height, width))
+                for row in range(height):
+                    for column in range(width):
+                        wave = amplitude * np.exp(2j * np.pi * (u * row / height + v * column / width))
+                        full[row, column] += wave.real * (1 if v == 0 else 2)
+        expected = 1 / (1 + np.exp(-full / math.sqrt(height * width)))
+        np.testing.assert_allclose(image[channel], expected, rtol=1e-5)
+
+
+def test_the_colours_have_the_assumed_covariance():
+    covariance = (colours() @ colours().T).numpy()
+    np.testing.assert_allclose(covariance, 0.1 * np.eye(3) + 0.9, atol=1e-6)
+
+
+def test_jitter_is_uniform_and_named_by_its_step():
+    seen = [offset("key", step, 3) for step in range(2000)]
+    assert seen[5] == offset("key", 5, 3)
+    for axis in range(2):
+        values, counts = np.unique([one[axis] for one in seen], return_counts=True)
+        assert values.tolist() == [-3, -2, -1, 0, 1, 2, 3]
+        assert counts.min() > 220
+    assert offset("key", 0, 0) == (0, 0)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_class_of_the_demo_network_can_be_drawn(label):
+    classifier = load_classifier("planted/demo")
+    assert isinstance(classifier, TorchClassifier)
+    found = maximise(classifier, Class(label), Maximisation(steps=60), seed=2)
+    (said,) = classifier.predict(torch.from_numpy(found.pixels)[None])
+    index = LABELS.index(label)
+    assert said.probabilities[index] > 0.95
+    assert said.leading(1) == (index,)
+    assert found.scores[-1] == pytest.approx(float(said.logits[index]), rel=1e-3)
+    assert found.scores[-1] > found.scores[0] + 5
+
+
+def test_the_same_seed_is_the_same_image_and_another_isn_t():
+    classifier = linear()
+    settings = Maximisation(steps=5)
+    one, same, other = (maximise(classifier, Class("a"), settings, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.pixels, same.pixels)
+    assert not np.array_equal(one.pixels, other.pixels)
+    assert 0 <= one.pixels.min() <= one.pixels.max() <= 1
+
+
+class Failing(nn.Module):
+    def forward(self, x):
+        if x.requires_grad:
+            raise RuntimeError("out of memory")
+        return x.mean((2, 3))
+
+
+def test_no_hook_is_left_also_after_an_error():
+    module = nn.Sequential(nn.Conv2d(3, 3, 3), Failing())
+    classifier = TorchClassifier(module, GREY, ["a", "b", "c"])
+    with pytest.raises(RuntimeError, match="out of memory"):
+        maximise(classifier, Unit("0", 1), STILL)
+    assert all(not part._forward_hooks for part in classifier._module.modules())
+    told: list = []
+    maximise(linear(), Unit("1", 1), Maximisation(steps=3), on_step=lambda step, score: told.append(step))
+    assert told == [1, 2, 3]
+
+
+class Nan(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)) * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("goal", "told"),
+    [
+        (Class("d"), "one of the classifier's 3 labels"), (Top(2), "the same for every image"), (Predicted(), "the same for every image"),
+        (Unit("2", 0), "one of the model's 2 layers; got '2'"), (Unit("1", 3), "a channel from 0 to 2"), (Unit("1", -1), "a channel from 0"),
+        (Unit("1", 0, (1, 1)), "a position on the grid of '1', a single value"),
+    ],
+)  # fmt: skip
+def test_goals_that_the_classifier_lacks(goal, told):
+    with pytest.raises(TargetError, match=told):
+        maximise(linear(), goal, STILL)
+
+
+def test_what_is_not_finite_or_never_answers():
+    with pytest.raises(ClassifierError, match="finite activations"):
+        maximise(TorchClassifier(nn.Sequential(Nan()), GREY, ["a", "b", "c"]), Class("a"), STILL)
+    silent = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2))
+    nn.init.zeros_(silent[1].weight)
+    with pytest.raises(TargetError, match="to answer to the pixels; got a gradient of 0"):
+        maximise(TorchClassifier(silent, GREY), Class(0), Maximisation(steps=3))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"steps": 0}, {"learning_rate": 0.0}, {"jitter_px": -1}, {"l2": -1.0}, {"total_variation": math.inf}]
+)
+def test_settings_outside_their_range(settings):
+    with pytest.raises(RecipeError):
+        Maximisation(**settings)
+    with pytest.raises(RecipeError):
+        Fourier(decay=5.0)
+
+
+def test_the_figure_has_the_image_and_its_curve(tmp_path):
+    found: Maximised = maximise(linear(), Class("a"), Maximisation(steps=4))
+    figure = found.figure(tmp_path / "a.png")
+    picture = next(axes.images[0].get_array() for axes in figure.axes if axes.images)
+    np.testing.assert_allclose(np.asarray(picture) / 255, found.pixels.transpose(1, 2, 0), atol=0.51 / 255)
+    curve = next(line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) == 5)
+    np.testing.assert_allclose(curve.get_ydata(), found.scores)
+    assert found.image().shape == (SIDE, SIDE)
