@@ -58,7 +58,7 @@ def test_a_filter_s_channel_shows_the_filter():
     assert np.corrcoef(patch.ravel(), gabor.numpy().ravel())[0, 1] > 0.9
     # The unit by its name is the unit.
     direct = convolution(torch.from_numpy(found.pixels)[None] - torch.tensor(MEAN)[:, None, None])[0, 0, 2, 3]
-    assert found.scores[-1] == pytest.approx(float(direct), rel=1e-4)
+    assert found.scores[-1] == pytest.approx(float(direct.detach()), rel=1e-4)
 
 
 def test_total_variation_by_hand():
