@@ -11,6 +11,7 @@ from unveil.classifiers import Preparation, TorchClassifier, load_classifier
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.maximisation import Fourier, Maximisation, Maximised, Pixels, Unit, maximise
 from unveil.maximisation.ascent import EPSILON, offset, total_variation
+from unveil.maximisation.goals import asking
 from unveil.maximisation.parametrisation import colours
 from unveil.planted import LABELS
 from unveil.targets import Class, Margin, Predicted, Top
@@ -193,3 +194,141 @@ def test_the_figure_has_the_image_and_its_curve(tmp_path):
     curve = next(line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) == 5)
     np.testing.assert_allclose(curve.get_ydata(), found.scores)
     assert found.image().shape == (SIDE, SIDE)
+
+
+def network() -> nn.Sequential:
+    """A batch norm before a rectifier that works in place, and a stride."""
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(6, 4, 3, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+
+
+@pytest.mark.parametrize("layer", ["0", "1", "2", "3"])
+@pytest.mark.parametrize("position", [None, (2, 3)])
+def test_a_layer_s_own_output_counts_also_where_the_next_one_overwrites_it(layer, position):
+    plain = network().eval()
+    plain[2].inplace = False
+    x = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        maps = plain[: int(layer) + 1](x - torch.tensor(MEAN)[:, None, None])[:, 2]
+    expected = maps.mean((1, 2)) if position is None else maps[:, 2, 3]
+    with asking(TorchClassifier(network(), GREY), Unit(layer, 2, position)) as (_, activation), torch.no_grad():
+        torch.testing.assert_close(activation(x), expected)
+
+
+class Tokens(nn.Module):
+    """Every place is a token: n, places, channels."""
+
+    def forward(self, x):
+        return x.flatten(2).transpose(1, 2)
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.unused = Both(), nn.Identity()
+
+    def forward(self, x):
+        return self.inner(x)[0]
+
+
+class Both(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)), x
+
+
+def test_channels_of_tokens_are_the_last_axis():
+    classifier = TorchClassifier(
+        nn.Sequential(Tokens(), nn.Linear(3, 5), nn.AdaptiveAvgPool2d((1, 5)), nn.Flatten()), GREY
+    )
+    x = torch.rand(2, 3, SIDE, SIDE)
+    tokens = classifier.copy_of_module()[:2](classifier.normalised(x))
+    for position, expected in ((None, tokens[..., 4].mean(1)), ((7,), tokens[:, 7, 4])):
+        with asking(classifier, Unit("1", 4, position)) as (_, activation):
+            torch.testing.assert_close(activation(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        ("inner", "channels from the layer 'inner'; got a tuple"),
+        ("unused", "the layer 'unused' to be used; got a forward pass that doesn't call it"),
+        ("innner", "got 'innner'; try 'inner'"),
+    ],
+)
+def test_layers_without_channels_or_without_use(layer, told):
+    classifier = TorchClassifier(Pair(), GREY)
+    with pytest.raises(TargetError, match=told):
+        maximise(classifier, Unit(layer, 0), STILL)
+    assert all(not part._forward_hooks for part in classifier._module.modules())
+
+
+def test_steps_see_the_rolled_image_and_scores_the_image_itself(monkeypatch):
+    classifier, seen, real = linear(), [], TorchClassifier.logits
+    monkeypatch.setattr(TorchClassifier, "logits", lambda self, x: seen.append(x.detach().clone()) or real(self, x))
+    found = maximise(classifier, Class("a"), Maximisation(5, 0.05, Pixels(), 3, 0.0), seed=4)
+    plain, rolled = seen[0::2], seen[1::2]
+    offsets = [offset("maximise/4/a", step, 3) for step in range(1, 6)]
+    assert (len(plain), len(rolled)) == (6, 5)
+    assert len(set(offsets)) > 1
+    for image, shown, by in zip(plain, rolled, offsets, strict=False):
+        np.testing.assert_array_equal(shown[0], np.roll(image[0].numpy(), by, (1, 2)))
+    np.testing.assert_allclose(found.scores, [float(real(classifier, image)[0, 0]) for image in plain], rtol=1e-6)
+    np.testing.assert_array_equal(found.pixels, plain[-1][0])
+
+
+class Breaks(nn.Module):
+    """The mean of every channel; broken in one way, and only after a few steps for `nan`."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x):
+        y = x.mean((2, 3))
+        if self.how == "nan":
+            return y * math.nan if float(y.detach().abs().max()) > 0.1 else y
+        return y.detach() if self.how == "detached" else (y - y.detach()).abs().sqrt()
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("nan", r"got nan after step \d;"),
+        ("gradient", "got a gradient that isn't, in step 1;"),
+        ("detached", "at the pixels; got one that is cut off from them"),
+    ],
+)
+@pytest.mark.parametrize("goal", [Class(0), Unit("0", 0)])
+def test_it_ends_at_once_where_it_can_t_go_on(how, told, goal):
+    classifier, steps = TorchClassifier(nn.Sequential(Breaks(how)), GREY), []
+    settings = Maximisation(50, 0.05, Pixels())
+    with pytest.raises(ClassifierError, match=told):
+        maximise(classifier, goal, settings, on_step=lambda step, score: steps.append(step))
+    assert len(steps) < 10
+    assert all(not part._forward_hooks for part in classifier._module.modules())
+
+
+def test_the_classifier_and_torch_are_left_as_they_were():
+    module = network().train()
+    classifier = TorchClassifier(module, GREY)
+    before = {name: value.clone() for name, value in classifier._module.state_dict().items()}
+    with torch.no_grad():
+        assert len(maximise(classifier, Unit("1", 0), Maximisation(3)).scores) == 4, "also where gradients are off"
+        assert not torch.is_grad_enabled()
+
+    def stop(step: int, score: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        maximise(classifier, Unit("1", 0), Maximisation(3), on_step=stop)
+    assert module.training
+    assert all(not part._forward_hooks for part in classifier._module.modules())
+    assert all(torch.equal(value, before[name]) for name, value in classifier._module.state_dict().items())
+    assert all(p.grad is None and not p.requires_grad for p in classifier._module.parameters())

@@ -53,3 +53,49 @@ def test_mistakes_are_one_line_and_write_nothing(shell: Shell, words, told):
     assert (code, printed) == (2, "")
     assert told in err or "Invalid value" in err
     assert not (shell.folder / "max").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--target", "iris", "--layer", "0", "--channel", "1"), ("--target", "iris", "--channel", "1"), ("--layer", "0")]
+)  # fmt: skip
+def test_one_goal_is_asked_for(shell: Shell, words):
+    code, _, err = shell("maximise", "--model", "planted/demo", *words, "--out", shell.folder / "max")
+    assert code == 2
+    assert "expected --target, or --layer with --channel; got --" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_numbers_never_lie_beside_pictures_of_another_call(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    out = shell.folder / "max"
+    words = ("maximise", "--model", "planted/demo", "--steps", 1, "--out", out, "--target")
+    assert shell(*words, "iris")[:2] == (0, "")
+
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("unveil.render.write_image", full)
+    code, _, err = shell(*words, "oak")
+    assert code == 2
+    assert "No space left on device" in err
+    assert not (out / "maximised.json").exists()
+
+
+@pytest.mark.parametrize("name", ["figure.png", "maximised.json", "maximised.png"])
+def test_a_file_that_can_t_be_replaced_leaves_no_part(shell: Shell, name):
+    out = shell.folder / "max"
+    (out / name / "inside").mkdir(parents=True)
+    code, _, err = shell("maximise", "--model", "planted/demo", "--target", "iris", "--steps", 1, "--out", out)
+    assert code == 2
+    assert "a place to write" in err
+    assert [path.name for path in out.iterdir() if "part" in path.name] == []
+
+
+def test_an_interrupt_is_130_and_writes_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    def stop(*_args, **_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unveil.maximisation.maximise", stop)
+    code, _, err = shell("maximise", "--model", "planted/demo", "--target", "iris", "--out", shell.folder / "max")
+    assert code == 130
+    assert "stopped; nothing was written" in err
+    assert not (shell.folder / "max").exists()

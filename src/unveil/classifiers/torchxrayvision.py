@@ -9,22 +9,17 @@ from pickle import UnpicklingError  # its exception only
 from types import ModuleType
 
 from torch import Tensor, nn
-from torch.nn.backends import thnn
-from torch.serialization import safe_globals
 
 from unveil.classifiers.preparation import Preparation
 from unveil.classifiers.source import RANDOM, Built, Request
 from unveil.classifiers.torchvision import bare
-from unveil.classifiers.weights import NUMPY_SCALARS, count_outputs, is_file, load_into, read_weights, refused
+from unveil.classifiers.weights import count_outputs, is_file, load_into, read_weights, refused
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
 from unveil.predictions import Output
 
 HEADS = {"densenet121": "classifier", "resnet50": "fc"}  # kinds of network, and the names of their last layers
 MEAN, STD = (0.5,), (1 / 2048,)  # pixels in [0, 1] become (2x − 1) · 1024, the library's range
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # PyTorch's own switch: every torch.load reads tensors only
-# What networks saved whole are made of, besides the library's own parts.
-LAYERS = (nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Linear)
-PARTS = ("DenseNet", "_DenseLayer", "_DenseBlock", "_Transition")
 
 
 def names() -> Iterator[str]:
@@ -66,6 +61,7 @@ def _models() -> ModuleType:
     try:
         # The library silences all warnings of the whole program when it is imported.
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             import torchxrayvision  # noqa: PLC0415 (optional)
     except ImportError as error:
         raise MissingLibraryError("torchxrayvision", "xrv", "torchxrayvision/… models") from error
@@ -101,16 +97,13 @@ def _tensors(models: ModuleType, request: Request) -> tuple[dict[str, Tensor] | 
 def _published(models: ModuleType, name: str) -> dict[str, Tensor]:
     """What the library's own constructor fetches and loads, under PyTorch's safe reader.
 
-    The library asks for its files to be unpickled as they are, which could run code. PyTorch's switch overrides that;
-    its published networks are whole modules, so their layers are let through by name, and nothing else is.
+    The library asks for its files to be unpickled as they are, which could run code; PyTorch's switch overrides that.
+    State dicts, as of the ResNet, are read. Whole pickled networks, as of the DenseNets, are refused.
     """
     kind = models.DenseNet if name.startswith("densenet") else models.ResNet
-    parts = [getattr(models, part) for part in PARTS if hasattr(models, part)]
-    # Modules of old PyTorch versions name this function, which does nothing any more.
-    allowed = [*parts, *LAYERS, *NUMPY_SCALARS, thnn._get_thnn_function_backend]
     try:
         # Its messages would be in the way of results on standard output.
-        with redirect_stdout(sys.stderr), warnings.catch_warnings(), _weights_only(), safe_globals(allowed):
+        with redirect_stdout(sys.stderr), warnings.catch_warnings(), _weights_only():
             warnings.simplefilter("ignore")
             return kind(weights=name).state_dict()
     except OSError as error:
@@ -118,15 +111,13 @@ def _published(models: ModuleType, name: str) -> dict[str, Tensor]:
         raise WeightsError(f"to fetch the weights of torchxrayvision/{name}", got, do) from error
     except UnpicklingError as error:
         raise WeightsError(
-            f"published weights of {name} with layers and tensors only",
+            f"published weights of {name} with tensors only",
             f"{refused(error)}, which could run code when loaded",
-            "where you trust them, save their state_dict() and give that file as --weights",
+            "where you trust them, save the model's state_dict() and give that file: see docs/chest-models.md",
         ) from error
     except Exception as error:
-        got = f"{type(error).__name__}: {_first_line(error)}"
-        raise WeightsError(
-            f"whole weights of torchxrayvision/{name}", got, "the file is damaged: fetch it again"
-        ) from error
+        got, do = f"{type(error).__name__}: {_first_line(error)}", "the file is damaged: fetch it again"
+        raise WeightsError(f"whole weights of torchxrayvision/{name}", got, do) from error
 
 
 @contextmanager

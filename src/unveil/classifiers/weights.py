@@ -23,7 +23,7 @@ NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 # floats is made of is let through, in numpy 1's and numpy 2's spelling; nothing else is.
 _SCALAR: Any = np.float64(0).__reduce__()[0]
 _NUMBERS = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"}
-NUMPY_SCALARS: tuple[Callable[..., Any] | tuple[Callable[..., Any], str], ...] = (
+_NUMPY_SCALARS: tuple[Callable[..., Any] | tuple[Callable[..., Any], str], ...] = (
     (_SCALAR, "numpy.core.multiarray.scalar"),
     (_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype,
@@ -59,7 +59,8 @@ def refused(error: UnpicklingError) -> str:
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
     if found:
         return f"objects other than tensors ({found[1]})"
-    return "objects other than tensors" if "Unsupported" in str(error) else "no readable content"
+    others = re.search(r"Unsupported|persistent_load|Can only|Trying to", str(error))
+    return "objects other than tensors" if others else "no readable content"
 
 
 def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -94,7 +95,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings(), safe_globals(list(NUMPY_SCALARS)):
+        with warnings.catch_warnings(), safe_globals(list(_NUMPY_SCALARS)):
             # It warns of old pickle protocols; what matters here is whether the file can be read safely.
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
