@@ -30,4 +30,4 @@ def models(
         return
     for name in found:
         typer.echo(name)
-    console.print(f"{len(found)} models; and your own: python/FILE.py:FACTORY", markup=False)
+    console.print(f"{len(found)} models; and your own: python/FILE.py:FACTORY, onnx/FILE, chexnet/FILE", markup=False)
