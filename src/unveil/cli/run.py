@@ -43,7 +43,7 @@ class Job:
 def run(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP … files.")],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="torchvision/NAME, timm/NAME, python/FILE.py:FACTORY, onnx/FILE, chexnet/FILE …")
+        str, typer.Option("--model", "-m", help="torchvision/NAME, timm/NAME, python/FILE.py:FACTORY, onnx/FILE …")
     ],
     weights: Annotated[
         str | None,
