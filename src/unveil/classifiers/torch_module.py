@@ -107,7 +107,7 @@ def fingerprint(module: nn.Module) -> str:
 def _frozen_copy(module: nn.Module) -> nn.Module:
     try:
         copied = copy.deepcopy(module)
-    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ClassifierError(
             "a module that can be copied",
             f"{type(module).__name__}: {_first_line(error)}",
