@@ -85,6 +85,13 @@ class Attribution(ABC):
 class GradientMethod(Attribution):
     """An attribution that is one backward pass, so that SmoothGrad can average it."""
 
+    def attribute(self, question: Question) -> AttributionResult:
+        """The backward pass at the image itself: one sample, without noise."""
+        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
+        question.on_sample(1, 1)
+        total = signed[:, 0].double()
+        return AttributionResult(Moments(1, total, total.square()), None, rules)
+
     @abstractmethod
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]

@@ -1,6 +1,5 @@
 """The one door to Captum: any of its attribution methods as a recipe's attribution."""
 
-import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,9 +47,9 @@ class Captum(Attribution):
         if not isinstance(classifier, TorchClassifier):
             raise AttributionError("a PyTorch model for Captum", classifier.name, "use Rise() or Occlusion()")
         make = self._method()
-        maps = []
+        maps, model = [], classifier.copy_of_module()
         for number, scalar in enumerate(question.scalars, start=1):
-            asked = _Asked(classifier, scalar)
+            asked = _Asked(model, classifier, scalar)
             pixels = question.pixels[None].clone().requires_grad_()
             try:
                 with torch.enable_grad(), warnings.catch_warnings():
@@ -81,9 +80,9 @@ class Captum(Attribution):
 class _Asked(nn.Module):
     """The classifier as Captum wants it: a module from pixels to one score an image."""
 
-    def __init__(self, classifier: TorchClassifier, scalar: Scalar) -> None:
+    def __init__(self, model: nn.Module, classifier: TorchClassifier, scalar: Scalar) -> None:
         super().__init__()
-        self.model = classifier.copy_of_module()
+        self.model = model
         self._normalised, self._scalar = classifier.normalised, scalar
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -96,11 +95,6 @@ class _Asked(nn.Module):
             few = ", ".join(list(layers)[1:4])
             raise AttributionError("the name of a layer of the model", repr(layer), f"names are like {few}")
         return layers[layer]
-
-    def __deepcopy__(self, memo: dict) -> "_Asked":
-        made = copy.copy(self)
-        made.model = copy.deepcopy(self.model, memo)
-        return made
 
 
 def _on_grid(found: Float[Tensor, "one c *any"], grid: tuple[int, ...]) -> Float[Tensor, "c *grid"]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.attribution.base import AttributionResult, GradientMethod, Moments, Question
+from unveil.attribution.base import GradientMethod
 from unveil.attribution.rules import BackwardRule, Deconv, Guided, RuleReport
 from unveil.classifiers.base import Classifier
 from unveil.errors import AttributionError
@@ -21,13 +21,6 @@ class Gradient(GradientMethod):
     model."""
 
     rule: ClassVar[BackwardRule | None] = None
-
-    def attribute(self, question: Question) -> AttributionResult:
-        """The gradient at the image itself: one sample, without noise."""
-        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
-        question.on_sample(1, 1)
-        total = signed[:, 0].double()
-        return AttributionResult(Moments(1, total, total.square()), None, rules)
 
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
@@ -44,12 +37,8 @@ class Gradient(GradientMethod):
                 )
             # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
-            scores = [score_of(scalar, logits).sum() for scalar in scalars]
-        signed = [
-            torch.autograd.grad(score, pixels, retain_graph=index + 1 < len(scores))[0]
-            for index, score in enumerate(scores)
-        ]
-        return torch.stack(signed).float(), report
+            signed = backward(scalars, logits, pixels)
+        return signed.float(), report
 
 
 @dataclass(frozen=True)
@@ -67,6 +56,19 @@ class GuidedBackprop(Gradient):
     """
 
     rule: ClassVar[BackwardRule | None] = Guided()
+
+
+def backward(
+    scalars: Sequence[Scalar], logits: Float[Tensor, "n k"], inputs: Float[Tensor, "n c *grid"]
+) -> Float[Tensor, "t n c *grid"]:
+    """A backward pass for every scalar, over the one graph from `inputs` to `logits`, which is gone afterwards."""
+    scores = [score_of(scalar, logits).sum() for scalar in scalars]
+    return torch.stack(
+        [
+            torch.autograd.grad(score, inputs, retain_graph=index + 1 < len(scores))[0]
+            for index, score in enumerate(scores)
+        ]
+    )
 
 
 def score_of(scalar: Scalar, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:

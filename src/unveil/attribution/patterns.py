@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.attribution.base import AttributionResult, GradientMethod, Moments, Question
-from unveil.attribution.gradient import score_of
+from unveil.attribution.base import GradientMethod
+from unveil.attribution.gradient import backward
 from unveil.attribution.rules import RuleReport
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.patterns import PatternError, Rewired, load_patterns
@@ -29,13 +29,6 @@ class PatternNet(GradientMethod):
     patterns: str
     attribution: ClassVar[bool] = False
 
-    def attribute(self, question: Question) -> AttributionResult:
-        """The signal of the image itself: one sample, without noise."""
-        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
-        question.on_sample(1, 1)
-        total = signed[:, 0].double()
-        return AttributionResult(Moments(1, total, total.square()), None, rules)
-
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
@@ -47,14 +40,7 @@ class PatternNet(GradientMethod):
         network = _rewired(classifier, self.patterns, changed, self.attribution)
         with torch.enable_grad():
             inputs = classifier.normalised(pixels).detach().requires_grad_()
-            logits = network(inputs)
-            scores = [score_of(scalar, logits).sum() for scalar in scalars]
-        signed = torch.stack(
-            [
-                torch.autograd.grad(score, inputs, retain_graph=index + 1 < len(scores))[0]
-                for index, score in enumerate(scores)
-            ]
-        )
+            signed = backward(scalars, network(inputs), inputs)
         # The normalisation is a linear layer with one input, 1/std: its pattern is std.
         std = torch.tensor(classifier.preparation.std).to(signed).reshape(-1, *(1,) * (pixels.ndim - 2))
         return (signed if self.attribution else signed * std).float(), None

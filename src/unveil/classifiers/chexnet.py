@@ -8,26 +8,10 @@ from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparat
 from unveil.classifiers.source import RANDOM, Built, Request
 from unveil.classifiers.torchvision import bare
 from unveil.classifiers.weights import count_outputs, load_into, read_weights
+from unveil.datasets.chestxray14 import LABELS
 from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
 
-# In the order of the reimplementations' outputs.
-LABELS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Effusion",
-    "Infiltration",
-    "Mass",
-    "Nodule",
-    "Pneumonia",
-    "Pneumothorax",
-    "Consolidation",
-    "Edema",
-    "Emphysema",
-    "Fibrosis",
-    "Pleural_Thickening",
-    "Hernia",
-)
 # Of the arnoweng reimplementation, which averages ten crops of 224 px; here it is the central one.
 PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 FORM = "chexnet/FILE, or chexnet with --weights FILE"

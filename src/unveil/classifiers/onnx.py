@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from unveil.classifiers.black_box import BlackBox
-from unveil.classifiers.preparation import Fit, Preparation
+from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Fit, Preparation
 from unveil.classifiers.source import Request
 from unveil.errors import ClassifierError, MissingLibraryError
 from unveil.predictions import Output
 
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FREE = 224  # px, where a file leaves the size open
 
 
@@ -66,7 +65,7 @@ def _fingerprint(path: Path) -> str:
 
 def _default(shape: list[Any]) -> Preparation:
     crop = tuple(side if isinstance(side, int) and side > 0 else FREE for side in shape[2:])
-    mean, std = IMAGENET if shape[1] == 3 else ((0.5,), (0.25,))
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if shape[1] == 3 else ((0.5,), (0.25,))
     return Preparation(crop, mean, std, max(crop), Fit.SQUASH)
 
 

@@ -33,8 +33,8 @@ def write_json(value: Any) -> None:
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator["Bars"]:
-    """Progress of several runs: all of them, and the rounds and samples of the present one."""
+def live(stopped: str) -> Iterator[Progress]:
+    """Bars with a remark and the time left, as long as the work goes on; Ctrl-C says `stopped` and ends with 130."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -47,10 +47,17 @@ def progress(total: int, what: str) -> Iterator["Bars"]:
     # A console that is a file gets no bars, and no empty line where they were.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         try:
-            yield Bars(bars, total, what)
-        except KeyboardInterrupt as stopped:
-            show_error("stopped; what was finished is kept, and the same call goes on from there")
-            raise typer.Exit(INTERRUPTED) from stopped
+            yield bars
+        except KeyboardInterrupt as interrupt:
+            show_error(f"stopped; {stopped}")
+            raise typer.Exit(INTERRUPTED) from interrupt
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator["Bars"]:
+    """Progress of several runs: all of them, and the rounds and samples of the present one."""
+    with live("what was finished is kept, and the same call goes on from there") as bars:
+        yield Bars(bars, total, what)
 
 
 class Bars:

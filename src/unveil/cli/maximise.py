@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from unveil.cli.console import INTERRUPTED, console, show_error, write_json
+from unveil.cli.console import console, live, write_json
 from unveil.errors import ClassifierError, RecordError, TargetError
 
 if TYPE_CHECKING:
@@ -80,22 +79,9 @@ def _goal(target: str | None, layer: str | None, channel: int | None) -> "Goal":
 
 @contextmanager
 def _bar(steps: int) -> Iterator["OnStep"]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("score {task.fields[score]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("steps", total=steps, score="")
-        try:
-            yield lambda step, score: bars.update(task, completed=step, score=f"{score:.4g}")
-        except KeyboardInterrupt as stopped:
-            show_error("stopped; nothing was written")
-            raise typer.Exit(INTERRUPTED) from stopped
+    with live("nothing was written") as bars:
+        task = bars.add_task("steps", total=steps, remark="")
+        yield lambda step, score: bars.update(task, completed=step, remark=f"score {score:.4g}")
 
 
 def _summary(found: "Maximised", classifier: "Classifier", seconds: float) -> dict:

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
-from unveil.errors import RecordError
-from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short
+from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short, written_whole
 
 SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
 GOAL_CHARS = 38
@@ -43,14 +42,8 @@ def draw_maximised(
 
 def write_image(image: UInt8[np.ndarray, "c h w"], path: Path) -> Path:
     """Write the pixels themselves as a .png of 8 bits, in one step. Raises `RecordError`."""
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with written_whole(path, "an image") as part:
         imsave(part, np.ascontiguousarray(rgb(image)), format="png")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        got = f"{path}: {error.strerror}"
-        raise RecordError("a place to write an image to", got, "check the folder and the space") from error
     return path
 
 

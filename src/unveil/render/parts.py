@@ -1,6 +1,8 @@
 """What every picture is made of: colours, tints, outlines, texts that a font can draw, and writing whole files."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +33,29 @@ WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that f
 
 def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as .png (200 dpi), .svg or .pdf, in one step: a file that is there is whole."""
-    if path.suffix.lower() not in FORMATS:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
         raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
+    with written_whole(path, "a figure") as part, mpl.rc_context(STYLE), warnings.catch_warnings():
+        # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(part, dpi=200, metadata=dates)
+    return path
+
+
+@contextmanager
+def written_whole(path: Path, what: str) -> Iterator[Path]:
+    """A place beside `path` to write to, moved there at the end; after an error (`RecordError`) nothing is left."""
     part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
-    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
     try:
-        with mpl.rc_context(STYLE), warnings.catch_warnings():
-            # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(part, dpi=200, metadata=dates)
+        yield part
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise RecordError(
-            "a place to write a figure to", f"{path}: {error.strerror}", "check the folder and the space"
+            f"a place to write {what} to", f"{path}: {error.strerror}", "check the folder and the space"
         ) from error
-    return path
 
 
 def colour_of_targets(run: Run, track: str | None) -> dict[str, str]:
