@@ -293,6 +293,45 @@ def test_a_table_with_other_names(tmp_path):
     assert CsvDataset(table, "file", None, root=tmp_path / "photos").labels == ()
 
 
+BOXED = "path,label,x,y,width,height\n"
+
+
+def test_boxes_in_a_table_beside_the_first(tmp_path):
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / name)
+    table = write(tmp_path / "pets.csv", "path,labels\na.png,dog\nb.png,\n")
+    assert all(sample.boxes == () for sample in CsvDataset(table))
+    rows = "a.png,dog,1,2,3.5,4\na.png,tail,5,6,1,1\n"
+    beside = write(tmp_path / "pets.boxes.csv", BOXED + rows)
+    dataset = open_dataset(f"csv/{table}")
+    assert dataset[0].boxes == (LabelledBox("dog", 2, 1, 4, 3.5), LabelledBox("tail", 6, 5, 1, 1))
+    assert dataset[1].boxes == () and errors(dataset) == {}
+    assert dataset.labels == ("dog", "tail"), "what only a box names is a label too"
+    beside.rename(tmp_path / "other.csv")
+    assert CsvDataset(table, boxes=tmp_path / "other.csv")[0].boxes == dataset[0].boxes
+    with pytest.raises(DatasetError, match=r"gone\.csv"):
+        CsvDataset(table, boxes=tmp_path / "gone.csv")
+
+
+def test_a_bad_box_breaks_its_image_and_no_other(tmp_path):
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        draw(tmp_path / name)
+    table = write(tmp_path / "t.csv", "path,labels\na.png,dog\nb.png,dog\nc.png,dog\nd.png,dog\n")
+    rows = "a.png,dog,1,2,x,4\nb.png,dog,1,2,-3,4\nz.png,dog,1,2,3,4\nc.png,,1,2,3,4\nd.png,dog,1,2,3,4\n"
+    write(tmp_path / "t.boxes.csv", BOXED + rows)
+    dataset = CsvDataset(table)
+    found = errors(dataset)
+    for name, said in {
+        "a.png": "four numbers x, y, width, height; got 1, 2, x, 4 in",
+        "b.png": "sides above 0",
+        "c.png": "a label; got an empty cell 'label'",
+        "t.boxes.csv:4": "an image of the table; got z.png",
+    }.items():
+        assert said in found.pop(name), name
+    assert found == {} and len(dataset) == 5
+    assert dataset[3].boxes == (LabelledBox("dog", 2, 1, 4, 3),)
+
+
 def test_bad_rows_name_file_and_row(tmp_path):
     draw(tmp_path / "a.png")
     rows = [
@@ -482,7 +521,7 @@ def test_chestxray14_with_bad_rows(nih):
         "Data_Entry_2017.csv:13": "relative path",
         "Data_Entry_2017.csv:14": "bare name",
         "Data_Entry_2017.csv:15": "11 cells, as the header has; got 2",
-        "00000001_001.png": "four numbers x, y, w, h; got 1, 2, three, 4",
+        "00000001_001.png": "four numbers x, y, width, height; got 1, 2, three, 4",
         "00000002_000.png": "sides above 0",
         "00030805_000.png": "a finding of the 14; got Flu",
         "BBox_List_2017.csv:8": "an image of Data_Entry_2017; got 00099999_000.png",

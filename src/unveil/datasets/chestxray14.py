@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from unveil.datasets.base import DatasetError, LabelledBox, Sample, as_value
+from unveil.datasets.base import DatasetError, Sample, as_value
+from unveil.datasets.boxed import with_boxes
 from unveil.datasets.index import Row, existing_folder, listing, read_list, read_table, samples_of, shown
 from unveil.datasets.listed import Listed
 
@@ -65,7 +66,9 @@ class ChestXray14(Listed):
                 return replace(sample, error=as_value(error))
 
         samples = samples_of(read_table(_entries(folder), ENTRY_COLUMNS), make)
-        samples, strays = _with_boxes(samples, folder / "BBox_List_2017.csv")
+        boxes, strays = folder / "BBox_List_2017.csv", []
+        if boxes.exists():
+            samples, strays = with_boxes(samples, boxes, BOX_COLUMNS, _box_label, _stray)
         if split is not None:
             known = {sample.id: sample for sample in samples}
             samples = samples_of(read_list(folder / SPLITS[split]), lambda row: _known(row, known))
@@ -107,42 +110,15 @@ def _patient(row: Row) -> str:
     return row.cells[2]
 
 
-def _with_boxes(samples: list[Sample], path: Path) -> tuple[list[Sample], list[Sample]]:
-    """The samples with their boxes, and a broken sample for every row of the list that belongs to none."""
-    if not path.exists():
-        return samples, []
-    places = {sample.id: place for place, sample in enumerate(samples)}
-    samples, strays = list(samples), []
-    for row in read_table(path, BOX_COLUMNS):
-        place = places.get(row.cells[0]) if row.cells else None
-        try:
-            if row.error is not None:
-                raise row.error
-            if place is None:
-                raise row.wrong("an image of Data_Entry_2017", shown(row.bare(row.cells[0])))
-            box = _box(row)
-        except DatasetError as error:
-            if place is None:
-                strays.append(row.broken(error))
-            elif samples[place].error is None:
-                samples[place] = replace(samples[place], error=as_value(error))
-        else:
-            samples[place] = replace(samples[place], boxes=(*samples[place].boxes, box))
-    return samples, strays
-
-
-def _box(row: Row) -> LabelledBox:
+def _box_label(row: Row) -> str:
     label = ALIASES.get(row.cells[1], row.cells[1])
     if label not in LABELS:
         raise row.wrong(f"a finding of the {len(LABELS)}", shown(row.cells[1]))
-    try:
-        x, y, width, height = map(float, row.cells[2:])
-    except ValueError as error:
-        raise row.wrong("four numbers x, y, w, h", shown(", ".join(row.cells[2:]))) from error
-    try:
-        return LabelledBox(label, y, x, height, width)
-    except DatasetError as error:
-        raise row.located(error) from error
+    return label
+
+
+def _stray(row: Row) -> DatasetError:
+    return row.wrong("an image of Data_Entry_2017", shown(row.bare(row.cells[0])))
 
 
 def _known(row: Row, known: Mapping[str, Sample]) -> Sample:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from unveil.datasets.base import DatasetError, Sample
-from unveil.datasets.index import Row, existing_folder, read_table, samples_of
+from unveil.datasets.boxed import with_boxes
+from unveil.datasets.index import Row, existing_folder, read_table, samples_of, shown
 from unveil.datasets.listed import Listed, natural
+
+BOX_COLUMNS = ("path", "label", "x", "y", "width", "height")
 
 
 class CsvDataset(Listed):
@@ -14,6 +17,9 @@ class CsvDataset(Listed):
     parted by `separator`, None for one label a cell; spaces around them don't count, an empty cell has none. `root`:
     the folder that relative paths start from, by default that of the table. The table is the user's own, so paths may
     be absolute or lead elsewhere. An id is the cell of the image. The dataset's labels are in natural order.
+
+    `boxes`: a second table, one row a box, with the columns of `BOX_COLUMNS`: `path` as in the first table, a label,
+    and x, y, width, height in pixels of the image. By default NAME.boxes.csv beside NAME.csv, where there is one.
 
     A row that can't be understood is a broken sample. Raises `DatasetError` for a table that can't.
     """
@@ -26,6 +32,7 @@ class CsvDataset(Listed):
         separator: str | None = "|",
         group: str | None = None,
         root: str | Path | None = None,
+        boxes: str | Path | None = None,
     ) -> None:
         if separator == "":
             raise DatasetError("a separator of labels", "an empty text", "say None for one label a cell")
@@ -45,10 +52,24 @@ class CsvDataset(Listed):
 
         columns = tuple(dict.fromkeys([image, *(name for name in (labels, group) if name)]))
         samples = samples_of(read_table(file, columns), make)
-        found = sorted({label for sample in samples for label in sample.labels}, key=natural)
-        super().__init__(file.stem, found, samples)
+        beside = file.with_suffix(".boxes.csv")
+        if boxes is not None or beside.exists():
+            samples, strays = with_boxes(samples, Path(boxes or beside), BOX_COLUMNS, _box_label, _stray)
+            samples += strays
+        named = [label for sample in samples for label in (*sample.labels, *(box.label for box in sample.boxes))]
+        super().__init__(file.stem, sorted(set(named), key=natural), samples)
 
 
 def _parts(cell: str, separator: str | None) -> tuple[str, ...]:
     parts = [cell] if separator is None else cell.split(separator)
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
+
+def _box_label(row: Row) -> str:
+    if not row.cells[1]:
+        raise row.wrong("a label", "an empty cell 'label'")
+    return row.cells[1]
+
+
+def _stray(row: Row) -> DatasetError:
+    return row.wrong("an image of the table", shown(row.cells[0]))
