@@ -26,6 +26,7 @@ from chest_findings import LABELS as PLANTED
 from chest_findings import plant
 from PIL import Image as Pillow
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from scipy.stats import rankdata
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ from unveil.datasets.chestxray14 import LABELS as REAL
 
 SIDE = 224
 TEST_SHARE = 5  # one patient of so many
-WEIGHTS, STATE = "model.safetensors", "state.pt.safetensors"
+WEIGHTS, STATE = "model.safetensors", "training.safetensors"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _learn(
 ) -> None:
     images, labels = drawn
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    total, begin = settings.small_epochs + settings.epochs, _resume(out, network, optimiser)
+    total, begin = settings.small_epochs + settings.epochs, _resume(out, settings, network, optimiser)
     steps = math.ceil(len(images) / settings.batch_size)
     # Rare findings count as much as common ones.
     weight = torch.from_numpy((1 / labels.mean((0, 1)).clip(0.05, 0.5) - 1).astype(np.float32)).to(device)
@@ -192,7 +193,7 @@ def _learn(
             optimiser.step()
             losses.append(float(loss.detach()))
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}", flush=True)
-        _checkpoint(out, network, optimiser, epoch + 1)
+        _checkpoint(out, settings, network, optimiser, epoch + 1)
     network.eval()
 
 
@@ -200,18 +201,24 @@ def _schedule(done: float) -> float:
     return done / 0.05 if done < 0.05 else 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
 
 
-def _checkpoint(out: Path, network: nn.Module, optimiser: torch.optim.Optimizer, epochs: int) -> None:
+def _checkpoint(
+    out: Path, settings: Settings, network: nn.Module, optimiser: torch.optim.Optimizer, epochs: int
+) -> None:
     tensors = {f"network.{key}": value.contiguous().cpu() for key, value in network.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"moments.{number}.{key}": value.contiguous().cpu() for key, value in state.items()}
     part = out / f"{STATE}.part"
-    save_file({**tensors, "epochs": torch.tensor(epochs)}, part)
+    save_file({**tensors, "epochs": torch.tensor(epochs)}, part, {"settings": json.dumps(asdict(settings))})
     part.replace(out / STATE)
 
 
-def _resume(out: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _resume(out: Path, settings: Settings, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """Epochs done with the same settings."""
     if not (out / STATE).exists():
         return 0
+    with safe_open(out / STATE, "pt") as file:
+        if json.loads(file.metadata()["settings"]) != asdict(settings):
+            raise SystemExit(f"{out} holds a training with other settings; give another folder")
     tensors = load_file(out / STATE)
     network.load_state_dict({key[8:]: value for key, value in tensors.items() if key.startswith("network.")})
     moments: dict[int, dict[str, Tensor]] = {}
@@ -334,9 +341,9 @@ def main() -> None:
     parser.add_argument("--images", default="images_320")
     parser.add_argument("--findings", choices=("planted", "real"), default="planted")
     parser.add_argument("--start", type=Path, help="a network to start from, but for its last layer")
-    parser.add_argument("--small-epochs", type=int, default=24, help="epochs at 112 px")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs at 224 px")
-    parser.add_argument("--variants", type=int, default=8)
+    parser.add_argument("--small-epochs", type=int, default=14, help="epochs at 112 px")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs at 224 px")
+    parser.add_argument("--variants", type=int, default=6)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()

@@ -1,6 +1,7 @@
 """CheXNet: every spelling of its checkpoints gives the original network's logits; none of them can run code."""
 
 import copy
+import io
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image as Pillow
+from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,6 +20,7 @@ from unveil.attribution import Gradient, SmoothGrad
 from unveil.classifiers import Preparation, load_classifier
 from unveil.classifiers.chexnet import LABELS
 from unveil.cli import main
+from unveil.cli.console import region_table
 from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
 from unveil.recipes import Recipe
@@ -265,6 +268,9 @@ def test_labels_that_appear_only_after_erasing_are_named_and_asked_about(network
     run = unveil.find_regions(radiograph, classifier, Recipe(attribution=attribution, stop=MaxRounds(2)))
     assert run.first.predicted() == (edema,)
     assert run.appeared(run.rounds[0]) == (LABELS[hidden],)
+    table = Console(width=200, file=io.StringIO())
+    table.print(region_table(run))
+    assert f"+ {LABELS[hidden]}" in table.file.getvalue()
     asked = [{one.target for one in each.maps} for each in run.rounds]
     assert asked == [{"Edema"}, {"Edema", LABELS[hidden]}]
     for each in run.rounds:

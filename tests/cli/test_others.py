@@ -1,6 +1,7 @@
 """`unveil demo`, `recipe`, `models`, help and version."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -95,11 +96,19 @@ def test_recipes_are_listed_shown_and_checked(shell: Shell):
 def test_models_are_listed_by_part_of_their_name(shell: Shell):
     code, out, err = shell("models", "resnet50")
     assert code == 0
-    assert {"torchvision/resnet50", "timm/resnet50"} <= set(out.splitlines())
+    assert {"torchvision/resnet50", "timm/resnet50", "torchxrayvision/resnet50-res512-all"} <= set(out.splitlines())
     assert all("resnet50" in line for line in out.splitlines())
     assert "python/FILE.py:FACTORY" in err
     _, out, _ = shell("models", "planted", "--json")
     assert json.loads(out) == ["planted/demo"]
+
+
+def test_models_say_which_library_is_missing(shell: Shell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    code, out, err = shell("models", "resnet50")
+    assert code == 0
+    assert "torchvision/resnet50" in out and "timm/" not in out
+    assert "without those of timm: run: pip install 'unveil[timm]'" in err
 
 
 @pytest.mark.parametrize("command", [(), ("run",), ("demo",), ("recipe",), ("models",), ("recipe", "show")])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from commands import Shell
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,49 @@ def test_another_attribution_by_name(shell: Shell):
     code, _, err = shell("run", path, *shell.common, "--attribution", "lime")
     assert code == 2
     assert "an attribution Gradient," in err
+
+
+def test_a_vision_transformer_of_timm(shell: Shell):
+    """Its gradient by central differences in float64: the record's first map has the same brightest pixel."""
+    path = shell.photograph("a.png")
+    recipe = shell.folder / "plain.toml"
+    recipe.write_text('[attribution]\nkind = "Gradient"\n[stop]\nkind = "MaxRounds"\nrounds = 2\n')
+    words = ("--model", "timm/test_vit", "--weights", "none", "--out", shell.folder / "out", "--json")
+    torch.manual_seed(0)
+    code, out, _ = shell("run", path, *words, "--recipe", recipe, "--target", "top:1")
+    assert code == 0
+    run = unveil.load_run(json.loads(out)["runs"][0]["folder"])
+    assert (run.classifier.name, len(run.rounds), bool(run.regions)) == ("timm/test_vit", 2, True)
+
+    torch.manual_seed(0)
+    classifier = unveil.load_classifier("timm/test_vit", "none", device="cpu")
+    twin = classifier.copy_of_module().double()
+    pixels = torch.as_tensor(classifier.prepare(unveil.read_image(path)).pixels).double()
+    index = run.first.leading(1)[0]
+    mean, deviation = (
+        torch.tensor(getattr(classifier.preparation, name)).double()[:, None, None] for name in ("mean", "std")
+    )
+    saliency = run.rounds[0].maps[0].saliency.astype(np.float64)
+
+    def slope(place: tuple[int, int]) -> float:
+        steps = []
+        for channel in range(3):
+            moved = [pixels.clone(), pixels.clone()]
+            moved[0][channel, place[0], place[1]] += 1e-4
+            moved[1][channel, place[0], place[1]] -= 1e-4
+            with torch.no_grad():
+                high, low = twin((torch.stack(moved) - mean) / deviation)[:, index]
+            steps.append(float(high - low) / 2e-4)
+        return float(np.linalg.norm(steps))
+
+    places = [(10, 20), (80, 80), (131, 60), np.unravel_index(saliency.argmax(), saliency.shape)]
+    slopes = np.array([slope(place) for place in places])
+    shown = np.array([saliency[place] for place in places])
+    assert shown / shown.max() == pytest.approx(slopes / slopes.max(), rel=2e-2)
+
+    code, _, err = shell("run", path, *words, "--recipe", "paper", "--overwrite")
+    assert code == 1
+    assert "got a model with 6 × GELU; use Gradient() for this model" in err
 
 
 def test_json_is_all_of_standard_output(shell: Shell):

@@ -94,9 +94,10 @@ class Bars:
 
 
 def region_table(run: "Run") -> Table:
-    """All regions of a run, a line each."""
+    """All regions of a run, a line each; under a round the labels that came (+) and went (−) with it."""
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    for name in ("round", "target", "area px", "drop", "probability", "settled", "revealed", "rim"):
+    cells = "area px" if len(run.source.geometry.source_shape) == 2 else "voxels"
+    for name in ("round", "target", cells, "drop", "probability", "settled", "revealed", "rim"):
         table.add_column(name, justify="left" if name == "target" else "right")
     for one in run.rounds:
         for region in one.regions:
@@ -111,6 +112,10 @@ def region_table(run: "Run") -> Table:
                 f"{region.revealed:.2f}",
                 f"[red]{region.rim:.2f}[/]" if region.is_rim else f"{region.rim:.2f}",
             )
+        came, went = ([escape(name) for name in names] for names in (run.appeared(one), run.disappeared(one)))
+        if came or went:
+            changes = [*(f"[green]+ {name}[/]" for name in came), *(f"[yellow]− {name}[/]" for name in went)]
+            table.add_row("", "\n".join(changes))
     return table
 
 
@@ -137,6 +142,7 @@ def run_as_json(run: "Run") -> dict:
                         "target": region.target,
                         "area_px": region.area_px,
                         "area_mm2": region.area_mm2,
+                        "volume_mm3": region.volume_mm3,
                         "box": None if region.box is None else [*region.box.start, *region.box.stop],
                         "drop": region.drop,
                         "probability_before": region.probability_before,

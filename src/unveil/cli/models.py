@@ -15,15 +15,14 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
     """List the models that --model can name."""
-    from unveil.classifiers import torchvision as torchvision_door  # noqa: PLC0415 (seconds of imports)
+    from unveil.classifiers import timm, torchvision, torchxrayvision  # noqa: PLC0415 (seconds of imports)
 
-    found = ["planted/demo", *(f"torchvision/{name}" for name in torchvision_door.names())]
-    try:
-        from unveil.classifiers import timm as timm_door  # noqa: PLC0415 (optional)
-
-        found += [f"timm/{name}" for name in timm_door.names()]
-    except MissingLibraryError as error:
-        console.print(f"without timm's models: {error.do}", markup=False)
+    found = ["planted/demo"]
+    for source, door in (("torchvision", torchvision), ("timm", timm), ("torchxrayvision", torchxrayvision)):
+        try:
+            found += [f"{source}/{name}" for name in door.names()]
+        except MissingLibraryError as error:
+            console.print(f"without those of {source}: {error.do}", markup=False)
     found = [name for name in found if text.lower() in name.lower()]
     if as_json:
         write_json(found)
