@@ -88,8 +88,8 @@ def _opacity(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     radius = rng.uniform(0.03, 0.085)
     away = _ellipse(pixels.shape, centre, (radius * rng.uniform(0.8, 1.5), radius), rng.uniform(0, np.pi))
     uneven = ndimage.gaussian_filter(rng.standard_normal(pixels.shape), 5)
-    soft = np.clip((1.15 - away + 0.25 * uneven / uneven.std()) / 0.6, 0, 1)
-    return pixels + rng.uniform(0.35, 0.6) * _smooth(soft) * (1 - pixels)
+    soft = np.clip((1.1 - away + 0.2 * uneven / uneven.std()) / 0.35, 0, 1)
+    return pixels + rng.uniform(0.45, 0.7) * _smooth(soft) * (1 - pixels)
 
 
 def _enlarged_heart(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
