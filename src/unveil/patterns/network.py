@@ -38,7 +38,7 @@ def take_apart(module: nn.Module) -> fx.GraphModule:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         do = "patterns work for VGG, ResNet, DenseNet and networks like them; use Gradient()"
         raise PatternError("a network that torch.fx can trace", said, do) from error
-    _fold(traced)
+    fold_batch_norms(traced)
     _refuse_unknown(traced)
     return traced
 
@@ -181,7 +181,7 @@ def _calls(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, str, nn.Module]]:
             yield node, str(node.target), traced.get_submodule(str(node.target))
 
 
-def _fold(traced: fx.GraphModule) -> None:
+def fold_batch_norms(traced: fx.GraphModule) -> None:
     """Fold batch norms to the left where their input is a linear layer's output that nobody else reads."""
     used: dict[str, int] = {}
     for _, name, _ in _calls(traced):
