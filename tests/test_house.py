@@ -32,9 +32,12 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # One library, one door.
 DOORS = {
     "PIL": "images/reading.py",
+    "nibabel": "images/nifti.py",
     "torchvision": "classifiers/torchvision.py",
     "timm": "classifiers/timm.py",
     "captum": "attribution/captum.py",
+    "zennit": "attribution/zennit.py",
+    "pytorch_grad_cam": "attribution/grad_cam.py",
     "torchxrayvision": "classifiers/torchxrayvision.py",
     "onnxruntime": "classifiers/onnx.py",
     "cv2": "inpainting.py",

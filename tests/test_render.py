@@ -162,11 +162,11 @@ def test_what_cannot_be_drawn_or_written(tmp_path):
     with pytest.raises(RecordError, match="a place to write a figure to"):
         run().figure(tmp_path / "missing" / "a.png")
     geometry = dataclasses.replace(
-        run().source.geometry, source_shape=(9, 9, 9), model_shape=(9, 9, 9), scale=(1.0,) * 3, offset=(0.0,) * 3
+        run().source.geometry, source_shape=(9,) * 4, model_shape=(9,) * 4, scale=(1.0,) * 4, offset=(0.0,) * 4
     )
-    volume = dataclasses.replace(run(), source=dataclasses.replace(run().source, geometry=geometry))
-    with pytest.raises(RecordError, match="two-dimensional"):
-        draw_run(volume)
+    series = dataclasses.replace(run(), source=dataclasses.replace(run().source, geometry=geometry))
+    with pytest.raises(RecordError, match=r"a run of an image or a volume; got one on a grid \(9, 9, 9, 9\)"):
+        draw_run(series)
 
 
 def test_a_sheet_has_a_row_a_run_and_a_column_a_round(tmp_path):

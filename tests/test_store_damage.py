@@ -79,6 +79,8 @@ def test_every_missing_key_is_named(folder):
     names = [name for name, _, _ in keys_of(whole)]
     assert len(names) > 50
     for index, name in enumerate(names):
+        if name.endswith(("value_range", "placement", "volume_mm3")):
+            continue  # records of version 0.1.0 don't have them
         manifest = copy.deepcopy(whole)
         _, table, key = list(keys_of(manifest))[index]
         del table[key]

@@ -104,17 +104,16 @@ class Blur(Fill):
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
     ) -> Float[Tensor, "c *grid"]:
         """The surroundings, smeared into the hole."""
-        kept = (~erased.cpu()).double()
+        kept = (~erased.cpu()).double()[None]
         weight = self._gaussian(kept)
         smeared = self._gaussian(torch.where(erased.cpu(), 0.0, pixels.cpu().double()))
         mean = _broadcast(ground.mean, pixels).cpu().double()
         return ((smeared + 1e-6 * mean) / (weight + 1e-6)).to(pixels)
 
-    def _gaussian(self, values: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    def _gaussian(self, values: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
         from scipy.ndimage import gaussian_filter  # noqa: PLC0415 (only this fill needs it)
 
-        axes = values.ndim - 1 if values.ndim > 2 else values.ndim
-        sigma = (0.0,) * (values.ndim - axes) + (self.sigma,) * axes
+        sigma = (0.0, *(self.sigma,) * (values.ndim - 1))
         return torch.from_numpy(gaussian_filter(values.numpy(), sigma, mode="constant"))
 
 

@@ -10,12 +10,13 @@ def inpaint(
     pixels: Float[np.ndarray, "c *grid"], erased: Bool[np.ndarray, "*grid"], radius: int
 ) -> Float[np.ndarray, "c *grid"]:
     """Close the erased hole of every channel by fast marching (Telea 2004); pixels in [0, 1], worked on at 8 bits."""
+    if erased.ndim != 2:
+        do = "use the fill Mean(), Constant(), Blur() or Noise()"
+        raise RecipeError("a flat image for inpainting", f"{erased.ndim} spatial axes", do)
     try:
         import cv2  # noqa: PLC0415 (optional)
     except ImportError as error:
         raise MissingLibraryError("OpenCV", "inpaint", "inpainting") from error
-    if erased.ndim != 2:
-        raise RecipeError("a flat image for inpainting", f"{erased.ndim} spatial axes", "use the fill Blur()")
     hole = erased.astype(np.uint8)
     if erased.all():
         return np.array(pixels)

@@ -10,7 +10,7 @@ from math import prod
 from typing import cast
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from unveil.errors import RecordError
@@ -125,9 +125,14 @@ def iou(one: Bool[np.ndarray, "*grid"], other: Bool[np.ndarray, "*grid"]) -> flo
     return int(np.count_nonzero(one & other)) / union if union else 1.0
 
 
+def numbered_parts(inside: Bool[np.ndarray, "*grid"]) -> tuple[Int[np.ndarray, "*grid"], int]:
+    """Connected parts, full connectivity, numbered from 1 in scan order (0 outside), and how many there are."""
+    return cast(tuple[np.ndarray, int], ndimage.label(inside, structure=np.ones((3,) * inside.ndim)))
+
+
 def components(inside: Bool[np.ndarray, "*grid"]) -> list[Bool[np.ndarray, "*grid"]]:
-    """Connected parts of a boolean array, full connectivity, in scan order."""
-    numbers, count = cast(tuple[np.ndarray, int], ndimage.label(inside, structure=np.ones((3,) * inside.ndim)))
+    """Connected parts of a boolean array, in scan order."""
+    numbers, count = numbered_parts(inside)
     return [numbers == number for number in range(1, count + 1)]
 
 

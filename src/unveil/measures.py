@@ -4,7 +4,7 @@ rim."""
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.masks import components, distance_px, iou, union
+from unveil.masks import distance_px, iou, numbered_parts
 
 # How far a hard edge reaches into the gradients of a ResNet-50, in grid px: the excess over the first map ends by 5
 # px, as measured in docs/architecture.md.
@@ -18,7 +18,7 @@ def settled(
 
     Of each half, the connected parts that touch the region count. 1: both halves found the same; 0: one found nothing.
     """
-    here = [union((part for part in components(half) if (part & region).any()), region.shape) for half in (even, odd)]
+    here = [_touching(half, region) for half in (even, odd)]
     return iou(*here) if here[0].any() else 0.0
 
 
@@ -32,6 +32,14 @@ def revealed(region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*g
     visible = np.zeros(first_map.size, dtype=bool)
     visible[flat] = True
     return float(1 - np.count_nonzero(region.ravel() & visible) / np.count_nonzero(region))
+
+
+def _touching(half: Bool[np.ndarray, "*grid"], region: Bool[np.ndarray, "*grid"]) -> Bool[np.ndarray, "*grid"]:
+    numbers, count = numbered_parts(half)
+    touches = np.zeros(count + 1, dtype=bool)
+    touches[numbers[region]] = True
+    touches[0] = False
+    return touches[numbers]
 
 
 def rim(

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float16, Float32, UInt8
 
 from unveil.images.geometry import Geometry
+from unveil.images.placement import Placement
 from unveil.masks import Box, Outline
 from unveil.predictions import Output, Prediction
 from unveil.stopping import StopReason
@@ -44,7 +45,8 @@ def from_half(half: Float16[np.ndarray, "*grid"], scale: float) -> Float32[np.nd
 class Region:
     """One region of interest, found in one round for one target.
 
-    `outline` is on the source's pixels, `grid_outline` on the model's grid, without what earlier rounds had erased.
+    `outline` is on the source's pixels (voxels of a volume), `grid_outline` on the model's grid, without what earlier
+    rounds had erased. `area_mm2` is its size in an image, `volume_mm3` in a volume, where the spacing is known.
     Scores are the target's value (a logit, or a difference of logits) with everything of the earlier rounds erased:
     `score_before`, and `score_after` erasing this region alone as well. Probabilities are None where the target isn't
     one class.
@@ -67,10 +69,11 @@ class Region:
     settled: float | None
     revealed: float
     rim: float
+    volume_mm3: float | None = None
 
     @property
     def area_px(self) -> int:
-        """Area in pixels of the source."""
+        """Number of pixels of the source, or of voxels in a volume."""
         return self.outline.area_px
 
     @property
@@ -138,13 +141,18 @@ class Round:
 
 @dataclass(frozen=True)
 class Source:
-    """The image a run was made of: name, size, content hash, and the way between its pixels and the model's grid."""
+    """The image a run was made of: name, content hash, and the way between its pixels, the model's grid and mm.
+
+    `value_range`: the original values that became 0 and 1; None in records of version 0.1.0.
+    """
 
     name: str
     sha256: str
     channels: int
     geometry: Geometry
     spacing_mm: tuple[float, ...] | None = None
+    value_range: tuple[float, float] | None = None
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +221,8 @@ class Run:
         return self._names(index for index in one.before.predicted() if index not in after)
 
     def figure(self, path: str | Path | None = None, track: str | None = None) -> Figure:
-        """One column a round: image, saliency, regions, leading labels. Also written to `path` (.png, .svg, .pdf)."""
+        """One column a round: image, saliency, regions, leading labels; of a volume, three slices through each round's
+        strongest region. Also written to `path` (.png, .svg, .pdf)."""
         from unveil.render import draw_run, write_figure  # noqa: PLC0415 (a second of imports)
 
         figure = draw_run(self, track if track is not None else self.tracks[0])

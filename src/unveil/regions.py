@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from unveil.boxes import box_mean
 from unveil.errors import RecipeError
-from unveil.masks import components, distance_px
+from unveil.masks import distance_px, numbered_parts
 
 
 class Threshold(ABC):
@@ -158,15 +158,18 @@ class BoxSmoothing(Select):
         return np.where((smoothed >= level) & (smoothed > rounding), smoothed, 0.0)
 
     def _regions(self, values: Float[np.ndarray, "*grid"]) -> Selection:
-        inside = values > 0
-        smallest = max(1, self.min_area * inside.size)
-        parts = [part for part in components(inside) if np.count_nonzero(part) >= smallest]
-        if not parts:
+        # Counted before any part is made an array of its own: a noisy volume may have thousands.
+        numbers, _ = numbered_parts(values > 0)
+        smallest = max(1, self.min_area * values.size)
+        large = np.bincount(numbers.ravel()) >= smallest
+        large[0] = False
+        if not large.any():
             return Selection((), f"no connected part reaches the smallest area of {smallest:.0f} px")
-        parts.sort(key=lambda part: -float(values[part].sum()))
         if not self.split:
-            return Selection((np.logical_or.reduce(parts),))
-        return Selection(tuple(parts[: self.most]))
+            return Selection((large[numbers],))
+        sums = np.bincount(numbers.ravel(), values.ravel())
+        order = sorted(np.flatnonzero(large), key=lambda number: -sums[number])
+        return Selection(tuple(numbers == number for number in order[: self.most]))
 
 
 def _require_share(name: str, value: float) -> None:

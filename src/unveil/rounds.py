@@ -207,11 +207,13 @@ def _region(
     scalar, geometry = found.scalar, search.prepared.geometry
     outline = Outline.of(geometry.region_to_source(inside))
     spacing = search.image.spacing_mm
+    size_mm = outline.area_px * float(np.prod(spacing)) if spacing else None
+    flat = len(outline.shape) == 2
     return Region(
         target=scalar.name,
         outline=outline,
         grid_outline=Outline.of(inside),
-        area_mm2=outline.area_px * float(np.prod(spacing)) if spacing else None,
+        area_mm2=size_mm if flat else None,
         score_before=float(scalar.score(before.logits)),
         score_after=float(scalar.score(after.logits)),
         probability_before=_probability(scalar, before),
@@ -219,6 +221,7 @@ def _region(
         settled=settled(inside, *found.halves) if found.halves else None,
         revealed=hidden,
         rim=rim(inside, found.saliency, erased),
+        volume_mm3=None if flat else size_mm,
     )
 
 

@@ -51,6 +51,7 @@ class Search:
         if batch_size < 1:
             raise RecipeError("a batch size of at least 1", str(batch_size), "8 is fast on most machines")
         prepared = classifier.prepare(image)
+        _try_fill(recipe, prepared, classifier)
         (first,) = classifier.predict(prepared.pixels[None])
         tracks = _tracks(recipe, first, classifier.labels)
         return cls(image, classifier, recipe, seed, batch_size, prepared, first, tracks)
@@ -68,7 +69,7 @@ class Search:
     def erase(self, erased: Bool[np.ndarray, "*grid"]) -> Float[Tensor, "c *grid"]:
         """The original with these pixels replaced by the recipe's fill."""
         pixels = self.prepared.pixels
-        ground = Ground(torch.tensor(self.classifier.preparation.mean), self.key)
+        ground = _ground(self.classifier, self.key)
         return erase(pixels, torch.from_numpy(erased).to(pixels.device), self.recipe.fill, ground)
 
     def finish(self, done: tuple[Round, ...], seconds: float) -> Run:
@@ -80,6 +81,8 @@ class Search:
                 self.image.channels,
                 self.prepared.geometry,
                 self.image.spacing_mm,
+                self.image.value_range,
+                self.image.placement,
             ),
             classifier=Asked(
                 self.classifier.name,
@@ -123,6 +126,18 @@ def _tracks(recipe: Recipe, first: Prediction, labels: tuple[str, ...]) -> tuple
         return (Track(None, recipe.target),)
     # A track of its own asks about one fixed class: what the recipe's target meant in the first round.
     return tuple(Track(scalar.name, Class(scalar.label)) for scalar in scalars if scalar.label is not None)
+
+
+def _ground(classifier: Classifier, key: str) -> Ground:
+    return Ground(torch.tensor(classifier.preparation.mean), key)
+
+
+def _try_fill(recipe: Recipe, prepared: Prepared, classifier: Classifier) -> None:
+    """A corner is erased first, so that a fill that can't work says so before a round's work is done."""
+    corner = prepared.pixels[(slice(None), *(slice(8),) * (prepared.pixels.ndim - 1))]
+    erased = torch.zeros(corner.shape[1:], dtype=torch.bool, device=corner.device)
+    erased.view(-1)[0] = True
+    erase(corner, erased, recipe.fill, _ground(classifier, ""))
 
 
 def _erased(search: Search, done: tuple[Round, ...], track: Track) -> Bool[np.ndarray, "*grid"]:

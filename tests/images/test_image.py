@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unveil.errors import ImageError
-from unveil.images import Image, read_image
+from unveil.images import Image, Placement, read_image
 
 RNG = np.random.default_rng(0)
 
@@ -45,6 +45,76 @@ def test_transparency_is_laid_onto_white():
     alpha = rgba[..., 3:] / 255
     expected = rgba[..., :3] / 255 * alpha + 1 - alpha
     np.testing.assert_allclose(Image.from_array(rgba).pixels, expected.transpose(2, 0, 1), atol=1e-6)
+
+
+def test_a_volume_is_named_by_its_axes():
+    values = RNG.integers(0, 256, (9, 10, 11, 2), dtype=np.uint8)
+    last = Image.from_array(values, axes="d h w c", spacing_mm=(3, 0.5, 0.5))
+    first = Image.from_array(torch.from_numpy(values.transpose(3, 0, 1, 2).copy()), axes="c d h w")
+    grey = Image.from_array(values[..., 1], axes="d h w")
+    assert (last.shape, last.channels, last.spacing_mm) == ((9, 10, 11), 2, (3, 0.5, 0.5))
+    assert (grey.shape, grey.channels) == ((9, 10, 11), 1)
+    np.testing.assert_allclose(last.pixels * 255, values.transpose(3, 0, 1, 2), atol=1e-4)
+    assert np.array_equal(first.pixels, last.pixels)
+    assert np.array_equal(grey.pixels[0], last.pixels[1])
+
+
+def test_four_channels_of_a_volume_are_no_transparency():
+    values = RNG.random((4, 8, 8, 8)).astype(np.float32)
+    image = Image.from_array(values, axes="c d h w")
+    assert np.array_equal(image.pixels, values)
+
+
+def test_axes_may_be_named_for_images_too():
+    values = RNG.random((9, 10, 3)).astype(np.float32)
+    assert np.array_equal(Image.from_array(values, axes="h w c").pixels, Image.from_array(values).pixels)
+    three = RNG.random((3, 9, 3)).astype(np.float32)
+    with pytest.raises(ImageError, match="at least 8x8 pixels; got 9x3"):
+        Image.from_array(three, axes="c h w")
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "told"),
+    [
+        ((9, 9, 9), {}, r'one axis of 1, 3 or 4 channels; got shape \(9, 9, 9\); .*or axes="d h w" for a volume'),
+        ((2, 9, 9, 9), {}, 'give one image at a time; a volume with channels has axes="c d h w"'),
+        ((9, 9, 9), {"axes": "c d h w"}, r"axes h w, .*; got 'c d h w' for shape \(9, 9, 9\); name every axis"),
+        ((9, 9, 9), {"axes": "z y x"}, "got 'z y x' for shape"),
+        ((9, 9, 9), {"axes": "d h w", "channels_last": True}, "and channels_last"),
+        ((9, 9, 9, 2), {"axes": "c d h w"}, "a volume of at least 8x8x8 voxels; got 9x9x2; give a larger volume"),
+        ((9, 9, 7), {"axes": "d h w"}, "got 9x9x7"),
+        ((9, 9, 9), {"axes": "d h w", "spacing_mm": (1, 1)}, r"3 sizes in mm, one an axis; got \(1.0, 1.0\)"),
+        ((9, 9), {"spacing_mm": (1, 0)}, "2 sizes in mm"),
+        ((9, 9), {"spacing_mm": (1, np.nan)}, "2 sizes in mm"),
+    ],
+)
+def test_volumes_that_are_none(shape, options, told):
+    with pytest.raises(ImageError, match=told) as error:
+        Image.from_array(np.zeros(shape, np.uint8), **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_range_beyond_float32_gives_no_nan():
+    image = Image.from_array(np.linspace(-1e300, 1e300, 81).reshape(9, 9), value_range=(-1e300, 1e300))
+    np.testing.assert_allclose(image.pixels[0].ravel(), np.linspace(0, 1, 81), atol=1e-6)
+    with pytest.raises(ImageError, match="value range"):
+        Image.from_array(np.zeros((9, 9)), value_range=(-1e308, 1e308))
+
+
+@pytest.mark.parametrize(
+    ("affine", "axes", "told"),
+    [
+        (np.eye(3), "IPL", r"an affine of 4 x 4 finite numbers; got shape \(3, 3\)"),
+        (np.full((4, 4), np.nan), "IPL", "an affine of 4 x 4 finite numbers"),
+        (np.eye(4), "IPP", "one each of R/L, A/P and S/I; got 'IPP'; name them as IPL or RAS"),
+        (np.eye(4), "xyz", "got 'xyz'"),
+        (np.eye(4), "IP", "got 'IP'"),
+    ],
+)
+def test_places_that_are_none(affine, axes, told):
+    rows = tuple(map(tuple, affine.tolist()))
+    with pytest.raises(ImageError, match=told):
+        Placement(rows, axes, "RAS")
 
 
 def test_the_hash_is_of_the_content():

@@ -32,8 +32,10 @@ class Interpolation(StrEnum):
 class Preparation:
     """Resize, centre crop, channels, normalisation: `(x − mean) / std` for pixels x in [0, 1].
 
-    `crop` is the grid's (height, width) and `resize` the side before the crop, in px. `mean` has one value a channel
-    and so decides whether the model sees grey (1) or colour (3).
+    `crop` is the grid's (height, width), or (depth, height, width) for volumes, and `resize` the side before the crop,
+    in px. `mean` has one value a channel and so decides whether the model sees grey (1) or colour (3); a volume may
+    have any number. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
+    as (−1000, 400) Hounsfield units; by default those that the image was read with.
     """
 
     crop: tuple[int, ...]
@@ -42,6 +44,7 @@ class Preparation:
     resize: int
     fit: Fit = Fit.SHORTER_SIDE
     interpolation: Interpolation = Interpolation.BILINEAR
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
@@ -50,15 +53,30 @@ class Preparation:
                 f"{self.mean} and {self.std}",
                 "give one of each a channel",
             )
-        if len(self.mean) not in (1, 3):
+        if len(self.mean) not in (1, 3) and len(self.crop) == 2:
             raise ClassifierError(
                 "1 or 3 channels", f"{len(self.mean)} means", "grey and colour images can be prepared"
+            )
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ClassifierError(
+                "a value range (lowest, highest)", f"{self.value_range}", "put the smaller value first"
             )
 
     @classmethod
     def square(cls, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> "Preparation":
         """The whole image squashed onto a square of `size` px: nothing is cropped away."""
-        return cls((size, size), mean, std, size, Fit.SQUASH)
+        return cls.whole((size, size), mean, std)
+
+    @classmethod
+    def whole(
+        cls,
+        grid: tuple[int, ...],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        value_range: tuple[float, float] | None = None,
+    ) -> "Preparation":
+        """The whole image or volume squashed onto a grid (height, width) or (depth, height, width)."""
+        return cls(grid, mean, std, max(grid), Fit.SQUASH, value_range=value_range)
 
     @property
     def channels(self) -> int:
@@ -74,7 +92,7 @@ class Preparation:
                 "take a slice or another model",
             )
         shape = self._resized(image.shape)
-        pixels = torch.from_numpy(image.pixels)
+        pixels = self._in_range(torch.from_numpy(image.pixels), image.value_range)
         if shape != image.shape:
             pixels = _resize(pixels, shape, self.interpolation)
         start = tuple(round((full - part) / 2) for full, part in zip(shape, self.crop, strict=True))
@@ -84,6 +102,13 @@ class Preparation:
     def normalise(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
         """`(x − mean) / std`."""
         return (pixels - self._constant(self.mean, pixels)) / self._constant(self.std, pixels)
+
+    def _in_range(self, pixels: Float[Tensor, "c *source"], was: tuple[float, float]) -> Float[Tensor, "c *source"]:
+        if self.value_range is None or self.value_range == was:
+            return pixels
+        (low, high), (first, last) = was, self.value_range
+        # float64: a narrow window of a wide range keeps its digits.
+        return ((pixels.double() * (high - low) + (low - first)) / (last - first)).float().clamp(0, 1)
 
     def _resized(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.fit is Fit.SQUASH:
@@ -96,12 +121,26 @@ class Preparation:
 
 
 def _resize(pixels: Float[Tensor, "c *source"], shape: tuple[int, ...], how: Interpolation) -> Float[Tensor, "c *grid"]:
-    return torch.nn.functional.interpolate(pixels[None], shape, mode=how.value, align_corners=False, antialias=True)[0]
+    if len(shape) == 2:
+        return _interpolate(pixels[None], shape, how)[0]
+    # PyTorch has the antialiasing filter for two axes only. It is separable: slices first, then all depths at once.
+    depth, (height, width) = pixels.shape[1], shape[1:]
+    slices = _interpolate(pixels.flatten(0, 1)[:, None], (height, width), how)
+    columns = slices.reshape(-1, depth, height * width)
+    return _interpolate(columns[None], (shape[0], height * width), how)[0].reshape(-1, *shape)
+
+
+def _interpolate(
+    pixels: Float[Tensor, "n c h w"], shape: tuple[int, ...], how: Interpolation
+) -> Float[Tensor, "n c y x"]:
+    return torch.nn.functional.interpolate(pixels, shape, mode=how.value, align_corners=False, antialias=True)
 
 
 def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Tensor, "b *grid"]:
     if len(pixels) == channels:
         return pixels
+    if len(pixels) != 1 and pixels.ndim != 3:
+        raise ClassifierError(f"a volume with {channels} channels", f"{len(pixels)}", "give the channels the model has")
     if channels == 1:
         # ITU-R 601 luma, as Pillow's conversion to grey.
         return torch.tensordot(torch.tensor([[0.299, 0.587, 0.114]]), pixels, dims=1)

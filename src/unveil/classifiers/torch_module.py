@@ -41,7 +41,8 @@ class TorchClassifier(Classifier):
         self.device = device or _device_of(module)
         self.precision = precision
         self._module = _frozen_copy(module).to(self.device)
-        if len(preparation.crop) == 2:
+        # A network of volumes has weights that this layout isn't made for, whatever the preparation says.
+        if len(preparation.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
         self.fingerprint = fingerprint(module)

@@ -1,4 +1,4 @@
-"""`read_image`: the one door to Pillow."""
+"""`read_image`, and the one door to Pillow."""
 
 import os
 import struct
@@ -12,6 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from unveil.errors import ImageError
 from unveil.images.image import Image
+from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
@@ -20,28 +21,38 @@ MAX_PIXELS = 100_000_000
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
 
 
-def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF), an array, a tensor, or an `Image`.
+def read_image(source: Any, *, value_range: tuple[float, float] | None = None, max_pixels: int | None = None) -> Image:
+    """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF; NIfTI volumes), an array, a tensor, or an `Image`.
 
     Grey stays grey; 16-bit grey keeps its 16 bits, 16-bit colour is reduced to 8 bits by Pillow. JPEG orientation is
     applied, a palette becomes colour, CMYK becomes RGB, transparency is composited onto white. A file with several
-    pages is refused; of an animation the first frame is taken.
+    pages is refused; of an animation the first frame is taken. A volume's axes become depth, height, width with the
+    head, the front and the patient's right first (docs/volumes.md).
 
-    Raises `ImageError` for anything that isn't a whole image of 8x8 to `max_pixels` pixels.
+    `value_range`: the values that become 0 and 1, what is beyond is cut; by default the full range of the pixels' type,
+    for a NIfTI the volume's own smallest and largest value. Raises `ImageError` for anything that isn't a whole image
+    of 8x8 (8x8x8) to `max_pixels` pixels: 100 million if not given, 2^28 for volumes.
     """
     if isinstance(source, Image):
         return source
     if not isinstance(source, str | os.PathLike):
-        return Image.from_array(source)
+        return Image.from_array(source, value_range=value_range)
     path = Path(source)
     _check_file(path)
+    if is_nifti(path):
+        return read_nifti(path, str(source), value_range, MAX_VOXELS if max_pixels is None else max_pixels)
+    values = _read_pixels(path, MAX_PIXELS if max_pixels is None else max_pixels)
+    return Image.from_array(values, source=str(source), channels_last=True, value_range=value_range)
+
+
+def _read_pixels(path: Path, max_pixels: int) -> np.ndarray:
     with warnings.catch_warnings():
         # Pillow warns of large images; the size is checked here, before anything is decoded.
         warnings.simplefilter("ignore")
         try:
             with Pillow.open(path, formats=FORMATS) as opened:
                 _check_header(opened, path, max_pixels)
-                values = _decode(opened)
+                return _decode(opened)
         except UnidentifiedImageError as error:
             raise ImageError(
                 f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG"
@@ -52,7 +63,6 @@ def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             got = f"{path}, which is damaged or cut off ({said})"
             raise ImageError("a whole image", got, "fetch the file again") from error
-    return Image.from_array(values, source=str(source), channels_last=True)
 
 
 def _check_file(path: Path) -> None:

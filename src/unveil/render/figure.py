@@ -1,130 +1,45 @@
 """Figures, made from records alone: a run as Figure 3 of Bordes et al. 2018, one column a round."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import matplotlib as mpl
-import numpy as np
-from jaxtyping import UInt8
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from unveil.errors import RecordError
-from unveil.predictions import Prediction
-from unveil.records import Region, Round, Run
-from unveil.render.parts import (
-    APPEARED,
-    COLOURS,
-    FAINT,
-    GONE,
-    INK,
-    PLAIN,
-    STYLE,
-    WIDTH,
-    bare,
-    colour_of_targets,
-    legible,
-    percent,
-    rgb,
-    short,
-    show_regions,
-    trace,
-)
-
-BARS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column: what the classifier was shown and said, and what was found there (nothing in the last column)."""
-
-    title: str
-    image: UInt8[np.ndarray, "c h w"]
-    prediction: Prediction
-    found: Round | None
-    appeared: tuple[str, ...]
-    disappeared: tuple[str, ...]
+from unveil.records import Run
+from unveil.render.columns import Column, columns_of, lay_out, show_note
+from unveil.render.parts import WIDTH, bare, colour_of_targets, rgb, show_regions, strongest, top_of, trace
+from unveil.render.triplanar import draw_volume
 
 
 def draw_run(run: Run, track: str | None = None) -> Figure:
     """The figure of one track. Rows: what the classifier was shown; saliency; regions; leading labels.
 
-    The last column shows what is left after all rounds. Raises `RecordError` for an image that isn't two-dimensional.
+    Of a volume, three slices a round: see `draw_volume`. The last column shows what is left after all rounds. Raises
+    `RecordError` for an image with another number of axes.
     """
     shape = run.source.geometry.model_shape
+    if len(shape) == 3:
+        return draw_volume(run, track)
     if len(shape) != 2:
-        raise RecordError("a run of a two-dimensional image", f"one on a grid {shape}", "draw slices of it")
-    columns = _columns(run, track)
+        raise RecordError("a run of an image or a volume", f"one on a grid {shape}", "draw slices of it")
+    columns, colours = columns_of(run, track), colour_of_targets(run, track)
     tall = shape[0] / shape[1] * (WIDTH - 0.08)
-    rows = {"shown": tall, "saliency": tall, "region": tall, "note": 0.3, "said": 1.4}
-    if len(columns) == 1:
-        rows = {"shown": tall, "said": 1.4}
-    with mpl.rc_context(STYLE):
-        # Three columns at least: head and foot need their width.
-        slots = max(3, len(columns))
-        figure = Figure(figsize=(WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)
-        FigureCanvasAgg(figure)
-        height, width = figure.get_figheight(), figure.get_figwidth()
-        grid = figure.add_gridspec(
-            len(rows),
-            slots,
-            height_ratios=list(rows.values()),
-            hspace=0.055,
-            wspace=0.06,
-            left=0.34 / width,
-            right=1 - 0.06 / width,
-            top=1 - 0.5 / height,
-            bottom=0.26 / height,
-        )
-        colours = colour_of_targets(run, track)
-        for line, row in enumerate(rows):
-            for number, column in enumerate(columns):
-                axes = figure.add_subplot(grid[line, number])
-                if number == 0 and row != "note":
-                    axes.text(
-                        -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
-                    )
-                match row:
-                    case "shown":
-                        _show_image(axes, column)
-                    case "saliency":
-                        _show_saliency(axes, column)
-                    case "region" if column.found:
-                        show_regions(axes, columns[0].image, column.found, colours)
-                    case "region":
-                        axes.axis("off")
-                    case "note":
-                        _show_note(axes, column)
-                    case _:
-                        _show_bars(axes, column, run, colours)
-        _frame(figure, run, track)
-    return figure
+    rows = {"shown": tall, "saliency": tall, "region": tall, "note": 0.3} if len(columns) > 1 else {"shown": tall}
 
+    def show(axes: Axes, row: str, column: Column) -> None:
+        match row:
+            case "shown":
+                bare(axes)
+                axes.imshow(rgb(column.image), interpolation="lanczos")
+            case "saliency":
+                _show_saliency(axes, column)
+            case "region" if column.found:
+                show_regions(axes, columns[0].image, column.found, colours)
+            case "region":
+                axes.axis("off")
+            case _:
+                show_note(axes, column)
 
-def _columns(run: Run, track: str | None) -> list[Column]:
-    rounds = run.of_track(track)
-    columns: list[Column] = []
-    last: Round | None = None
-    for one in rounds:
-        changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-        columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
-        last = one
-    changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-    columns.append(
-        Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes)
-    )
-    return columns
-
-
-def _show_image(axes: Axes, column: Column) -> None:
-    bare(axes)
-    axes.imshow(rgb(column.image), interpolation="lanczos")
-    axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
-    if column.found and column.found.erased.area_px:
-        share = column.found.erased.area_px / column.image[0].size
-        axes.set_title(f"{share:.1%} erased", fontsize=6.5, color=FAINT, pad=3, loc="right")
+    return lay_out(run, track, columns, rows, show)
 
 
 def _show_saliency(axes: Axes, column: Column) -> None:
@@ -132,70 +47,6 @@ def _show_saliency(axes: Axes, column: Column) -> None:
         axes.axis("off")
         return
     bare(axes)
-    values = np.max([one.saliency.astype(np.float32) for one in column.found.maps], axis=0)
-    finite = values[np.isfinite(values)]
-    top = float(np.quantile(finite, 0.998)) if finite.size else 0.0
-    axes.imshow(values, cmap="magma", vmin=0, vmax=top or 1, interpolation="bilinear")
+    values = strongest(column.found)
+    axes.imshow(values, cmap="magma", vmin=0, vmax=top_of(values), interpolation="bilinear")
     trace(axes, column.found.erased.inside(), "white", 0.5, 0.55)
-
-
-def _show_note(axes: Axes, column: Column) -> None:
-    """Drops of the logit, and what speaks against the regions; in full for three, the others counted."""
-    axes.axis("off")
-    if column.found is None:
-        return
-    regions = column.found.regions
-    lines = [_in_words(region) for region in (regions if len(regions) <= 3 else regions[:2])]
-    if len(lines) < len(regions):
-        lines.append(f"and {len(regions) - len(lines)} more")
-    axes.text(0, 1, "\n".join(lines) or "no region", fontsize=6, va="top", transform=axes.transAxes, linespacing=1.15)
-
-
-def _in_words(region: Region) -> str:
-    settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
-    return f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}"
-
-
-def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) -> None:
-    """Leading labels; those predicted at first stay in view, wherever they have fallen."""
-    labels, prediction = run.classifier.labels, column.prediction
-    probabilities = prediction.probabilities
-    kept = list(run.first.predicted()[:2])
-    leading = [index for index in prediction.leading(BARS) if index not in kept]
-    shown = sorted((kept + leading)[:BARS], key=lambda index: (-probabilities[index], index))
-    axes.set_xlim(0, 1)
-    axes.set_ylim(BARS + 0.25, -0.75)
-    axes.axis("off")
-    predicted = set(prediction.predicted())
-    for row, index in enumerate(shown):
-        name, value = labels[index], float(probabilities[index])
-        colour = colours.get(name, COLOURS[0] if index in kept else PLAIN)
-        axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
-        axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
-        mark, ink = (
-            ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
-        )
-        weight = "bold" if index in predicted else "normal"
-        axes.text(0, row, mark + short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
-        axes.text(1, row, percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
-
-
-def _frame(figure: Figure, run: Run, track: str | None) -> None:
-    """Head and foot: what was asked of what, and why it ended."""
-    height, width = figure.get_figheight(), figure.get_figwidth()
-    left, right = 0.34 / width, 1 - 0.06 / width
-    head = legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
-    room = int(width * 7.5) - 16  # characters beside what was asked
-    figure.text(
-        left,
-        1 - 0.1 / height,
-        head if len(head) <= room else head[: room - 1] + "…",
-        fontsize=9,
-        fontweight="bold",
-        va="top",
-    )
-    asked = f"{legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
-    figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
-    legend = "bold: predicted   + appeared   − no longer predicted"
-    figure.text(left, 0.1 / height, f"ended: {legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
-    figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")

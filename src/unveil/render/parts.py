@@ -78,6 +78,17 @@ def show_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, co
         trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
 
 
+def strongest(found: Round) -> Float[np.ndarray, "*grid"]:
+    """The saliency of all targets of a round: the largest of their maps."""
+    return np.max([one.saliency.astype(np.float32) for one in found.maps], axis=0)
+
+
+def top_of(values: Float[np.ndarray, "*grid"]) -> float:
+    """What is drawn brightest in a map: its 99.8 % quantile; 1 for a map that vanishes or isn't finite."""
+    finite = values[np.isfinite(values)]
+    return (float(np.quantile(finite, 0.998)) if finite.size else 0.0) or 1.0
+
+
 def rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Three channels as they are, any other number by its first."""
     planes = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
@@ -89,10 +100,15 @@ def tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], co
     pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(colour))
 
 
-def trace(axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float) -> None:
-    """The border of a region as a line; one that fills the whole image has none."""
+def trace(
+    axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float, *, closed: bool = False
+) -> None:
+    """The border of a region as a line; `closed` along the picture's own border too."""
+    y, x = (np.arange(side) for side in inside.shape)
+    if closed:
+        inside, y, x = np.pad(inside, 1), np.arange(-1, y.size + 1), np.arange(-1, x.size + 1)
     if inside.any() and not inside.all():
-        axes.contour(inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
+        axes.contour(x, y, inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
 
 
 def bare(axes: Axes) -> None:

@@ -34,8 +34,11 @@ def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figur
     `names` stand beside the rows. A note under a picture that says `rim` marks a round whose regions are all rims.
     Raises `RecordError` without runs or for images that aren't two-dimensional.
     """
-    if not runs or any(len(run.source.geometry.model_shape) != 2 for run in runs):
-        raise RecordError("runs of two-dimensional images", f"{len(runs)} runs", "draw one of them with Run.figure")
+    shapes = [run.source.geometry.model_shape for run in runs]
+    if not runs or any(len(shape) != 2 for shape in shapes):
+        others = [f"one on a grid {'x'.join(map(str, shape))}" for shape in shapes if len(shape) != 2]
+        got = others[0] if others else "0 runs"
+        raise RecordError("runs of two-dimensional images", got, "draw volumes one by one with Run.figure")
     columns = 2 + max(len(run.of_track(run.tracks[0])) for run in runs)
     with mpl.rc_context(STYLE):
         width = MARGIN + columns * (SIDE + GAP)

@@ -6,6 +6,7 @@ import numpy as np
 
 from unveil.errors import ImageError, RecordError
 from unveil.images.geometry import Geometry
+from unveil.images.placement import Placement
 from unveil.masks import Outline
 from unveil.predictions import Output, Prediction
 from unveil.records import Asked, Region, Round, Run, Source, TargetMap, from_half
@@ -59,7 +60,19 @@ def _source(table: Table) -> Source:
     spacing = table.numbers_or_none("spacing_mm")
     if spacing is not None and len(spacing) != len(geometry.source_shape):
         raise damaged(f"{table.at('spacing_mm')!r} in run.json to have one number an axis", f"{len(spacing)}")
-    return Source(table.text("name"), table.text("sha256"), table.whole("channels", 1), geometry, spacing)
+    value_range = table.numbers_or_none("value_range") if table.has("value_range") else None
+    if value_range is not None and len(value_range) != 2:
+        raise damaged(f"{table.at('value_range')!r} in run.json to have two numbers", f"{len(value_range)}")
+    placement = _placement(table.table("placement")) if table.has("placement") else None
+    name, sha256, channels = table.text("name"), table.text("sha256"), table.whole("channels", 1)
+    return Source(name, sha256, channels, geometry, spacing, value_range, placement)
+
+
+def _placement(table: Table) -> Placement:
+    try:
+        return Placement(table.rows("affine"), table.text("axes"), table.text("stored"))
+    except ImageError as error:
+        raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
 
 
 def _geometry(table: Table) -> Geometry:
@@ -144,6 +157,7 @@ class _Rounds:
             settled=table.number_or_none("settled"),
             revealed=table.number("revealed"),
             rim=table.number("rim"),
+            volume_mm3=table.number_or_none("volume_mm3") if table.has("volume_mm3") else None,
         )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from unveil.images.placement import Placement
 from unveil.masks import Outline
 from unveil.records import Asked, Region, Round, Run, Source, to_half
 from unveil.store.manifest import FORMAT, VERSION
@@ -39,6 +40,16 @@ def _source(source: Source) -> dict:
         "channels": source.channels,
         "geometry": source.geometry.as_dict(),
         "spacing_mm": None if source.spacing_mm is None else list(source.spacing_mm),
+        "value_range": None if source.value_range is None else [float(value) for value in source.value_range],
+        "placement": None if source.placement is None else _placement(source.placement),
+    }
+
+
+def _placement(placement: Placement) -> dict:
+    return {
+        "affine": [list(row) for row in placement.affine],
+        "axes": placement.axes,
+        "stored": placement.stored,
     }
 
 
@@ -75,6 +86,7 @@ def _round(one: Round, name: str, arrays: Arrays) -> dict:
 def _region(region: Region) -> dict:
     numbers = (
         "area_mm2",
+        "volume_mm3",
         "score_before",
         "score_after",
         "probability_before",

@@ -1,6 +1,6 @@
 """Tables read from a file that may be damaged or hostile: every value is checked, every error names its key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from types import NoneType
@@ -37,6 +37,10 @@ class Table:
     def at(self, key: str) -> str:
         """The full name of a key."""
         return f"{self.place}.{key}" if self.place else key
+
+    def has(self, key: str) -> bool:
+        """True if there is a value: keys that were added later are missing from older records."""
+        return self.values.get(key) is not None
 
     def text(self, key: str) -> str:
         """A text."""
@@ -103,11 +107,15 @@ class Table:
 
     def numbers(self, key: str) -> tuple[float, ...]:
         """A list of finite numbers."""
-        return self._items(key, lambda item, place: _number(_checked(item, place, float, int), place))
+        return tuple(_numbers(self._get(key, list), self.at(key)))
 
     def numbers_or_none(self, key: str) -> tuple[float, ...] | None:
         """A list of finite numbers, or None for null."""
         return None if self._get(key, list, NoneType) is None else self.numbers(key)
+
+    def rows(self, key: str) -> tuple[tuple[float, ...], ...]:
+        """A list of lists of finite numbers."""
+        return self._items(key, lambda row, place: tuple(_numbers(_checked(row, place, list), place)))
 
     def _get(self, key: str, *kinds: type) -> Any:
         if key not in self.values:
@@ -130,6 +138,11 @@ def _whole(value: int, place: str, least: int) -> int:
     if not least <= value <= _LARGEST:
         raise damaged(f"{place!r} in run.json to be from {least} to {_LARGEST}", _short(value))
     return value
+
+
+def _numbers(values: list, place: str) -> Iterator[float]:
+    for index, value in enumerate(values):
+        yield _number(_checked(value, f"{place}[{index}]", float, int), f"{place}[{index}]")
 
 
 def _number(value: float, place: str) -> float:

@@ -1,0 +1,186 @@
+"""The columns of a run's figure, and what stands around and under its pictures: head, foot, notes and bars."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from unveil.predictions import Prediction
+from unveil.records import Region, Round, Run
+from unveil.render.parts import (
+    APPEARED,
+    COLOURS,
+    FAINT,
+    GONE,
+    INK,
+    PLAIN,
+    STYLE,
+    WIDTH,
+    colour_of_targets,
+    legible,
+    percent,
+    short,
+)
+
+BARS = 5
+BAR = 0.233  # inches of one of them
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column: what the classifier was shown and said, and what was found there (nothing in the last column)."""
+
+    title: str
+    image: UInt8[np.ndarray, "c *grid"]
+    prediction: Prediction
+    found: Round | None
+    appeared: tuple[str, ...]
+    disappeared: tuple[str, ...]
+
+
+def columns_of(run: Run, track: str | None) -> list[Column]:
+    """A column a round, and one for what is left."""
+    rounds = run.of_track(track)
+    columns: list[Column] = []
+    last: Round | None = None
+    for one in rounds:
+        changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
+        columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
+        last = one
+    changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
+    columns.append(
+        Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes)
+    )
+    return columns
+
+
+def lay_out(
+    run: Run,
+    track: str | None,
+    columns: Sequence[Column],
+    rows: dict[str, float],
+    show: Callable[[Axes, str, Column], None],
+) -> Figure:
+    """The frame of a run's figure: `rows` by name, with their height in inches, filled by `show(axes, row, column)`.
+
+    The first row carries the columns' titles; the bars are the last row, head and foot stand around everything.
+    """
+    rows = {**rows, "said": BAR * (_bars(run) + 1)}
+    with mpl.rc_context(STYLE):
+        # Three columns at least: head and foot need their width.
+        slots = max(3, len(columns))
+        figure = Figure(figsize=(WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)
+        FigureCanvasAgg(figure)
+        height, width = figure.get_figheight(), figure.get_figwidth()
+        grid = figure.add_gridspec(
+            len(rows),
+            slots,
+            height_ratios=list(rows.values()),
+            hspace=0.055,
+            wspace=0.06,
+            left=0.34 / width,
+            right=1 - 0.06 / width,
+            top=1 - 0.5 / height,
+            bottom=0.26 / height,
+        )
+        colours = colour_of_targets(run, track)
+        for line, row in enumerate(rows):
+            for number, column in enumerate(columns):
+                axes = figure.add_subplot(grid[line, number])
+                if number == 0 and row != "note":
+                    axes.text(
+                        -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
+                    )
+                if row == "said":
+                    _show_bars(axes, column, run, colours)
+                else:
+                    show(axes, row, column)
+                if line == 0:
+                    _show_title(axes, column)
+        _show_head_and_foot(figure, run, track)
+    return figure
+
+
+def show_note(axes: Axes, column: Column, first: str = "") -> None:
+    """Drops of the logit, and what speaks against the regions; in full for three, the others counted. `first`: a line
+    before them."""
+    axes.axis("off")
+    if column.found is None:
+        return
+    regions = column.found.regions
+    lines = [_in_words(region) for region in (regions if len(regions) <= 3 else regions[:2])]
+    if len(regions) > 3:
+        lines.append(f"and {len(regions) - 2} more")
+    elif not regions:
+        lines.append("no region")
+    style = {"fontsize": 6, "va": "top", "transform": axes.transAxes, "linespacing": 1.15}
+    axes.text(0, 1, first, color=FAINT, **style)
+    axes.text(0, 1, "\n".join(["", *lines] if first else lines), **style)
+
+
+def _show_title(axes: Axes, column: Column) -> None:
+    axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
+    if column.found and column.found.erased.area_px:
+        share = column.found.erased.area_px / column.image[0].size
+        axes.set_title(f"{share:.1%} erased", fontsize=6.5, color=FAINT, pad=3, loc="right")
+
+
+def _in_words(region: Region) -> str:
+    settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
+    return f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}"
+
+
+def _bars(run: Run) -> int:
+    return min(BARS, len(run.classifier.labels))
+
+
+def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) -> None:
+    """Leading labels; those predicted at first stay in view, wherever they have fallen."""
+    labels, prediction = run.classifier.labels, column.prediction
+    probabilities = prediction.probabilities
+    kept = list(run.first.predicted()[:2])
+    leading = [index for index in prediction.leading(BARS) if index not in kept]
+    shown = sorted((kept + leading)[:BARS], key=lambda index: (-probabilities[index], index))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(_bars(run) + 0.25, -0.75)
+    axes.axis("off")
+    predicted = set(prediction.predicted())
+    for row, index in enumerate(shown):
+        name, value = labels[index], float(probabilities[index])
+        colour = colours.get(name, COLOURS[0] if index in kept else PLAIN)
+        axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
+        axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
+        mark, ink = (
+            ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
+        )
+        weight = "bold" if index in predicted else "normal"
+        axes.text(0, row, mark + short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+        axes.text(1, row, percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+
+
+def _show_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
+    """Head and foot: what was asked of what, and why it ended."""
+    height, width = figure.get_figheight(), figure.get_figwidth()
+    left, right = 0.34 / width, 1 - 0.06 / width
+    head = legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
+    room = int(width * 7.5) - 16  # characters beside what was asked
+    figure.text(
+        left,
+        1 - 0.1 / height,
+        head if len(head) <= room else head[: room - 1] + "…",
+        fontsize=9,
+        fontweight="bold",
+        va="top",
+    )
+    asked = f"{legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
+    legend = "bold: predicted   + appeared   − no longer predicted"
+    figure.text(left, 0.1 / height, f"ended: {legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
+    figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")

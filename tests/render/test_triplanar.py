@@ -1,0 +1,231 @@
+"""The figure of a volume: slices where the region is, upright, in one scale, with what is known of the patient."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from PIL import Image as Pillow
+
+import cubes
+import unveil
+from cubes import CUBE, RECIPE, STRONG, WEAK
+from unveil.images import Image
+from unveil.masks import Outline
+from unveil.records import Region, Run, TargetMap
+from unveil.render import draw_run, write_figure
+from unveil.render.parts import COLOURS
+from unveil.render.triplanar import focus
+
+SPACING = (2.5, 0.7, 1.1)
+PLANES = ("axial", "coronal", "sagittal")
+CENTRES = [tuple(first + CUBE // 2 for first in start) for start in (STRONG, WEAK)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """Two rounds on a NIfTI file whose voxels are no cubes, twice as many in height as the grid has."""
+    path = cubes.nifti(tmp_path_factory.mktemp("scans") / "scan.nii.gz", cubes.volume((1, 2, 1)), SPACING)
+    return unveil.find_regions(path, cubes.classifier(), RECIPE)
+
+
+def tiles(figure: Figure) -> list[list[Axes]]:
+    """The tiles, row by row."""
+    columns = next(
+        number for number, axes in enumerate(figure.axes[1:], 1) if axes.get_subplotspec().colspan.start == 0
+    )
+    shown = [axes for axes in figure.axes if axes.images]
+    return [shown[start : start + columns] for start in range(0, len(shown), columns)]
+
+
+def written(axes: Axes) -> dict[tuple[str, str], str]:
+    """What stands in a tile, by where it is aligned to."""
+    return {(text.get_ha(), text.get_va()): text.get_text() for text in axes.texts if text.get_color() == "white"}
+
+
+def test_a_row_a_plane_and_a_column_a_round(run):
+    figure = draw_run(run)
+    rows = tiles(figure)
+    assert [len(row) for row in rows] == [3, 3, 3]
+    assert [axes.get_title(loc="left") for axes in rows[0]] == ["round 1", "round 2", "after"]
+    labels = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_rotation() == 90]
+    assert labels == [*PLANES, "said"]
+    assert [axes.get_title(loc="right") for axes in rows[0]] == ["", f"{CUBE**3 / 24**3:.1%} erased", ""]
+
+
+def test_the_peak_is_in_the_middle_of_the_strongest_region(run):
+    assert [focus(one) for one in run.rounds] == CENTRES
+
+
+def test_a_single_voxel_of_noise_is_no_peak(run):
+    (found,), (first, *_) = run.rounds[0].maps, run.rounds
+    noisy = found.saliency.copy()
+    noisy[STRONG] = 20 * noisy.max()
+    changed = dataclasses.replace(first, maps=(TargetMap(found.target, noisy * np.float32(1)),))
+    middle = tuple(first + 2 for first in STRONG)
+    assert np.abs(np.subtract(focus(changed), middle)).max() <= 2
+    assert focus(changed) != STRONG
+
+
+def test_without_a_region_the_peak_is_the_map_s(run):
+    (found,) = run.rounds[1].maps
+    values = np.zeros((24, 24, 24), np.float32)
+    values[3:8, 17:22, 9:14] = 1
+    values[0, 0, 0] = np.nan
+    silent = dataclasses.replace(run.rounds[1], regions=(), maps=(TargetMap(found.target, values, "too weak"),))
+    assert focus(silent) == (5, 19, 11)
+    figure = draw_run(dataclasses.replace(run, rounds=(run.rounds[0], silent)))
+    assert any(text.get_text() == "\nno region" for axes in figure.axes for text in axes.texts)
+
+
+def test_slices_are_those_of_the_array(run):
+    """Where there is no saliency, a tile shows the classifier's own voxels; the last column, what was left."""
+    for row, axis in zip(tiles(draw_run(run)), range(3), strict=True):
+        for axes, point, image, one in zip(
+            row,
+            (*CENTRES, CENTRES[0]),
+            (*(one.image for one in run.rounds), run.final_images[None]),
+            (*run.rounds, None),
+            strict=True,
+        ):
+            picture = np.asarray(axes.images[0].get_array())
+            expected = image[0].take(point[axis], axis) / np.float32(run.rounds[0].image.max())
+            silent = np.ones(expected.shape, bool) if one is None else one.maps[0].saliency.take(point[axis], axis) == 0
+            assert silent.any()
+            np.testing.assert_allclose(picture[silent], np.repeat(expected[silent][:, None], 3, 1), atol=0.02)
+            if one is not None:
+                # What speaks for the target is coloured: no longer grey.
+                assert (np.ptp(picture[~silent], axis=1) > 0.1).all()
+
+
+def test_every_side_has_its_letter_as_a_radiologist_expects(run):
+    rows = tiles(draw_run(run))
+    sides = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
+    expected = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
+    for row, plane in zip(rows, PLANES, strict=True):
+        for axes in row:
+            assert "".join(written(axes)[side] for side in sides) == expected[plane]
+
+
+def test_numbers_lead_to_the_source_and_mm_to_a_viewer(run):
+    """Index and mm of the peak's voxel, from the affine that the file was written with."""
+    figure = draw_run(run)
+    rows = tiles(figure)
+    notes = [text.get_text() for axes in figure.axes for text in axes.texts if " mm" in text.get_text()]
+    for column, (d, h, w) in enumerate(CENTRES):
+        numbers = [written(rows[axis][column])[("left", "bottom")] for axis in range(3)]
+        assert numbers == [f"d {d}", f"h {2 * h + 1}", f"w {w}"]
+        # The file's axes go to left, back and head from (40, 30, -20); the middle of two voxels in height is 2h + 0.5.
+        left, back, head = w * 1.1 - 40, (2 * h + 0.5) * 0.7 - 30, (23 - d) * 2.5 - 20
+        said = f"{'L' if left > 0 else 'R'} {abs(left):.0f} · {'P' if back > 0 else 'A'} {abs(back):.0f}"
+        assert notes[column] == f"{said} · {'S' if head > 0 else 'I'} {abs(head):.0f} mm"
+
+
+def test_cross_hairs_meet_in_the_peak(run):
+    for row, axis in zip(tiles(draw_run(run)), range(3), strict=True):
+        for axes, point in zip(row, (*CENTRES, CENTRES[0]), strict=True):
+            down, right = (value for other, value in enumerate(point) if other != axis)
+            lines = [np.asarray(line.get_xydata()) for line in axes.lines]
+            assert len(lines) == 4
+            for line in lines:
+                across = np.ptp(line[:, 1]) == 0
+                assert (line[:, 1] == down).all() if across else (line[:, 0] == right).all()
+            (left, end), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+            assert left < right < end
+            assert top < down < bottom
+
+
+@pytest.mark.parametrize("shape", [(24, 48, 24), (12, 60, 50), (90, 20, 20)])
+def test_all_tiles_have_one_scale_in_mm(run, shape):
+    geometry = dataclasses.replace(run.source.geometry, source_shape=shape)
+    scale = tuple(side / 24 for side in shape)
+    geometry = dataclasses.replace(geometry, scale=scale)
+    source = dataclasses.replace(run.source, geometry=geometry)
+    empty = Outline.empty(shape)
+    rounds = tuple(
+        dataclasses.replace(one, regions=tuple(dataclasses.replace(r, outline=empty) for r in one.regions))
+        for one in run.rounds
+    )
+    figure = draw_run(dataclasses.replace(run, source=source, rounds=rounds))
+    figure.draw_without_rendering()
+    mm = np.multiply(SPACING, scale)
+    found = []
+    for row, axis in zip(tiles(figure), range(3), strict=True):
+        down, right = (value for other, value in enumerate(mm) if other != axis)
+        for axes in row:
+            zero, x, y = axes.transData.transform([(0, 0), (1, 0), (0, 1)])
+            found += [(x - zero)[0] / right, (zero - y)[1] / down]
+    assert np.ptp(found) < 0.02 * np.mean(found)
+    assert 4 < figure.get_figwidth() < 8
+    assert figure.get_figheight() < 12
+
+
+def test_regions_are_traced_in_the_colour_of_their_target(run):
+    rows = tiles(draw_run(run))
+    for row in rows:
+        colours = [{to_hex(colour) for one in axes.collections for colour in one.get_edgecolor()} for axes in row]
+        assert colours[0] == {"#000000", COLOURS[0].lower()}
+        assert {"#000000", COLOURS[0].lower()} <= colours[1]
+        assert colours[2] == {"#ffffff"}, "what was erased is traced in the last column"
+    # The line runs around the cube, half a voxel outside its outermost centres.
+    axes = rows[0][0]
+    path = np.concatenate([one.vertices for one in axes.collections[-1].get_paths()])
+    np.testing.assert_allclose(path.min(0), [STRONG[2] - 0.5, STRONG[1] - 0.5], atol=1e-6)
+    np.testing.assert_allclose(path.max(0), [STRONG[2] + CUBE - 0.5, STRONG[1] + CUBE - 0.5], atol=1e-6)
+
+
+def test_a_region_at_the_rim_of_the_volume_is_closed(run):
+    """The second cube begins at w = 0: its line stays half a voxel outside, on the volume's own border."""
+    axes = tiles(draw_run(run))[0][1]
+    path = np.concatenate([one.vertices for one in axes.collections[-1].get_paths()])
+    np.testing.assert_allclose(path.min(0), [-0.5, WEAK[1] - 0.5], atol=1e-6)
+
+
+def test_a_volume_of_an_unknown_place_says_so_by_saying_nothing():
+    run = unveil.find_regions(Image.from_array(cubes.volume(), axes="d h w"), cubes.classifier(), RECIPE)
+    figure = draw_run(run)
+    rows = tiles(figure)
+    labels = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_rotation() == 90]
+    assert labels == ["depth", "height", "width", "said"]
+    texts = [text for row in rows for axes in row for text in written(axes).values() if text]
+    assert sorted(set(texts)) == sorted(
+        {f"{name} {point}" for at in CENTRES for name, point in zip("dhw", at, strict=True)}
+    )
+    assert not any(" mm" in text.get_text() for axes in figure.axes for text in axes.texts)
+
+
+def test_a_run_without_rounds_shows_the_middle(run):
+    figure = draw_run(dataclasses.replace(run, rounds=()))
+    rows = tiles(figure)
+    assert [len(row) for row in rows] == [1, 1, 1]
+    assert [axes.get_title(loc="left") for axes in rows[0]] == ["image"]
+    assert written(rows[0][0])[("left", "bottom")] == "d 12"
+
+
+def test_maps_that_are_not_finite_and_many_regions_are_drawn(run, tmp_path):
+    one = run.rounds[0]
+    broken = TargetMap("bright", np.full((24, 24, 24), np.nan, np.float32), "NaN")
+    many = tuple(
+        dataclasses.replace(one.regions[0], grid_outline=Outline.of(np.roll(cubes.cube(STRONG), shift, 0)))
+        for shift in range(6)
+    )
+    assert isinstance(many[0], Region)
+    changed = dataclasses.replace(run, rounds=(dataclasses.replace(one, maps=(broken,), regions=many),))
+    figure = draw_run(changed)
+    assert any("and 4 more" in text.get_text() for axes in figure.axes for text in axes.texts)
+    assert write_figure(figure, tmp_path / "a.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_every_format_is_written_and_twice_the_same(run, tmp_path, suffix):
+    paths = [Path(tmp_path / f"{name}{suffix}") for name in "ab"]
+    for path in paths:
+        run.figure(path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    if suffix == ".png":
+        with Pillow.open(paths[0]) as opened:
+            assert opened.width > 900
+            assert np.ptp(np.asarray(opened.convert("L"))) > 200
