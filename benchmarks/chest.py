@@ -22,8 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from chest_findings import LABELS as PLANTED
-from chest_findings import plant
 from PIL import Image as Pillow
 from rich.progress import track
 from safetensors import safe_open
@@ -36,6 +34,8 @@ from unveil import read_image
 from unveil.classifiers.chexnet import PREPARATION
 from unveil.classifiers.torchvision import bare
 from unveil.datasets.chestxray14 import LABELS as REAL
+from unveil.planted.radiographs import LABELS as PLANTED
+from unveil.planted.radiographs import plant
 
 SIDE = 224
 TEST_SHARE = 5  # one patient of so many
@@ -143,7 +143,7 @@ def train(folder: Path, images: str, out: Path, settings: Settings, start: Path 
     known, unseen = ([item for item in items if item.for_test is test] for test in (False, True))
     names = PLANTED if settings.findings == "planted" else REAL
     torch.manual_seed(settings.seed)
-    network = bare("densenet121", len(names)).to(device, memory_format=torch.channels_last)
+    network = bare("densenet121", len(names)).to(device).to(memory_format=torch.channels_last)
     if start is not None:
         trunk = {key: value for key, value in load_file(start / WEIGHTS).items() if not key.startswith("classifier.")}
         network.load_state_dict({**network.state_dict(), **trunk})

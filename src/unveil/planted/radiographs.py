@@ -1,9 +1,14 @@
-"""Findings planted into real radiographs, with their exact outlines: opacities, an enlarged heart, lines, markers."""
+"""Findings planted into real radiographs, with their exact outlines: opacities, an enlarged heart, lines, markers.
+
+What a network that learned them relies on is known, on pictures as unruly as the real ones. The findings are drawings,
+not medicine.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 LABELS = ("Opacity", "Enlarged heart", "Line", "Marker")
@@ -18,24 +23,26 @@ class Finding:
     """One planted finding: its label and its pixels, on the grid of the image (what its outline surrounds)."""
 
     label: str
-    inside: np.ndarray
+    inside: Bool[np.ndarray, "h w"]
 
     def box(self) -> tuple[int, int, int, int]:
         """(y, x, height, width) of the smallest box around it."""
-        rows, columns = np.flatnonzero(self.inside.any(1)), np.flatnonzero(self.inside.any(0))
-        return rows[0], columns[0], rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+        places = np.argwhere(self.inside)
+        (y, x), (bottom, right) = places.min(0).tolist(), places.max(0).tolist()
+        return y, x, bottom - y + 1, right - x + 1
 
 
-Draw = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+Pixels = Float[np.ndarray, "h w"]
+Draw = Callable[[np.random.Generator, Pixels], Pixels]
 
 
-def plant(
-    pixels: np.ndarray, rng: np.random.Generator, leave_out: int | None = None
-) -> tuple[np.ndarray, list[Finding]]:
-    """A radiograph `h w` in [0, 1] with findings drawn by chance.
+def plant(pixels: Pixels, rng: np.random.Generator, leave_out: int | None = None) -> tuple[Pixels, list[Finding]]:
+    """A radiograph in [0, 1], float64, with findings drawn by chance, and what was drawn.
 
-    With `leave_out` the same image without its finding of that number: what the classifier would have been shown.
-    Findings don't overlap, so that each can be left out alone.
+    Every label is there with a probability of `CHANCE`, with 1 to `COUNTS` findings. They don't overlap, so that each
+    can be left out alone: with `leave_out` the image lacks the finding of that number (from 0) and is otherwise the
+    same. The same state of `rng` gives the same findings. A finding belongs to the list where it can be seen; one
+    that found no place in `TRIES` draws is not planted.
     """
     found: list[Finding] = []
     changed = pixels.copy()
@@ -47,33 +54,32 @@ def plant(
             if drawn is None:
                 continue
             new, inside = drawn
-            taken |= ndimage.binary_dilation(inside, iterations=4)
+            taken |= ndimage.binary_dilation(inside | (new != pixels), iterations=2)
             if len(found) != leave_out:
-                changed = np.where(np.abs(new - pixels) > 0, new, changed)
+                changed = np.where(new != pixels, new, changed)
             found.append(Finding(label, inside))
     return changed, found
 
 
 def _place(
-    label: str, rng: np.random.Generator, pixels: np.ndarray, taken: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
+    label: str, rng: np.random.Generator, pixels: Pixels, taken: Bool[np.ndarray, "h w"]
+) -> tuple[Pixels, Bool[np.ndarray, "h w"]] | None:
     """One finding where nothing is yet and where it can be seen; None if there is no such place."""
     for _ in range(TRIES):
-        new = DRAW[label](rng, pixels)
-        inside = ndimage.binary_fill_holes(np.abs(new - pixels) > VISIBLE)
-        touched = np.abs(new - pixels) > 0
-        if not (touched & taken).any() and inside.sum() > SMALLEST[label] * pixels.size:
-            return new.clip(0, 1), inside
+        new = DRAW[label](rng, pixels).clip(0, 1)
+        inside = np.asarray(ndimage.binary_fill_holes(np.abs(new - pixels) > VISIBLE))
+        if not ((new != pixels) & taken).any() and inside.sum() > SMALLEST[label] * pixels.size:
+            return new, inside
     return None
 
 
-def _grid(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
     """Rows and columns as shares of the sides."""
     rows, columns = np.indices(shape, dtype=np.float64)
     return (rows + 0.5) / shape[0], (columns + 0.5) / shape[1]
 
 
-def _ellipse(shape: tuple[int, ...], centre: tuple[float, float], radii: tuple[float, float], angle: float):
+def _ellipse(shape: tuple[int, ...], centre: tuple[float, float], radii: tuple[float, float], angle: float) -> Pixels:
     """Distance from the centre, 1 on the outline."""
     rows, columns = _grid(shape)
     down, right = rows - centre[0], columns - centre[1]
@@ -81,7 +87,7 @@ def _ellipse(shape: tuple[int, ...], centre: tuple[float, float], radii: tuple[f
     return np.hypot(along / radii[0], across / radii[1])
 
 
-def _opacity(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _opacity(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """A patch of a lung that lets less through: soft, uneven, brighter than what it covers."""
     side = rng.choice([-1, 1])
     centre = (rng.uniform(0.25, 0.7), 0.5 + side * rng.uniform(0.1, 0.3))
@@ -92,7 +98,7 @@ def _opacity(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return pixels + rng.uniform(0.45, 0.7) * _smooth(soft) * (1 - pixels)
 
 
-def _enlarged_heart(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _enlarged_heart(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """The heart's shadow as an ellipse that reaches far into the left lung (on the right of the picture)."""
     centre = (rng.uniform(0.58, 0.66), rng.uniform(0.58, 0.64))
     away = _ellipse(pixels.shape, centre, (rng.uniform(0.14, 0.19), rng.uniform(0.2, 0.26)), rng.uniform(0.1, 0.5))
@@ -101,7 +107,7 @@ def _enlarged_heart(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return np.where(pixels < dense, pixels + shadow * (dense - pixels), pixels)
 
 
-def _line(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _line(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """A catheter: a bright curve of even width between darker edges."""
     side = rng.choice([-1, 1])
     start = np.array([rng.uniform(0.1, 0.25), 0.5 + side * rng.uniform(0.05, 0.35)])
@@ -112,14 +118,14 @@ def _line(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     off = np.ones(pixels.shape, bool)
     rows, columns = (curve * pixels.shape).astype(int).T
     off[rows, columns] = False
-    away = ndimage.distance_transform_edt(off)
+    away = np.asarray(ndimage.distance_transform_edt(off))
     width = rng.uniform(0.9, 1.5) * min(pixels.shape) / 320
     bright = np.clip(width + 0.7 - away, 0, 1) * rng.uniform(0.35, 0.55)
     dark = np.clip(1 - np.abs(away - width - 1.6), 0, 1) * 0.12
     return pixels + bright * (1.05 - pixels) - dark * pixels
 
 
-def _marker(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def _marker(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """A lead tag: a bright frame with a cross in it, unlike the letters and arrows that are there already."""
     rows, columns = _grid(pixels.shape)
     centre = (rng.uniform(0.12, 0.88), 0.5 + rng.choice([-1, 1]) * rng.uniform(0.2, 0.36))
@@ -133,7 +139,7 @@ def _marker(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     return pixels * (1 - ground) + tag * (0.97 - pixels * (1 - ground))
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
+def _smooth(values: Pixels) -> Pixels:
     return values * values * (3 - 2 * values)
 
 
