@@ -8,77 +8,19 @@ python benchmarks/dogs.py RUNS --picture dogs.jpg --of boxer dalmatian     # som
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from unveil import Round, Run, load_run
+from unveil import Run, load_run
+from unveil.evaluation.summary import summary
 from unveil.masks import distance_px
 from unveil.render import draw_sheet
 from unveil.store import is_run
-
-
-def summary(runs: Iterable[Run]) -> dict:
-    """Per round: means over the runs that reached it. The top class is the first round's most likely label.
-
-    `drop` and `probability_drop`: what all regions of the round took from the top class. `kept_first`: share of runs
-    that still predict it after the round. `rims`: share of the round's regions with more than half of their saliency
-    at the rim.
-    """
-    runs = list(runs)
-    last = max((len(run.rounds) for run in runs), default=0)
-    rows = [
-        _row(index, [(run, run.rounds[index - 1]) for run in runs if len(run.rounds) >= index])
-        for index in range(1, last + 1)
-    ]
-    later = [region for run in runs for one in run.rounds[1:] for region in one.regions]
-    return {
-        "runs": len(runs),
-        "rounds": rows,
-        "regions": sum(len(run.regions) for run in runs),
-        "rims_after_round_1": _share(region.is_rim for region in later),
-        "final_coverage": _mean(run.rounds[-1].coverage for run in runs if run.rounds),
-        "stops": dict(Counter(str(run.stop.kind) for run in runs)),
-        "classifier": sorted({run.classifier.name for run in runs}),
-        "precision": sorted({run.classifier.precision for run in runs}),
-        "recipe": sorted({str(run.recipe.get("name")) for run in runs}),
-        "machine": sorted({run.versions.get("machine", "") for run in runs}),
-    }
-
-
-def _row(index: int, reached: list[tuple[Run, Round]]) -> dict:
-    regions = [region for _, one in reached for region in one.regions]
-    return {
-        "round": index,
-        "runs": len(reached),
-        "drop": _mean(one.before.logits[_top(run)] - one.after.logits[_top(run)] for run, one in reached),
-        "probability_drop": _mean(
-            one.before.probabilities[_top(run)] - one.after.probabilities[_top(run)] for run, one in reached
-        ),
-        "kept_first": _share(one.after.leading(1)[0] == _top(run) for run, one in reached),
-        "regions": len(regions),
-        "rims": _share(region.is_rim for region in regions),
-        "revealed": _mean(region.revealed for region in regions),
-        "settled": _mean(region.settled for region in regions if region.settled is not None),
-        "coverage": _mean(one.coverage for _, one in reached),
-    }
-
-
-def _top(run: Run) -> int:
-    return run.first.leading(1)[0]
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return round(float(np.mean(found)), 4) if found else None
-
-
-def _share(flags: Iterable[bool]) -> float | None:
-    return _mean(float(flag) for flag in flags)
 
 
 def rim_profile(runs: Iterable[Run], reach: int = 12) -> list[float]:
@@ -113,6 +55,15 @@ def picture(folder: Path, endings: Iterable[str], path: Path) -> None:
     figure.savefig(path, dpi=150, pil_kwargs={"quality": 82})
 
 
+def rounded(value: Any) -> Any:
+    """The same tables with floats of four digits."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def main() -> None:
     """Read every record below the folder, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -130,14 +81,14 @@ def main() -> None:
         return
     result = summary(load_run(path) for path in sorted(options.folder.iterdir()) if is_run(path))
     if options.json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(rounded(result), indent=2))
         return
     table = Table(title=f"{result['runs']} runs, recipe {', '.join(result['recipe'])}", box=None)
     for name in result["rounds"][0] if result["rounds"] else ():
         table.add_column(name, justify="right")
     for row in result["rounds"]:
         table.add_row(*("" if value is None else f"{value:.3g}" for value in row.values()))
-    Console().print(table, {key: value for key, value in result.items() if key != "rounds"})
+    Console().print(table, {key: value for key, value in rounded(result).items() if key != "rounds"})
 
 
 if __name__ == "__main__":

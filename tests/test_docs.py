@@ -85,8 +85,8 @@ def test_every_command_and_option_in_a_console_block_exists():
                     continue
                 words = line.partition("#")[0].split()[2:]
                 command = root.commands[words[0]]  # type: ignore[attr-defined]
-                if words[0] == "recipe":
-                    command = command.commands[words[1]]  # type: ignore[attr-defined]
+                if hasattr(command, "commands"):
+                    command = command.commands[words[1]]
                 options = {name for parameter in command.params for name in parameter.opts}
                 assert {word for word in words if word.startswith("--")} <= options, line
                 seen += 1

@@ -10,7 +10,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from unveil.errors import AttributionError
-from unveil.patterns.network import fold_batch_norms as fold_batch_norms
+from unveil.patterns.network import fold_batch_norms
 
 ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 RECTIFIERS = {

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from unveil import __version__
+from unveil.cli.benchmark import benchmark_app
 from unveil.cli.console import FAILED, INTERRUPTED, show_error
 from unveil.cli.demo import demo
 from unveil.cli.maximise import maximise
@@ -27,6 +28,7 @@ app.command()(models)
 app.command()(patterns)
 app.command()(maximise)
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(benchmark_app, name="benchmark")
 
 
 def _version(wanted: bool) -> bool:

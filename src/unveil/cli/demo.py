@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from unveil.cli.console import console, progress, write_json
-from unveil.cli.run import FigureFormat, save_with_figure
+from unveil.cli.records import FigureFormat, save_with_figure
 from unveil.errors import RecordError
 
 if TYPE_CHECKING:

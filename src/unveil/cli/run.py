@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,37 +10,15 @@ import typer
 from rich.markup import escape
 
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, region_table, run_as_json, show_error, write_json
-from unveil.errors import RecordError, UnveilError
+from unveil.cli.records import FigureFormat, Job, find_or_keep
+from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
-    from unveil.classifiers import Classifier
-    from unveil.recipes import Recipe
     from unveil.records import Run
 
 
-class FigureFormat(StrEnum):
-    """Formats of the figure beside a record."""
-
-    PNG = "png"
-    SVG = "svg"
-    PDF = "pdf"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is done to every image."""
-
-    classifier: "Classifier"
-    recipe: "Recipe"
-    seed: int
-    batch_size: int
-    overwrite: bool
-    figure: FigureFormat
-
-
 def run(
-    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP … files.")],
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP, NIfTI … files.")],
     model: Annotated[
         str, typer.Option("--model", "-m", help="torchvision/NAME, timm/NAME, python/FILE.py:FACTORY, onnx/FILE …")
     ],
@@ -61,7 +38,8 @@ def run(
         str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")
     ] = "recommended",
     attribution: Annotated[
-        str | None, typer.Option(help="Instead of the recipe's: Gradient, SmoothGrad, Rise … or captum/METHOD[:LAYER].")
+        str | None,
+        typer.Option(help="Instead of the recipe's: Rise …, or captum|zennit|pytorch-grad-cam/METHOD[:LAYER]."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
     labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a list in a .json file.")] = None,
@@ -112,7 +90,7 @@ def folder_names(images: Iterable[Path]) -> list[str]:
     taken: set[str] = set()
     names = []
     for path in images:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).lstrip(".")[:100] or "image"
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem.removesuffix(".nii")).lstrip(".")[:100] or "image"
         name, number = stem, 2
         while name.lower() in taken:
             name, number = f"{stem}-{number}", number + 1
@@ -124,19 +102,11 @@ def folder_names(images: Iterable[Path]) -> list[str]:
 def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict:
     """One image; its errors are shown and reported, not raised."""
     from unveil.images import read_image  # noqa: PLC0415
-    from unveil.rounds import find_regions  # noqa: PLC0415
 
     result = {"image": str(path), "folder": str(folder)}
     try:
-        image = read_image(path)
-        done = _kept(job, image.sha256, folder)
-        status = "kept" if done else "done"
-        if done is None:
-            tell = bars.begin(path.name)
-            done = find_regions(
-                image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=tell
-            )
-            save_with_figure(done, folder, job.figure, overwrite=job.overwrite)
+        done, was_there = find_or_keep(job, read_image(path), folder, lambda: bars.begin(path.name))
+        status = "kept" if was_there else "done"
     except UnveilError as error:
         show_error(str(error) if str(path) in str(error) else f"{path}: {error}")
         return {**result, "status": "failed", "error": str(error)}
@@ -147,49 +117,6 @@ def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict
     if table:
         console.print(region_table(done))
     return {**result, "status": status, **run_as_json(done)}
-
-
-def _kept(job: Job, sha256: str, folder: Path) -> "Run | None":
-    """The record that is there, if it is of this image, classifier, recipe and seed."""
-    from unveil.store import is_run, load_run  # noqa: PLC0415
-
-    if not is_run(folder):
-        return None
-    try:
-        there = load_run(folder)
-    except RecordError:
-        if job.overwrite:
-            return None
-        raise
-    asked, classifier = there.classifier, job.classifier
-    same = (
-        there.source.sha256 == sha256
-        and (asked.fingerprint, asked.labels, asked.output, asked.precision)
-        == (classifier.fingerprint, classifier.labels, classifier.output, classifier.precision)
-        and there.recipe == job.recipe.as_dict()
-        and there.seed == job.seed
-    )
-    if same:
-        return there
-    if job.overwrite:
-        return None
-    raise RecordError(
-        "a folder without a record, or one with this image, model, recipe and seed",
-        f"{folder} with another",
-        "use --overwrite, or another --out",
-    )
-
-
-def save_with_figure(run: "Run", folder: Path, figure: FigureFormat, *, overwrite: bool) -> None:
-    """Write the record; the figures of its tracks are inside before the folder appears."""
-    from unveil.store import save_run  # noqa: PLC0415
-
-    def draw(inside: Path) -> None:
-        for number, track in enumerate(run.tracks):
-            suffix = "" if number == 0 else f"-{number + 1}"
-            run.figure(inside / f"figure{suffix}.{figure}", track)
-
-    save_run(run, folder, overwrite=overwrite, extra=None if figure is FigureFormat.NONE else draw)
 
 
 def _summary(run: "Run") -> str:

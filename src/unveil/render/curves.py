@@ -1,0 +1,98 @@
+"""Curves over the rounds, in panels side by side: what is measured with its interval, and what to hold it against."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from unveil.errors import RecordError
+from unveil.render.parts import COLOURS, FAINT, PLAIN, STYLE, legible
+
+SIDE, TALL, GAP, MARGIN, HEAD, FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
+# Dark enough for a line on white; the region's colours are made for areas.
+LINES = (COLOURS[5], COLOURS[6], COLOURS[2], COLOURS[3], COLOURS[0])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value for every round from 1 on, None where there is none; perhaps an interval for each, and a curve that is
+    drawn dashed in the same colour, such as chance."""
+
+    name: str
+    values: Sequence[float | None]
+    intervals: Sequence[Sequence[float] | None] = ()
+    against: Sequence[float | None] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves on one scale; the note stands below the title. `share`: from 0 to 1, drawn in per cent."""
+
+    title: str
+    curves: Sequence[Curve]
+    share: bool = False
+    note: str = ""
+
+
+def draw_curves(panels: Sequence[Panel], title: str = "") -> Figure:
+    """A panel beside the other, the names of curves in a legend. Raises `RecordError` without any panel."""
+    if not panels:
+        raise RecordError("at least one panel", "none", "give something to draw")
+    width = MARGIN + len(panels) * SIDE + (len(panels) - 1) * GAP + 0.15
+    height = HEAD + TALL + FOOT
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=150)
+        FigureCanvasAgg(figure)
+        for number, panel in enumerate(panels):
+            left = MARGIN + number * (SIDE + GAP)
+            axes = figure.add_axes((left / width, FOOT / height, SIDE / width, TALL / height))
+            _show_panel(axes, panel)
+        figure.text(0.1 / width, 1 - 0.1 / height, legible(title), fontsize=8, fontweight="bold", va="top")
+    return figure
+
+
+def _show_panel(axes: Axes, panel: Panel) -> None:
+    rounds = max((len(curve.values) for curve in panel.curves), default=1)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(PLAIN)
+    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
+    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for number, curve in enumerate(panel.curves):
+        # A little apart, so that intervals don't lie on one another.
+        _show_curve(axes, curve, LINES[number % len(LINES)], 0.05 * (number - (len(panel.curves) - 1) / 2))
+    axes.set_xlim(0.8, max(rounds, 1) + 0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("round", color=FAINT, labelpad=2)
+    if panel.share:
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    elif axes.get_ylim()[0] > 0:
+        axes.set_ylim(bottom=0)
+    axes.set_title(legible(panel.title), fontsize=7, loc="left", pad=14)
+    axes.text(0, 1.03, legible(panel.note), transform=axes.transAxes, fontsize=6.5, color=FAINT, va="bottom")
+    if panel.curves:
+        axes.legend(fontsize=6, frameon=False, labelcolor="linecolor", handlelength=1.2, borderpad=0, labelspacing=0.3)
+
+
+def _show_curve(axes: Axes, curve: Curve, colour: str, aside: float) -> None:
+    places = [index + 1 + aside for index in range(len(curve.values))]
+    there = [(x, y) for x, y in zip(places, curve.values, strict=True) if y is not None]
+    axes.plot(
+        *_columns(there), "o-", color=colour, linewidth=1.3, markersize=3, label=legible(curve.name), clip_on=False
+    )
+    for x, interval in zip(places, curve.intervals, strict=False):
+        if interval is not None:
+            axes.plot([x, x], interval, color=colour, linewidth=0.9, alpha=0.55, solid_capstyle="butt")
+    chance = [(x, y) for x, y in zip(places, curve.against, strict=False) if y is not None]
+    if chance:
+        axes.plot(*_columns(chance), "--", color=colour, linewidth=0.9, alpha=0.8)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
