@@ -26,6 +26,7 @@ SETTINGS = Settings(
                 "Deconvnet",
                 "GuidedBackprop",
                 "SmoothGrad",
+                "Settled",
                 "PatternNet",
                 "PatternAttribution",
                 "Rise",

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import nn
 
-from unveil.attribution import AttributionResult, Question
+from unveil.attribution import AttributionResult, Moments, Question
 from unveil.classifiers import Classifier, load_classifier
 from unveil.images import read_image
-from unveil.masks import Outline, union
+from unveil.masks import Outline, iou, union
 from unveil.measures import revealed, rim, settled
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe, get_recipe
@@ -114,7 +114,9 @@ def _look(
 ) -> list[Found]:
     """Attribution, saliency and regions of every target, with what is erased so far."""
     key = f"{search.key}/round {index}"
-    question = Question(search.classifier, search.erase(erased), scalars, key, search.batch_size, tell)
+    question = Question(
+        search.classifier, search.erase(erased), scalars, key, search.batch_size, tell, _Agreement(search, erased)
+    )
     result = search.recipe.attribution.attribute(question)
     maps = search.recipe.magnitude.saliency(result.all).astype(np.float32)
     halves = _halves(search, result, erased)
@@ -133,12 +135,26 @@ def _look(
 def _halves(search: Search, result: AttributionResult, erased: BoolMap) -> list[tuple[BoolMap, BoolMap]] | None:
     if result.odd is None:
         return None
-    select, magnitude = search.recipe.select, search.recipe.magnitude
-    even, odd = (
-        [union(select.select(one, erased).regions, erased.shape) for one in magnitude.saliency(half)]
-        for half in (result.even, result.odd)
-    )
+    even, odd = (_regions_of(search, half, erased) for half in (result.even, result.odd))
     return list(zip(even, odd, strict=True))
+
+
+def _regions_of(search: Search, half: Moments, erased: BoolMap) -> list[BoolMap]:
+    """All that would be found for each target, had there been only this half of the samples."""
+    maps = search.recipe.magnitude.saliency(half)
+    return [union(search.recipe.select.select(one, erased).regions, erased.shape) for one in maps]
+
+
+@dataclass(frozen=True)
+class _Agreement:
+    """Of two halves of the samples, for the target on which they agree least."""
+
+    search: Search
+    erased: BoolMap
+
+    def __call__(self, one: Moments, other: Moments) -> float:
+        found, again = (_regions_of(self.search, half, self.erased) for half in (one, other))
+        return min(iou(*pair) for pair in zip(found, again, strict=True))
 
 
 def _record(

@@ -97,7 +97,7 @@ class Search:
             rounds=done,
             first=self.first,
             stops={track.name: track.stop[0] for track in self.tracks},
-            versions=versions(),
+            versions={**versions(), "gradients": self.classifier.quick_form},
             seconds=seconds,
             final_images={track.name: eight_bit(self.erase(_erased(self, done, track))) for track in self.tracks},
         )

@@ -35,6 +35,10 @@ class Settings:
             return self._one_of(typing.get_args(expected), value, place)
         if typing.get_origin(expected) is tuple:
             return self._tuple(expected, value, place)
+        if typing.get_origin(expected) is typing.Literal:
+            if value in typing.get_args(expected):
+                return value
+            raise RecipeError(f"{place} to be {_shown(expected)}", repr(value), "mend the recipe")
         # A whole number stands for a float, as in TOML and in Python; True doesn't stand for 1.
         if expected is float and type(value) is int:
             return float(value)
@@ -78,7 +82,7 @@ class Settings:
                 return self.decode(option, value, place)
             except RecipeError:
                 continue
-        names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+        names = " or ".join(map(_shown, options))
         raise RecipeError(f"{place} to be {names}", repr(value), "mend the recipe")
 
     def _tuple(self, expected: Any, value: Any, place: str) -> tuple:
@@ -86,6 +90,12 @@ class Settings:
             raise RecipeError(f"{place} to be a list", repr(value), "mend the recipe")
         item, *_ = typing.get_args(expected)
         return tuple(self.decode(item, one, f"{place}[{index}]") for index, one in enumerate(value))
+
+
+def _shown(option: Any) -> str:
+    if typing.get_origin(option) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(option)))
+    return getattr(option, "__name__", str(option))
 
 
 def _closest(name: str, known: Iterable[str]) -> str:

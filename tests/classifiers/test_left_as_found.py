@@ -30,6 +30,10 @@ class Failing(nn.Module):
     calls_left = 10**9
 
 
+# torch.fx opens every module but torch's own; opened, this one would count once and never fail.
+Failing.__module__ = "torch.nn.failing"
+
+
 def model() -> nn.Sequential:
     torch.manual_seed(0)
     made = nn.Sequential(

@@ -8,7 +8,7 @@ from unveil.attribution.grad_cam import Cam
 from unveil.attribution.gradient import Deconvnet, Gradient, GuidedBackprop
 from unveil.attribution.patterns import PatternAttribution, PatternNet
 from unveil.attribution.perturbation import Occlusion, Rise
-from unveil.attribution.smoothgrad import SmoothGrad
+from unveil.attribution.smoothgrad import Settled, SmoothGrad
 from unveil.attribution.zennit import Zennit
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PatternNet",
     "Question",
     "Rise",
+    "Settled",
     "SmoothGrad",
     "Zennit",
 ]

@@ -13,6 +13,7 @@ from unveil.classifiers.base import Classifier
 from unveil.targets import Scalar
 
 OnSample = Callable[[int, int], None]
+OnHalves = Callable[["Moments", "Moments"], float]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Question:
     """Which pixels speak for these scalars, in this image?
 
     `key` names the noise: the same key gives the same noise, whatever the batch size or the device.
-    `on_sample(done, total)` is told of progress.
+    `on_sample(done, total)` is told of progress. `agreement(one, other)`: the IoU of the regions that two independent
+    halves of the samples would give, by which a method may tell that it has enough.
     """
 
     classifier: Classifier
@@ -29,6 +31,7 @@ class Question:
     key: str
     batch_size: int
     on_sample: OnSample = lambda done, total: None
+    agreement: "OnHalves" = lambda one, other: 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,10 @@ class GradientMethod(Attribution):
         question.on_sample(1, 1)
         total = signed[:, 0].double()
         return AttributionResult(Moments(1, total, total.square()), None, rules)
+
+    def averaged_form(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> Classifier:
+        """The form of a classifier whose gradients are averaged over noisy copies of `pixels`; itself, if in doubt."""
+        return classifier
 
     @abstractmethod
     def gradients(

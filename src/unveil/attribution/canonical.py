@@ -9,8 +9,8 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from unveil.classifiers.folding import fold_batch_norms
 from unveil.errors import AttributionError
-from unveil.patterns.network import fold_batch_norms
 
 ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 RECTIFIERS = {

@@ -1,7 +1,7 @@
 """SmoothGrad: the mean of signed gradients at noisy copies of the image (Smilkov et al. 2017)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -9,8 +9,34 @@ from torch import Tensor
 
 from unveil.attribution.base import Attribution, AttributionResult, GradientMethod, Moments, Question
 from unveil.attribution.gradient import Gradient
+from unveil.attribution.rules import RuleReport
+from unveil.batching import Batches
 from unveil.errors import RecipeError
 from unveil.noise import generator
+
+GROUPS = 4  # of samples with sums of their own: three ways to part them into halves
+
+
+@dataclass(frozen=True)
+class Settled:
+    """As many samples as it takes until the regions are settled.
+
+    After `fewest` samples, and after every `step` more, up to `most`: the samples are parted into independent halves in
+    three ways, and regions are found in each half; they are settled when the mean IoU of the halves is at least
+    `agreement`. What the whole gives is closer to the truth than a half is to the other: docs/speed.md has how close.
+    """
+
+    agreement: float = 0.6
+    fewest: int = 8
+    most: int = 64
+    step: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.agreement < 1:
+            raise RecipeError("an agreement between 0 and 1", str(self.agreement), "0.6 is usual")
+        if not GROUPS <= self.fewest <= self.most or self.step < 1:
+            got = f"fewest {self.fewest}, most {self.most}, step {self.step}"
+            raise RecipeError(f"{GROUPS} ≤ fewest ≤ most and step ≥ 1", got, "8, 64 and 8 are usual")
 
 
 @dataclass(frozen=True)
@@ -20,42 +46,86 @@ class SmoothGrad(Attribution):
     Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own
     range of values, in pixel units before the classifier's normalisation (the paper: 0.1 to 0.2). Samples are
     streamed: memory doesn't grow with n. Sample k's noise depends on the question's key and k alone, and samples are
-    added up one by one in their order, so the batch size doesn't enter the result.
+    added up one by one in their order, so the batch size doesn't enter the result. `samples`: a number, or `Settled`;
+    "auto" stands for `Settled()`.
     """
 
     method: GradientMethod = field(default_factory=Gradient)
-    samples: int = 50
+    samples: int | Settled | Literal["auto"] = 50
     noise: float = 0.15
 
     def __post_init__(self) -> None:
-        if self.samples < 2:
+        if self.samples == "auto":
+            object.__setattr__(self, "samples", Settled())
+        if isinstance(self.samples, int) and self.samples < 2:
             raise RecipeError("at least 2 samples for SmoothGrad", str(self.samples), "use Gradient() for a single one")
         if not 0 < self.noise <= 1:
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 
     def attribute(self, question: Question) -> AttributionResult:
         """Sums over the even and over the odd samples, two independent halves."""
-        shape = (len(question.scalars), *question.pixels.shape)
-        sums = torch.zeros((2, 2, *shape), dtype=torch.float64, device=question.pixels.device)
-        rules = None
-        for start, noisy in self._batches(question):
-            signed, rules = self.method.gradients(question.classifier, noisy, question.scalars)
-            for offset, sample in enumerate(signed.unbind(1)):
-                total, squares = sums[(start + offset) % 2]
-                total += sample
-                squares += sample.double().square()
-            question.on_sample(start + len(noisy), self.samples)
-        counts = ((self.samples + 1) // 2, self.samples // 2)
-        even, odd = (Moments(count, *half) for count, half in zip(counts, sums, strict=True))
-        return AttributionResult(even, odd, rules)
+        sums = _Sums(self, question)
+        if not isinstance(self.samples, Settled):
+            return sums.up_to(int(self.samples), int(self.samples)).result()
+        rule, found = self.samples, sums.up_to(self.samples.fewest, self.samples.most)
+        while found.count < rule.most and not found.settled(rule.agreement):
+            found = sums.up_to(min(found.count + rule.step, rule.most), rule.most)
+        question.on_sample(rule.most, rule.most)
+        return found.result()
 
-    def _batches(self, question: Question) -> Iterator[tuple[int, Float[Tensor, "n c *grid"]]]:
+
+class _Sums:
+    """Σg and Σg² of the samples so far, in groups: sample k belongs to group k mod `GROUPS`."""
+
+    def __init__(self, smooth: SmoothGrad, question: Question) -> None:
+        self._method, self._question, self.count = smooth.method, question, 0
         pixels = question.pixels
-        sigma = self.noise * (pixels.max() - pixels.min())
-        for start in range(0, self.samples, question.batch_size):
-            stop = min(start + question.batch_size, self.samples)
-            # Drawn on the CPU, so that every device sees the same noise.
-            unit = torch.stack(
-                [torch.randn(pixels.shape, generator=generator(question.key, sample)) for sample in range(start, stop)]
-            )
-            yield start, pixels + sigma * unit.to(pixels.device)
+        shape = (GROUPS, 2, len(question.scalars), *pixels.shape)
+        self._sums = torch.zeros(shape, dtype=torch.float64, device=pixels.device)
+        self._sigma = smooth.noise * (pixels.max() - pixels.min())
+        self._form = smooth.method.averaged_form(question.classifier, pixels)
+        self._batches = Batches(question.batch_size)
+        self._rules: RuleReport | None = None
+
+    def up_to(self, count: int, most: int) -> "_Sums":
+        """With all samples before `count`, of at most `most`."""
+
+        def work(start: int, stop: int) -> None:
+            signed, self._rules = self._method.gradients(self._form, self._noisy(start, stop), self._question.scalars)
+            for sample, one in enumerate(signed.unbind(1), start=start):
+                total, squares = self._sums[sample % GROUPS]
+                wide = one.double()
+                total += wide
+                squares.addcmul_(wide, wide)
+            self._question.on_sample(stop, most)
+
+        self._batches.over(self.count, count, work)
+        self.count = count
+        return self
+
+    def settled(self, agreement: float) -> bool:
+        """True once the regions of halves agree, whichever way the samples are parted; and if nobody can tell."""
+        found = [self._question.agreement(*halves) for halves in self._halves()]
+        return sum(found) / len(found) >= agreement
+
+    def result(self) -> AttributionResult:
+        """Everything so far, even and odd samples apart."""
+        even, odd = self._halves()[0]
+        return AttributionResult(even, odd, self._rules)
+
+    def _halves(self) -> list[tuple[Moments, Moments]]:
+        groups = [
+            Moments((self.count - number + GROUPS - 1) // GROUPS, *self._sums[number]) for number in range(GROUPS)
+        ]
+        a, b, c, d = groups
+        return [(a + c, b + d), (a + b, c + d), (a + d, b + c)]
+
+    def _noisy(self, start: int, stop: int) -> Float[Tensor, "n c *grid"]:
+        pixels, key = self._question.pixels, self._question.key
+        # Drawn on the CPU, so that every device sees the same noise.
+        unit = torch.stack(
+            [torch.randn(pixels.shape, generator=generator(key, sample)) for sample in range(start, stop)]
+        )
+        if pixels.device.type == "cuda":
+            unit = unit.pin_memory()
+        return pixels + self._sigma * unit.to(pixels.device, non_blocking=True)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unveil.batching import Batches
 from unveil.classifiers.preparation import Preparation
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
@@ -43,6 +44,15 @@ class Classifier(ABC):
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; differentiable if the classifier is."""
 
+    def quick(self, pixels: Float[Tensor, "c *grid"]) -> "Classifier":
+        """The form to ask for gradients that are averaged over noisy copies of `pixels`; here the classifier itself."""
+        return self
+
+    @property
+    def quick_form(self) -> str:
+        """In which digits averaged gradients are computed, and why."""
+        return self.precision
+
     def prepare(self, image: Image) -> Prepared:
         """Bring an image onto the model's grid, on the model's device."""
         pixels, geometry = self.preparation.apply(image)
@@ -50,9 +60,10 @@ class Classifier(ABC):
 
     def predict(self, pixels: Float[Tensor, "n c *grid"], batch_size: int = 8) -> list[Prediction]:
         """The whole prediction vector of every image. Raises `ClassifierError` for logits that aren't finite."""
+        rows: list[Float[Tensor, "n k"]] = []
         with torch.no_grad():
-            rows = [self.logits(batch).double().cpu().numpy() for batch in pixels.split(batch_size)]
-        return [self._prediction(row) for row in np.concatenate(rows)] if rows else []
+            Batches(batch_size).over(0, len(pixels), lambda start, stop: rows.append(self.logits(pixels[start:stop])))
+        return [self._prediction(row) for row in torch.cat(rows).double().cpu().numpy()] if rows else []
 
     def _prediction(self, row: Float[np.ndarray, "k"]) -> Prediction:
         if row.shape != (len(self.labels),):

@@ -44,7 +44,8 @@ def load_classifier(
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
     `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
     model stays as it is. `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or
-    `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto is fp32.
+    `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
+    answers in fp32, and gradients that are averaged over noise in bf16 where that changes nothing.
 
     Raises `ClassifierError` or `WeightsError`.
     """
@@ -86,10 +87,11 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str) -> str:
-    """`auto` is fp32: half the digits are taken only where asked for."""
+    """The precision, if it is one: `auto` has answers in fp32, and averaged gradients in bf16 where that changes
+    nothing."""
     if precision not in ("auto", "fp32", "bf16"):
         raise ClassifierError("a precision auto, fp32 or bf16", precision, "choose one of them")
-    return "fp32" if precision == "auto" else precision
+    return precision
 
 
 def _build(model: str, weights: str | None, labels: tuple[str, ...] | None, given: Overrides) -> Built | Classifier:

@@ -9,6 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unveil.classifiers.base import Classifier, check_labels, numbered
+from unveil.classifiers.folding import folded
+from unveil.classifiers.forms import Form
+from unveil.classifiers.precision import AGREEMENT, agreement, has_fast_bf16
 from unveil.classifiers.preparation import Preparation
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
@@ -32,7 +35,10 @@ class TorchClassifier(Classifier):
         device: torch.device | None = None,
         precision: str = "fp32",
     ) -> None:
-        """Freeze a copy on `device` (where the module is, if not given); `precision` is `fp32` or `bf16`.
+        """Freeze a copy on `device` (where the module is, if not given).
+
+        `precision`: `fp32`, `bf16`, or `auto`: answers in fp32, and gradients that are averaged over noise in bf16
+        where the processor is fast at it and the regions stay the same.
 
         Raises `ClassifierError` for a module that can't be copied or doesn't give a row of logits an image.
         """
@@ -46,6 +52,8 @@ class TorchClassifier(Classifier):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
         self.fingerprint = fingerprint(module)
+        self._form = self._by_layers = Form(self._module, self._dtype)
+        self._quick: Quick | None = None
         count = self._count_logits()
         self.labels = check_labels(labels) if labels is not None else numbered(count)
         if len(self.labels) != count:
@@ -53,13 +61,46 @@ class TorchClassifier(Classifier):
                 f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
             )
 
+        blank = self.normalised(self._blank())
+        self._form = Form(folded(self._module, blank), self._dtype)
+        if precision == "bf16":
+            self._form = self._form.in_half(blank)
+            self._by_layers = Form(self._module, self._dtype, autocast=True)
+
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
-        inputs = self.normalised(pixels)
-        if inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = self._module(inputs)
+        return self.answers(self._form, pixels)
+
+    def logits_by_layers(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+        """The same, by the layers that the module has and not by folded ones: so that hooks on them are called."""
+        return self.answers(self._by_layers, pixels)
+
+    def quick(self, pixels: Float[Tensor, "c *grid"]) -> Classifier:
+        """This classifier in the form for gradients that are averaged over noise.
+
+        With the precision `auto` the first image asked about decides: bf16, if the processor is fast at it and the
+        region of this image stays the same as in fp32. The decision is kept for all later images.
+        """
+        if self.precision != "auto":
+            return self
+        if self._quick is None:
+            self._quick = Quick.choose(self, pixels)
+        return self._quick
+
+    @property
+    def quick_form(self) -> str:
+        """In which digits averaged gradients are computed, and why."""
+        if self.precision != "auto":
+            return self.precision
+        return "fp32: no averaged gradient was asked for" if self._quick is None else self._quick.why
+
+    def in_half(self) -> Form:
+        """The form in bf16."""
+        return self._form.in_half(self.normalised(self._blank()))
+
+    def answers(self, form: Form, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+        """What a form of this network says. Raises `ClassifierError` for anything but a row of logits an image."""
+        logits = form(self.normalised(pixels))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(pixels):
             raise ClassifierError(
                 f"one row of logits an image from {self.name}",
@@ -81,8 +122,11 @@ class TorchClassifier(Classifier):
         parameter = next((p for p in self._module.parameters() if p.is_floating_point()), None)
         return torch.float32 if parameter is None else parameter.dtype
 
+    def _blank(self) -> Float[Tensor, "one c *grid"]:
+        return torch.zeros(1, self.preparation.channels, *self.preparation.crop, device=self.device)
+
     def _count_logits(self) -> int:
-        blank = torch.zeros(1, self.preparation.channels, *self.preparation.crop, device=self.device)
+        blank = self._blank()
         try:
             with torch.no_grad():
                 return self.logits(blank).shape[1]
@@ -94,6 +138,32 @@ class TorchClassifier(Classifier):
                 got,
                 "give a preparation with the model's own size and channels",
             ) from error
+
+
+class Quick(Classifier):
+    """A classifier whose logits come from another form of its network; all else is the classifier's own."""
+
+    def __init__(self, classifier: TorchClassifier, form: Form, why: str) -> None:
+        self._classifier, self._form, self.why = classifier, form, why
+        self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
+        self.preparation, self.labels, self.output = classifier.preparation, classifier.labels, classifier.output
+        self.device = classifier.device
+
+    @classmethod
+    def choose(cls, classifier: TorchClassifier, pixels: Float[Tensor, "c *grid"]) -> "Quick":
+        """In bf16 if that is fast here and shows the same region in `pixels`; else in fp32."""
+        exact = classifier._form
+        if exact.dtype is not torch.float32 or not has_fast_bf16(classifier.device):
+            return cls(classifier, exact, "fp32: this processor isn't fast at bf16")
+        half = classifier.in_half()
+        same = agreement(classifier.logits, lambda x: classifier.answers(half, x), pixels)
+        if same < AGREEMENT:
+            return cls(classifier, exact, f"fp32: in bf16 the region would differ (IoU {same:.2f})")
+        return cls(classifier, half, f"bf16: the same region as in fp32 (IoU {same:.2f})")
+
+    def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+        """Logits of a batch; differentiable."""
+        return self._classifier.answers(self._form, pixels)
 
 
 def fingerprint(module: nn.Module) -> str:

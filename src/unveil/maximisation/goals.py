@@ -93,7 +93,7 @@ class _Watch:
     def ask(self, classifier: TorchClassifier, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n"]:
         """The activation in a forward pass of these pixels."""
         self._seen = None
-        classifier.logits(pixels)
+        classifier.logits_by_layers(pixels)
         if self._seen is None:
             got = "a forward pass that doesn't call it"
             raise TargetError(f"the layer {self._unit.layer!r} to be used", got, "choose another layer")

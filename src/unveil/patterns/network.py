@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from unveil.classifiers.folding import calls, fold_batch_norms
 from unveil.errors import UnveilError
 
 # Linear without weights, rectifiers, and layers that only pick: their own derivative is the right one.
@@ -46,7 +46,7 @@ def take_apart(module: nn.Module) -> fx.GraphModule:
 def linear_layers(traced: fx.GraphModule) -> dict[str, nn.Conv2d | nn.Linear]:
     """The layers that have patterns, by their names, in the order of the network."""
     found: dict[str, nn.Conv2d | nn.Linear] = {}
-    for _, name, layer in _calls(traced):
+    for _, name, layer in calls(traced):
         if isinstance(layer, WITH_WEIGHTS):
             found[name] = layer
     return found
@@ -113,7 +113,7 @@ class Rewired:
         for name, layer in layers.items():
             pattern = patterns[name].to(layer.weight)
             traced.set_submodule(name, _Patterned(layer, layer.weight * pattern if attribution else pattern))
-        for _, name, layer in list(_calls(traced)):
+        for _, name, layer in list(calls(traced)):
             if isinstance(layer, nn.BatchNorm2d):
                 traced.set_submodule(name, _Scaled(layer, attribution=attribution))
         return cls(traced)
@@ -175,38 +175,9 @@ def _scale_of(norm: nn.BatchNorm2d) -> Tensor:
     return (norm.weight if norm.weight is not None else torch.ones_like(spread)).detach() / spread
 
 
-def _calls(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, str, nn.Module]]:
-    for node in traced.graph.nodes:
-        if node.op == "call_module":
-            yield node, str(node.target), traced.get_submodule(str(node.target))
-
-
-def fold_batch_norms(traced: fx.GraphModule) -> None:
-    """Fold batch norms to the left where their input is a linear layer's output that nobody else reads."""
-    used: dict[str, int] = {}
-    for _, name, _ in _calls(traced):
-        used[name] = used.get(name, 0) + 1
-    for node, name, norm in list(_calls(traced)):
-        before = node.args[0]
-        if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) or not isinstance(before, fx.Node):
-            continue
-        if before.op != "call_module" or len(before.users) != 1 or used[str(before.target)] != 1 or used[name] != 1:
-            continue
-        layer = traced.get_submodule(str(before.target))
-        if isinstance(layer, nn.Conv2d):
-            traced.set_submodule(str(before.target), fuse_conv_bn_eval(layer, norm))
-        elif isinstance(layer, nn.Linear):
-            traced.set_submodule(str(before.target), fuse_linear_bn_eval(layer, norm))
-        else:
-            continue
-        node.replace_all_uses_with(before)
-        traced.graph.erase_node(node)
-    traced.recompile()
-
-
 def _refuse_unknown(traced: fx.GraphModule) -> None:
     used: dict[str, int] = {}
-    for _, name, layer in _calls(traced):
+    for _, name, layer in calls(traced):
         used[name] = used.get(name, 0) + isinstance(layer, WITH_WEIGHTS)
         if not isinstance(layer, (*PASSING, *WITH_WEIGHTS, nn.BatchNorm2d)):
             do = "use Gradient() for this model"
