@@ -109,7 +109,10 @@ def test_what_a_file_leaves_out_is_the_default():
         ("[select]\nsize = 4", "an odd box size"),
         ("[select.threshold]\nkind = 'Relative'\nshare = 2", "share between 0 and 1; got 2.0"),
         ("joint = 1", "recipe.joint to be bool; got 1"),
-        ("[attribution]\nkind = 'SmoothGrad'\nsamples = '50'", "recipe.attribution.samples to be int or Settled or .auto.; got .50."),
+        (
+            "[attribution]\nkind = 'SmoothGrad'\nsamples = '50'",
+            "recipe.attribution.samples to be int or Settled or .auto.; got .50.",
+        ),
         ("[attribution.method]\nkind = 'SmoothGrad'", "recipe.attribution"),
         ("[stop]\nkind = 'TargetLost'", r"a stop that ends for sure; .*join it with a bound"),
         ("[target]\nkind = 'Class'\nlabel = 1.5", "recipe.target.label to be str or int; got 1.5"),

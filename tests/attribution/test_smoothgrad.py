@@ -3,14 +3,14 @@
 import gc
 import hashlib
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from unveil.attribution import Gradient, GuidedBackprop, Question, SmoothGrad
+from unveil.attribution import Gradient, GuidedBackprop, Question, Settled, SmoothGrad
 from unveil.attribution.base import GradientMethod
 from unveil.classifiers import Preparation, TorchClassifier
 from unveil.errors import RecipeError
@@ -67,6 +67,69 @@ def test_the_mean_and_its_halves_follow_the_formula(samples, level):
             result.all.variance_of_mean[number], np.var(gradients, axis=0, ddof=1) / samples, **tolerance
         )
     assert (result.all.count, result.even.count, result.odd.count) == (samples, -(-samples // 2), samples // 2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 6, 64])
+def test_antithetic_pairs_are_observations_of_their_own(batch_size):
+    """The reference draws every noise twice, with both signs, and knows nothing of groups or batches."""
+    x, sigma = PIXELS.double().numpy(), 0.15 * float(PIXELS.max() - PIXELS.min())
+    pairs = [np.mean([3 * (x + sign * sigma * noise_of(k)) ** 2 for sign in (1, -1)], 0) for k in range(7)]
+    result = SmoothGrad(samples=14, antithetic=True).attribute(question(batch_size))
+    tolerance = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(result.all.mean[1], np.mean(pairs, 0), **tolerance)
+    np.testing.assert_allclose(result.odd.mean[1], np.mean(pairs[1::2], 0), **tolerance)
+    np.testing.assert_allclose(result.all.variance_of_mean[1], np.var(pairs, axis=0, ddof=1) / 7, **tolerance)
+    # What is odd in the noise is gone: the gradient of a square is exact from a single pair on.
+    np.testing.assert_allclose(result.all.mean[0], 2 * A.numpy() * x, rtol=1e-5, atol=1e-6)
+    assert float(result.all.variance_of_mean[0].max()) < 1e-10
+
+
+@dataclass
+class Halves:
+    """Says how much two halves agree, one answer a call, and remembers what it was asked."""
+
+    answers: list[float]
+    seen: list = field(default_factory=list)
+
+    def __call__(self, one, other) -> float:
+        self.seen.append((one, other))
+        return self.answers[min(len(self.seen), len(self.answers)) - 1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "samples"),
+    [
+        ([0.9], 8),  # at once
+        ([0.5, 0.5, 0.8, 0.9], 12),  # .6 in the mean of three is not enough, .9 is
+        ([0.1], 20),  # never: all that are allowed
+    ],
+)
+@pytest.mark.parametrize("antithetic", [False, True])
+def test_it_goes_on_until_the_halves_agree(answers, samples, antithetic):
+    asked, halves = question(), Halves(answers)
+    rule = Settled(agreement=0.7, fewest=8, most=20, step=4)
+    result = SmoothGrad(samples=rule, antithetic=antithetic).attribute(replace(asked, agreement=halves))
+    fixed = SmoothGrad(samples=samples, antithetic=antithetic).attribute(asked)
+    assert result.all.count == samples // (1 + antithetic)
+    assert torch.equal(result.all.total, fixed.all.total)
+    assert torch.equal(result.odd.squares, fixed.odd.squares)
+    for one, other in halves.seen:
+        total = one + other
+        assert abs(one.count - other.count) <= 2
+        assert not torch.equal(one.total, other.total)
+        assert total.count in range(8 // (1 + antithetic), samples // (1 + antithetic) + 1)
+
+
+def test_auto_is_until_settled():
+    assert SmoothGrad(samples="auto") == SmoothGrad(samples=Settled())
+
+
+def test_progress_ends_at_the_end_however_few_samples_it_took():
+    told = []
+    asked = replace(question(), on_sample=lambda done, total: told.append((done, total)))
+    SmoothGrad(samples=Settled(fewest=8, most=64)).attribute(asked)
+    assert told[0] == (8, 64)
+    assert told[-1] == (64, 64)
 
 
 def test_the_three_magnitudes():
@@ -178,7 +241,19 @@ def test_progress_is_told_of_every_batch():
     assert told == [(4, 10), (8, 10), (10, 10)]
 
 
-@pytest.mark.parametrize("settings", [{"samples": 1}, {"samples": 0}, {"noise": 0.0}, {"noise": 1.5}, {"noise": -0.1}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"samples": 1},
+        {"samples": 0},
+        {"noise": 0.0},
+        {"noise": 1.5},
+        {"noise": -0.1},
+        {"samples": 7, "antithetic": True},
+        {"samples": 2, "antithetic": True},
+        {"samples": Settled(step=3), "antithetic": True},
+    ],
+)
 def test_settings_outside_their_range(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):
         SmoothGrad(**settings)
@@ -189,3 +264,11 @@ def test_sums_of_moments_are_the_sums_of_all_samples():
     both = result.even + result.odd
     assert both.count == 6
     assert torch.equal(both.total, result.all.total)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"agreement": 0}, {"agreement": 1.0}, {"fewest": 7}, {"fewest": 65}, {"step": 0}], ids=repr
+)
+def test_settings_of_a_rule_outside_their_range(settings):
+    with pytest.raises(RecipeError, match="expected .*; got .*; "):
+        Settled(**settings)

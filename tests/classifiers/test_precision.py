@@ -1,0 +1,105 @@
+"""Half the digits only where the processor is fast at them and the regions stay the same; answers never."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from unveil.attribution import Gradient, GuidedBackprop, Question, SmoothGrad
+from unveil.classifiers import Preparation, TorchClassifier, precision, torch_module
+from unveil.classifiers.precision import agreement
+from unveil.targets import Scalar
+
+PREPARATION = Preparation.square(32, (0.5,) * 3, (0.25,) * 3)
+PIXELS = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+SCALARS = (Scalar("one", ((1, 1.0),)),)
+
+
+@pytest.fixture(autouse=True)
+def processor(monkeypatch):
+    """As if this one were fast at bf16, whatever it is."""
+    monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: True)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(num_classes=4)
+
+
+def test_auto_has_exact_answers_and_quick_gradients_that_agree():
+    exact, auto = (TorchClassifier(network(), PREPARATION, precision=name) for name in ("fp32", "auto"))
+    assert torch.equal(auto.logits(PIXELS[None]), exact.logits(PIXELS[None]))
+    assert auto.quick_form.startswith("fp32: no averaged gradient")
+    one, other = (
+        SmoothGrad(GuidedBackprop(), samples=8).attribute(Question(c, PIXELS, SCALARS, "key", 4)) for c in (exact, auto)
+    )
+    assert auto.quick_form.startswith("bf16: the same region as in fp32 (IoU 0.9") or "IoU 1.00" in auto.quick_form
+    assert exact.quick_form == "fp32"
+    difference = (one.all.mean - other.all.mean).norm() / one.all.mean.norm()
+    assert 1e-4 < difference < 0.05, "in bf16, and close"
+    # A single gradient isn't averaged, so it isn't rounded either.
+    alone = [Gradient().gradients(c, PIXELS[None], SCALARS)[0] for c in (exact, auto)]
+    assert torch.equal(*alone)
+
+
+class Fine(nn.Module):
+    """Looks at the seventh digit of its input, which bf16 doesn't have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(1)))
+
+    def forward(self, x):
+        return torch.stack([(self.weight * torch.sin(1e4 * x)).sum((1, 2, 3)), x.sum((1, 2, 3))], 1)
+
+
+def test_where_the_region_would_differ_it_stays_in_fp32():
+    classifier = TorchClassifier(Fine(), PREPARATION, precision="auto")
+    SmoothGrad(samples=4).attribute(Question(classifier, PIXELS, SCALARS, "key", 4))
+    assert classifier.quick_form.startswith("fp32: in bf16 the region would differ (IoU 0.")
+
+
+def test_on_a_processor_that_is_slow_at_it_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: False)
+    monkeypatch.setattr(torch_module, "agreement", lambda *args: pytest.fail("tried"))
+    classifier = TorchClassifier(network(), PREPARATION, precision="auto")
+    classifier.quick(PIXELS)
+    assert classifier.quick_form == "fp32: this processor isn't fast at bf16"
+
+
+def test_double_precision_is_what_its_owner_wants():
+    classifier = TorchClassifier(network().double(), PREPARATION, precision="auto")
+    assert classifier.quick(PIXELS.double()).logits(PIXELS[None].double()).dtype is torch.float64
+
+
+class OfItsOwn(nn.Module):
+    """Makes a tensor in fp32 on the way: only autocast can run it in bf16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.conv(x).mean((2, 3)) + torch.zeros(1, 4))
+
+
+def test_a_network_that_cannot_be_cast_runs_under_autocast():
+    exact, half = (TorchClassifier(OfItsOwn(), PREPARATION, precision=name) for name in ("fp32", "bf16"))
+    half._module.load_state_dict(exact._module.state_dict())
+    assert half._form.autocast
+    assert torch.allclose(exact.logits(PIXELS[None]), half.logits(PIXELS[None]), atol=0.02)
+
+
+def test_the_agreement_is_one_with_itself_and_nothing_with_noise():
+    classifier = TorchClassifier(network(), PREPARATION)
+    assert agreement(classifier.logits, classifier.logits, PIXELS) == 1.0
+    other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPARATION)
+    assert agreement(classifier.logits, other.logits, PIXELS) < precision.AGREEMENT - 0.1
+    assert agreement(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS) == 0.0
+
+
+def test_what_has_no_bf16_is_told_by_torch_itself():
+    assert precision.has_fast_bf16(torch.device("cpu")) == (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+    assert not precision.has_fast_bf16(torch.device("meta"))

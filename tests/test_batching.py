@@ -1,0 +1,83 @@
+"""Batches become smaller when the memory is full, and every item is worked on once, in order."""
+
+import pytest
+import torch
+
+from unveil.attribution import Question, SmoothGrad
+from unveil.batching import Batches, out_of_memory
+from unveil.classifiers import BlackBox, Preparation, TorchClassifier
+from unveil.targets import Scalar
+
+MESSAGES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to ..."),
+]
+
+
+@pytest.mark.parametrize("error", MESSAGES, ids=["device", "cpu"])
+@pytest.mark.parametrize(("size", "fits", "left"), [(8, 3, 2), (8, 8, 8), (20, 1, 1), (3, 2, 1)])
+def test_all_items_once_in_their_order(error, size, fits, left):
+    done, tried = [], []
+
+    def work(start, stop):
+        tried.append(stop - start)
+        if stop - start > fits:
+            raise error
+        done.extend(range(start, stop))
+
+    batches = Batches(size)
+    batches.over(2, 25, work)
+    assert done == list(range(2, 25))
+    assert batches.size == left
+    assert max(tried[-3:]) <= fits, "what didn't fit isn't tried again"
+
+
+def test_what_does_not_fit_alone_is_raised():
+    def work(start, stop):
+        raise MESSAGES[0]
+
+    with pytest.raises(torch.OutOfMemoryError):
+        Batches(4).over(0, 4, work)
+
+
+def test_other_errors_are_not_a_matter_of_memory():
+    def work(start, stop):
+        raise RuntimeError("size mismatch")
+
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Batches(4).over(0, 4, work)
+    assert not out_of_memory(RuntimeError("out of range"))
+
+
+class Hungry(torch.nn.Module):
+    """Has memory for two images at a time."""
+
+    most = 100
+
+    def forward(self, x):
+        if len(x) > type(self).most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return x.square().sum((2, 3))
+
+
+def test_gradients_and_answers_are_the_same_with_less_memory(monkeypatch):
+    classifier = TorchClassifier(Hungry(), Preparation.square(8, (0.0,) * 3, (1.0,) * 3))
+    asked = Question(classifier, torch.rand(3, 8, 8), [Scalar("red", ((0, 1.0),))], "key", 8)
+    images = torch.rand(5, 3, 8, 8)
+    before, said = SmoothGrad(samples=10).attribute(asked), classifier.predict(images)
+    monkeypatch.setattr(Hungry, "most", 2)
+    after, again = SmoothGrad(samples=10).attribute(asked), classifier.predict(images)
+    assert torch.allclose(before.all.total, after.all.total, rtol=1e-6)
+    for one, other in zip(said, again, strict=True):
+        assert one.logits == pytest.approx(other.logits)
+
+
+def test_a_black_box_that_is_too_large_for_a_batch_says_so():
+    def function(pixels):
+        if len(pixels) > 1:
+            raise MemoryError("no room")
+        return pixels.mean((2, 3))
+
+    box = BlackBox(function, Preparation.square(8, (0.0,) * 3, (1.0,) * 3))
+    with pytest.raises(Exception, match="no room"):
+        box.predict(torch.rand(2, 3, 8, 8))
