@@ -49,14 +49,14 @@ def find_regions(
     *,
     target: Target | None = None,
     seed: int = 0,
-    batch_size: int = 8,
+    batch_size: int | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> Run:
     """Find every region of an image that a classifier relies on, round after round.
 
     `image`: whatever `read_image` takes. `recipe`: a value, `recommended`, `paper`, or a TOML file; `target` replaces
-    the recipe's. The same seed gives the same run, whatever the batch size. `on_progress` is told of every batch of
-    samples.
+    the recipe's. The same seed gives the same run, whatever the batch size (None: the classifier's own, which is fast
+    on its device; one that the memory doesn't hold is halved). `on_progress` is told of every batch of samples.
 
     Raises an `UnveilError` for input that can't be used; the classifier is left as it was.
     """

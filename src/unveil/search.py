@@ -45,16 +45,16 @@ class Search:
 
     @classmethod
     def begin(
-        cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int = 8
+        cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int | None = None
     ) -> "Search":
         """Prepare the image, ask the classifier for the first time, and lay out the tracks."""
-        if batch_size < 1:
-            raise RecipeError("a batch size of at least 1", str(batch_size), "8 is fast on most machines")
+        if batch_size is not None and batch_size < 1:
+            raise RecipeError("a batch size of at least 1", str(batch_size), "leave it out, or say 1 to save memory")
         prepared = classifier.prepare(image)
         _try_fill(recipe, prepared, classifier)
         (first,) = classifier.predict(prepared.pixels[None])
         tracks = _tracks(recipe, first, classifier.labels)
-        return cls(image, classifier, recipe, seed, batch_size, prepared, first, tracks)
+        return cls(image, classifier, recipe, seed, batch_size or classifier.batch_size, prepared, first, tracks)
 
     @property
     def key(self) -> str:

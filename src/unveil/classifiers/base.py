@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unveil.batching import Batches
 from unveil.classifiers.preparation import Preparation
+from unveil.classifiers.probing import SMALLEST
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
 from unveil.predictions import Output, Prediction
@@ -47,6 +48,11 @@ class Classifier(ABC):
     def quick(self, pixels: Float[Tensor, "c *grid"]) -> "Classifier":
         """The form to ask for gradients that are averaged over noisy copies of `pixels`; here the classifier itself."""
         return self
+
+    @property
+    def batch_size(self) -> int:
+        """How many images to ask about at a time, where nobody says otherwise."""
+        return SMALLEST
 
     @property
     def quick_form(self) -> str:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from unveil.classifiers.folding import folded
 from unveil.classifiers.forms import Form
 from unveil.classifiers.precision import AGREEMENT, agreement, has_fast_bf16
 from unveil.classifiers.preparation import Preparation
+from unveil.classifiers.probing import probe, size_for_cpu
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
@@ -87,6 +89,11 @@ class TorchClassifier(Classifier):
             self._quick = Quick.choose(self, pixels)
         return self._quick
 
+    @cached_property
+    def batch_size(self) -> int:
+        """On a CPU by its number of threads; on other devices by a probe when it is first asked for, then kept."""
+        return size_for_cpu() if self.device.type == "cpu" else probe(self._ask_about)
+
     @property
     def quick_form(self) -> str:
         """In which digits averaged gradients are computed, and why."""
@@ -121,6 +128,14 @@ class TorchClassifier(Classifier):
     def _dtype(self) -> torch.dtype:
         parameter = next((p for p in self._module.parameters() if p.is_floating_point()), None)
         return torch.float32 if parameter is None else parameter.dtype
+
+    def _ask_about(self, count: int) -> None:
+        """A forward and a backward pass, and its answer waited for."""
+        pixels = self._blank().expand(count, *(-1,) * (len(self.preparation.crop) + 1)).clone().requires_grad_()
+        form = self._quick or self
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(form.logits(pixels)[:, 0].sum(), pixels)
+        float(gradient.sum())
 
     def _blank(self) -> Float[Tensor, "one c *grid"]:
         return torch.zeros(1, self.preparation.channels, *self.preparation.crop, device=self.device)

@@ -36,7 +36,7 @@ class Job:
     classifier: "Classifier"
     recipe: "Recipe"
     seed: int
-    batch_size: int
+    batch_size: int | None
     overwrite: bool
     figure: FigureFormat
 

@@ -47,7 +47,9 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples at a time. Doesn't change the regions.")] = 8,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. [default: by the device]")
+    ] = None,
     figure: Annotated[FigureFormat, typer.Option(help="Format of the figure in each record.")] = FigureFormat.PNG,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace records made with other settings.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")] = False,
