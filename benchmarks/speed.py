@@ -1,0 +1,415 @@
+"""Whole runs of five rounds against what people do today, at equal quality, in one process.
+
+    python benchmarks/speed.py --json                                    # every model
+    python benchmarks/speed.py --model resnet50 --weights FOLDER --images a.jpg b.jpg --json
+    python benchmarks/speed.py --quick                                   # two rounds of ResNet-18, a minute or two
+    python benchmarks/speed.py --sweep --json                            # how the cost grows
+
+The reference: Captum's NoiseTunnel, 50 samples, batches of 8, over GuidedBackprop or over Saliency with signs; length
+over the channels, OpenCV's box filter of 11 x 11 three times with a threshold of 0.3 after each, mean fill. It is given
+pixels in [0, 1] (the normalisation is a layer), so that its noise is ours. What is compared are the same rounds by the
+recipe `fast` of this file. Quality: the IoU of the round's region with that of 400 samples in fp32 without any of our
+shortcuts, both for the same image with the same pixels erased.
+
+Ours and the reference take turns; times are medians. `share_of_peak`: floating-point operations of the gradients (2 a
+multiplication with its addition, forward and backward), counted by PyTorch for the unfolded network, by the time that
+they take, by those of a product of two 2048 x 2048 matrices in the same digits, measured before and after.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, median
+
+import cv2
+import numpy as np
+import torch
+import torchvision
+from captum.attr import GuidedBackprop as CaptumGuided
+from captum.attr import NoiseTunnel, Saliency
+from jaxtyping import Bool
+from rich.console import Console
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import unveil
+from unveil import Image, TorchClassifier, read_image
+from unveil.attribution import Gradient, GuidedBackprop, Question, SmoothGrad
+from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
+from unveil.masks import iou, union
+from unveil.planted import draw_scene
+from unveil.recipes import Recipe, paper
+from unveil.saliency import L2, UnbiasedL2
+from unveil.search import Search
+from unveil.stopping import MaxRounds
+from unveil.targets import Class, Scalar
+
+MODELS = {
+    "resnet18": ("guided", "gradient"),
+    "resnet50": ("guided", "gradient"),
+    "densenet121": ("guided", "gradient"),
+    "vgg16": ("guided",),
+    "vit_b_32": ("gradient",),
+}
+RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
+PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
+THEIR_SAMPLES, OUR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 28, 400, 8
+
+Region = Bool[np.ndarray, "h w"]
+
+
+def fast(rule: str, rounds: int, samples: int = OUR_SAMPLES) -> Recipe:
+    """The paper's recipe with antithetic pairs and, for noisy gradients, without the noise's bias."""
+    return replace(
+        paper(),
+        name="fast",
+        attribution=SmoothGrad(RULES[rule], samples=samples, antithetic=True),
+        magnitude=L2() if rule == "guided" else UnbiasedL2(),
+        stop=MaxRounds(rounds),
+    )
+
+
+def slow(rule: str) -> Recipe:
+    """The truth: the paper's recipe with many samples."""
+    return replace(paper(), name="truth", attribution=SmoothGrad(RULES[rule], samples=TRUE_SAMPLES))
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A network as both sides are given it, and the images."""
+
+    name: str
+    module: nn.Module
+    images: tuple[Image, ...]
+
+    def classifier(self, precision: str) -> TorchClassifier:
+        """As a user has it after loading."""
+        return TorchClassifier(self.module, PREPARATION, name=self.name, precision=precision)
+
+
+class Reference:
+    """What people do today. The loop is theirs to write; here it is."""
+
+    def __init__(self, setup: Setup, rule: str, samples: int = THEIR_SAMPLES) -> None:
+        self.network = nn.Sequential(torchvision.transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD), setup.module)
+        self.method = CaptumGuided(self.network) if rule == "guided" else Saliency(self.network)
+        self.options = {} if rule == "guided" else {"abs": False}
+        self.samples = samples
+
+    def region(self, pixels: Tensor, label: int, erased: Region, seed: int) -> Region:
+        """One round: noise, gradients, length, boxes, thresholds."""
+        torch.manual_seed(seed)
+        shown = torch.where(torch.from_numpy(erased), torch.tensor(IMAGENET_MEAN)[:, None, None], pixels)[None]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            signed = NoiseTunnel(self.method).attribute(
+                shown.requires_grad_(),
+                nt_samples=self.samples,
+                nt_samples_batch_size=BATCH,
+                stdevs=0.15 * float(pixels.max() - pixels.min()),
+                target=label,
+                **self.options,
+            )
+        values = signed[0].square().sum(0).sqrt().detach().numpy()
+        values[erased] = 0
+        for _ in range(3):
+            values = cv2.boxFilter(values, -1, (11, 11), borderType=cv2.BORDER_CONSTANT)
+            values[erased] = 0
+            values[values < 0.3 * values.max()] = 0
+        return values > 0
+
+    def run(self, pixels: Tensor, label: int, rounds: int) -> list[Region]:
+        """All rounds, the network asked again after each."""
+        erased, found = np.zeros(tuple(pixels.shape[1:]), dtype=bool), []
+        for index in range(rounds):
+            found.append(self.region(pixels, label, erased, index))
+            erased = erased | found[-1]
+            shown = torch.where(torch.from_numpy(erased), torch.tensor(IMAGENET_MEAN)[:, None, None], pixels)
+            with torch.no_grad():
+                self.network(shown[None])
+        return found
+
+
+def our_region(search: Search, label: int, erased: Region, seed: int) -> Region:
+    """One round of ours, with noise of its own."""
+    scalars = (Scalar("label", ((label, 1.0),)),)
+    question = Question(search.classifier, search.erase(erased), scalars, f"{seed}/{search.key}", search.batch_size)
+    (found,) = search.recipe.magnitude.saliency(search.recipe.attribution.attribute(question).all)
+    return union(search.recipe.select.select(found.astype(np.float32), erased).regions, erased.shape)
+
+
+def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
+    """One row: times in turns, quality, memory, arithmetic."""
+    ours, exact, reference = setup.classifier("auto"), setup.classifier("fp32"), Reference(setup, rule)
+    image = setup.images[0]
+    pixels = ours.prepare(image).pixels
+    label = int(ours.predict(pixels[None])[0].leading(1)[0])
+    recipe = fast(rule, options.rounds)
+    started = time.perf_counter()
+    ours.quick(pixels)
+    start_s = time.perf_counter() - started
+    our_runs, their_runs = [], []
+    for _ in range(options.repeats):
+        our_runs.append(timed(lambda: unveil.find_regions(image, ours, recipe, target=Class(label))))
+        their_runs.append(timed(lambda: reference.run(pixels, label, options.rounds)))
+    quality = list(qualities(setup, rule, ours, exact, reference, options))
+    rate = arithmetic(ours, pixels, rule)
+    their_rate = captum_rate(reference, pixels, label)
+    return {
+        "model": setup.name,
+        "rule": rule,
+        "rounds": options.rounds,
+        "ours_s": round(median(our_runs), 2),
+        "reference_s": round(median(their_runs), 2),
+        "ratio": round(median(their_runs) / median(our_runs), 2),
+        "ours_iou": round(mean(one for one, _ in quality), 3),
+        "reference_iou": round(mean(other for _, other in quality), 3),
+        "regions_compared": len(quality),
+        "samples": recipe.attribution.samples,  # type: ignore[attr-defined]
+        "reference_samples": THEIR_SAMPLES,
+        "peak_mib": peak_mib("ours", setup.name, rule, options),
+        "reference_peak_mib": peak_mib("reference", setup.name, rule, options),
+        **rate,
+        "reference_ms_a_sample": round(1e3 * their_rate, 1),
+        "start_s": round(start_s, 2),
+        "form": ours.quick_form,
+        "weights": "random" if weights_file(setup.name, options) is None else "trained",
+        "all_ours_s": [round(one, 2) for one in our_runs],
+        "all_reference_s": [round(one, 2) for one in their_runs],
+    }
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def qualities(
+    setup: Setup,
+    rule: str,
+    ours: TorchClassifier,
+    exact: TorchClassifier,
+    reference: Reference,
+    options: argparse.Namespace,
+) -> Iterator[tuple[float, float]]:
+    """IoU with the truth of our region and of the reference's, with the same pixels erased: those of the truth."""
+    for image in setup.images:
+        search = Search.begin(image, ours, fast(rule, 1), 0, BATCH)
+        truth = Search.begin(image, exact, slow(rule), 1, BATCH)
+        label = int(truth.first.leading(1)[0])
+        erased = np.zeros(truth.grid, dtype=bool)
+        for index in range(options.true_rounds):
+            true = our_region(truth, label, erased, 1000 + index)
+            for seed in range(options.seeds):
+                number = 10 * index + seed
+                found = our_region(search, label, erased, number)
+                theirs = reference.region(truth.prepared.pixels, label, erased, number)
+                yield iou(found, true), iou(theirs, true)
+            erased = erased | true
+
+
+def arithmetic(classifier: TorchClassifier, pixels: Tensor, rule: str) -> dict:
+    """Operations a second of the gradients, and their share of what a matrix product reaches."""
+    scalars = (Scalar("label", ((0, 1.0),)),)
+    with FlopCounterMode(display=False) as counter:
+        inputs = pixels[None].clone().requires_grad_()
+        logits = classifier.logits_by_layers(inputs)
+        torch.autograd.grad(logits[:, 0].sum(), inputs)
+    flops = counter.get_total_flops()
+    question = Question(classifier, pixels, scalars, "speed", BATCH)
+    smooth = SmoothGrad(RULES[rule], samples=3 * BATCH)
+    digits = torch.bfloat16 if classifier.quick_form.startswith("bf16") else torch.float32
+    before = peak(digits)
+    seconds = min(timed(lambda: smooth.attribute(question)) for _ in range(3)) / (3 * BATCH)
+    top = max(before, peak(digits))
+    return {
+        "gflop_a_sample": round(flops / 1e9, 2),
+        "ms_a_sample": round(1e3 * seconds, 1),
+        "gflop_per_s": round(flops / seconds / 1e9),
+        "peak_gflop_per_s": round(top),
+        "peak_in": str(digits).removeprefix("torch."),
+        "share_of_peak": round(flops / seconds / 1e9 / top, 3),
+    }
+
+
+def captum_rate(reference: Reference, pixels: Tensor, label: int) -> float:
+    """Seconds a sample of the reference's gradients."""
+    few = replace_samples(reference, BATCH)
+    erased = np.zeros(tuple(pixels.shape[1:]), dtype=bool)
+    return min(timed(lambda: few.region(pixels, label, erased, 0)) for _ in range(2)) / BATCH
+
+
+def replace_samples(reference: Reference, samples: int) -> Reference:
+    """The same with another number of samples."""
+    other = Reference.__new__(Reference)
+    other.__dict__.update(reference.__dict__, samples=samples)
+    return other
+
+
+def peak(digits: torch.dtype) -> float:
+    """GFLOP/s of a product of two 2048 x 2048 matrices, the best of five."""
+    one = torch.randn(2048, 2048).to(digits)
+    return max(2 * 2048**3 / timed(lambda: one @ one) / 1e9 for _ in range(6))
+
+
+def peak_mib(side: str, model: str, rule: str, options: argparse.Namespace) -> int:
+    """Largest resident memory of one round in a process of its own, less that of the libraries."""
+    call = [sys.executable, __file__, "--model", model, "--rule", rule, "--memory-of", side]
+    call += ["--weights", str(options.weights)] if options.weights else []
+    done = subprocess.run(call, capture_output=True, text=True, check=True)  # noqa: S603 (this file itself)
+    return int(done.stdout.strip().splitlines()[-1])
+
+
+def memory_of(side: str, setup: Setup, rule: str) -> int:
+    """What this process needs for one round beyond what importing took."""
+    before = high_water_mib()
+    if side == "ours":
+        unveil.find_regions(setup.images[0], setup.classifier("auto"), fast(rule, 1), target=Class(0))
+    else:
+        pixels = PREPARATION.apply(setup.images[0])[0]
+        Reference(setup, rule).run(pixels, 0, 1)
+    return high_water_mib() - before
+
+
+def high_water_mib() -> int:
+    """Largest resident memory of this process so far. Not ru_maxrss, which a child takes over from its parent."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def weights_file(name: str, options: argparse.Namespace) -> Path | None:
+    """NAME_imagenet.safetensors or NAME.safetensors in the folder given."""
+    if options.weights is None:
+        return None
+    files = (options.weights / f"{name}{ending}.safetensors" for ending in ("_imagenet", ""))
+    return next((file for file in files if file.exists()), None)
+
+
+def set_up(name: str, options: argparse.Namespace) -> Setup:
+    """The network and the images."""
+    torch.manual_seed(0)
+    module = getattr(torchvision.models, name)(weights=None)
+    if (file := weights_file(name, options)) is not None:
+        module.load_state_dict(load_file(file))
+    if options.images:
+        images = tuple(read_image(path) for path in options.images)
+    else:
+        images = tuple(Image.from_array(draw_scene(seed).pixels.transpose(1, 2, 0)) for seed in range(2))
+    return Setup(name, module.eval(), images)
+
+
+def sweep(options: argparse.Namespace) -> list[dict]:
+    """How the cost of a run of ResNet-18 grows: one thing is changed at a time."""
+    setup = set_up("resnet18", options)
+    classifier = setup.classifier("auto")
+    pixels = (np.random.default_rng(0).random((2048, 2048, 3)) * 255).astype(np.uint8)
+    small = fast("gradient", 2, 16)
+    rows = []
+
+    def row(what: str, value: int, work: Callable[[], object]) -> None:
+        rows.append({"what": what, "value": value, "seconds": round(timed(work), 2), "rss_mib": rss_mib()})
+        print(rows[-1], file=sys.stderr, flush=True)
+
+    classifier.quick(classifier.prepare(setup.images[0]).pixels)
+    for side in (224, 512, 1024, 2048):
+        image = Image.from_array(pixels[:side, :side])
+        row("image side", side, lambda image=image: unveil.find_regions(image, classifier, small))
+    for samples in (8, 16, 32, 64):
+        recipe = fast("gradient", 2, samples)
+        row("samples", samples, lambda recipe=recipe: unveil.find_regions(setup.images[0], classifier, recipe))
+    for rounds in (1, 2, 5, 10):
+        recipe = fast("gradient", rounds, 16)
+        row("rounds", rounds, lambda recipe=recipe: unveil.find_regions(setup.images[0], classifier, recipe))
+    for targets in (1, 2, 4, 8, 14):
+        top = unveil.Top(targets)
+        row(
+            "targets",
+            targets,
+            lambda top=top: unveil.find_regions(setup.images[0], classifier, small, target=top),
+        )
+    for size in (1, 4, 8, 16, 32):
+        row(
+            "batch size",
+            size,
+            lambda size=size: unveil.find_regions(
+                setup.images[0], classifier, fast("gradient", 2, 32), batch_size=size
+            ),
+        )
+    one = fast("gradient", 1, 8)
+    counts = (1, 10, 100, 1000)
+    for start, stop in zip((0, *counts), counts, strict=False):
+        numbers = range(start, stop)
+        row("images", stop, lambda numbers=numbers: [
+            unveil.find_regions(Image.from_array(draw_scene(n).pixels.transpose(1, 2, 0)), classifier, one)
+            for n in numbers
+        ])  # fmt: skip
+    return rows
+
+
+def rss_mib() -> int:
+    """Resident memory now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() // 2**20
+
+
+def machine() -> dict:
+    """What the times belong to."""
+    names = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--rule", choices=RULES, action="append")
+    parser.add_argument("--weights", type=Path, help="folder with NAME.safetensors; random weights where there is none")
+    parser.add_argument("--images", type=Path, nargs="+", help="default: two planted scenes")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--true-rounds", type=int, default=2, help="rounds whose regions are held against the truth")
+    parser.add_argument("--seeds", type=int, default=2, help="times that each of these is found")
+    parser.add_argument("--quick", action="store_true", help="two rounds of ResNet-18, once")
+    parser.add_argument("--sweep", action="store_true", help="how the cost grows")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--memory-of", choices=("ours", "reference"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    names, rules = options.model or list(MODELS), options.rule or list(RULES)
+    if options.quick:
+        names, options.rounds, options.repeats, options.true_rounds = options.model or ["resnet18"], 2, 1, 1
+    if options.memory_of:
+        print(memory_of(options.memory_of, set_up(names[0], options), rules[0]))
+        return
+    if options.sweep:
+        print(json.dumps({"machine": machine(), "rows": sweep(options)}, indent=1))
+        return
+    rows, console = [], Console(stderr=True)
+    for name in names:
+        setup = set_up(name, options)
+        for rule in (rule for rule in MODELS[name] if rule in rules):
+            rows.append(compare(setup, rule, options))
+            console.print(rows[-1])
+    if options.json:
+        print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
