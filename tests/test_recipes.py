@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad
+from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, Settled, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
 from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative
-from unveil.saliency import L2, MaxAbs, Positive, UnbiasedL2
+from unveil.saliency import L2, MaxAbs, Positive, ShrunkL2, UnbiasedL2
 from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
@@ -37,10 +37,12 @@ RECIPES = st.builds(
     ),
     attribution=METHODS
     | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES)
+    | st.builds(SmoothGrad, METHODS, st.integers(2, 49).map(lambda half: 2 * half), SHARES, st.just(True))
+    | st.builds(SmoothGrad, METHODS, st.builds(Settled, SHARES, st.integers(8, 20), st.integers(20, 99)))
     | st.builds(Rise, st.integers(2, 99))
     | st.builds(Occlusion, st.integers(8, 20), st.integers(1, 8))
     | st.builds(Captum, st.sampled_from(["Saliency", "DeepLift"]), st.text(max_size=5)),
-    magnitude=st.sampled_from([L2(), MaxAbs(), Positive(), UnbiasedL2(3)]),
+    magnitude=st.sampled_from([L2(), MaxAbs(), Positive(), UnbiasedL2(3), ShrunkL2(5)]),
     select=st.builds(
         BoxSmoothing,
         st.sampled_from([3, 11]),
@@ -87,6 +89,12 @@ def test_a_file(tmp_path):
     assert get_recipe(tmp_path / "mine.toml") == mine
     assert get_recipe(str(tmp_path / "mine.toml")) == mine
     assert get_recipe(mine) is mine
+
+
+def test_auto_in_a_file_is_until_settled():
+    recipe = Recipe.from_toml('[attribution]\nkind = "SmoothGrad"\nsamples = "auto"\nantithetic = true\n')
+    assert recipe.attribution == SmoothGrad(samples=Settled(), antithetic=True)
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
 def test_what_a_file_leaves_out_is_the_default():

@@ -1,4 +1,4 @@
-"""Box means: convolution with a filter of ones, separable and by running sums, so the cost doesn't depend on the box."""
+"""Box means: a convolution with ones, separable and by running sums, so that the cost doesn't depend on the box."""
 
 import numpy as np
 from jaxtyping import Float

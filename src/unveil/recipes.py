@@ -37,7 +37,7 @@ SETTINGS = Settings(
                 "AnyAttribution",
             ),
         ),
-        (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2")),
+        (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2", "ShrunkL2")),
         (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
         (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove")),

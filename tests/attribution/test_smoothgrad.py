@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from unveil.attribution import Gradient, GuidedBackprop, Question, Settled, SmoothGrad
-from unveil.attribution.base import GradientMethod
+from unveil.attribution.base import GradientMethod, Moments
 from unveil.classifiers import Preparation, TorchClassifier
 from unveil.errors import RecipeError
-from unveil.saliency import L2, MaxAbs, UnbiasedL2
+from unveil.saliency import L2, MaxAbs, ShrunkL2, UnbiasedL2
 from unveil.targets import Scalar
 
 SIDE = 8
@@ -145,6 +145,39 @@ def test_the_three_magnitudes():
                 window = power[target, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
                 expected[target, y, x] = np.sqrt(max(0.0, window.sum() / 9))
     np.testing.assert_allclose(UnbiasedL2(3).saliency(result.all), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_length_is_shrunk_where_there_is_only_noise():
+    result = SmoothGrad(samples=5, noise=0.3).attribute(question())
+    mean, variance = result.all.mean.numpy(), result.all.variance_of_mean.numpy()
+    power, noise = (mean**2).sum(1), variance.sum(1)
+    expected = np.zeros_like(power)
+    for target in range(3):
+        for y in range(SIDE):
+            for x in range(SIDE):
+                around = (target, slice(max(0, y - 1), y + 2), slice(max(0, x - 1), x + 2))
+                share = max(0.0, 1 - noise[around].sum() / power[around].sum())
+                expected[target, y, x] = np.sqrt(power[target, y, x] * share)
+    found = ShrunkL2(3).saliency(result.all)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+    assert (found <= L2().saliency(result.all) * (1 + 1e-12)).all()
+    # A single sample, and noise without any signal.
+    np.testing.assert_allclose(
+        ShrunkL2().saliency(Gradient().attribute(question()).all),
+        L2().saliency(Gradient().attribute(question()).all),
+        rtol=1e-6,
+    )
+    random = torch.randn((400, 1, 3, 40, 40), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    nothing = Moments(400, random.sum(0), random.square().sum(0))
+    assert ShrunkL2().saliency(nothing).mean() < 0.2 * L2().saliency(nothing).mean()
+    assert ShrunkL2().saliency(Moments(4, torch.zeros(1, 3, 9, 9), torch.zeros(1, 3, 9, 9))).max() == 0
+
+
+@pytest.mark.parametrize("size", [0, 4])
+def test_a_box_has_a_middle(size):
+    for kind in (ShrunkL2, UnbiasedL2):
+        with pytest.raises(RecipeError, match="an odd size"):
+            kind(size)
 
 
 def test_taking_the_noise_off_makes_the_power_unbiased():
