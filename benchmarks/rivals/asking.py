@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from unveil.classifiers import Classifier
 from unveil.predictions import Output
@@ -80,12 +79,15 @@ class Inquiry:
         """mean + cover·(x − mean): differentiable in how much of every pixel is kept."""
         return self.mean + cover * (self.pixels - self.mean)
 
-    def log_probability(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n"]:
-        """Logarithm of the label's probability, differentiable. Its gradient orders pixels as the probability's does,
-        and doesn't vanish where the probability is nearly 1."""
+    def log_odds(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n"]:
+        """log p/(1 − p) of the label, differentiable. Its gradient is that of p divided by p(1 − p): it orders pixels
+        in the same way, and doesn't vanish where p is nearly 1."""
         logits = self.classifier.logits(pixels)
-        log = functional.logsigmoid(logits) if self.classifier.output is Output.SIGMOID else logits.log_softmax(1)
-        return log[:, self.label_index]
+        own = logits[:, self.label_index]
+        if self.classifier.output is Output.SIGMOID:
+            return own
+        others = [index for index in range(logits.shape[1]) if index != self.label_index]
+        return own - logits[:, others].logsumexp(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,15 +36,21 @@ class IntegratedDescent:
 
         Values cut at 0 or 1 are equal: these are ordered by the first direction.
         """
+        mask, first = self.descend(inquiry, cells)
+        values, ties = mask.double().cpu().numpy().ravel(), -first.double().cpu().numpy().ravel()
+        return [int(number) for number in np.lexsort((ties, values))]
+
+    def descend(
+        self, inquiry: Inquiry, cells: int
+    ) -> tuple[Float[Tensor, "1 1 cells cells"], Float[Tensor, "1 1 cells cells"]]:
+        """The optimised mask, and the first direction."""
         mask = torch.ones((1, 1, cells, cells)).to(inquiry.pixels)
-        first = None
+        first = torch.zeros_like(mask)
         for iteration in range(self.iterations):
             direction = self._direction(inquiry, mask, iteration)
-            first = direction if first is None else first
+            first = direction if iteration == 0 else first
             mask = self._step(inquiry, mask, direction)
-        values = mask.double().cpu().numpy().ravel()
-        ties = np.zeros_like(values) if first is None else -first.double().cpu().numpy().ravel()
-        return [int(number) for number in np.lexsort((ties, values))]
+        return mask, first
 
     def loss(self, inquiry: Inquiry, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
         """What is minimised."""
@@ -79,7 +85,7 @@ class IntegratedDescent:
     ) -> Float[Tensor, "n"]:
         cover = functional.interpolate(mask, inquiry.shape, mode="bilinear", align_corners=False)
         shown = inquiry.blend(cover)
-        return inquiry.log_probability(shown if noise is None else shown + noise).exp()
+        return inquiry.log_odds(shown if noise is None else shown + noise).sigmoid()
 
     def _penalty(self, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
         rough = mask.diff(dim=2).square().mean() + mask.diff(dim=3).square().mean()

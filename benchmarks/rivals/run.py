@@ -39,10 +39,10 @@ OURS = "rounds"
 
 
 def rivals(rex_python: Path | None) -> dict[str, Rival]:
-    """All rivals by name: as published; and kinder, the graphs with all their roots instead of three, ReX with its
-    lengths brought to the size of the scenes."""
+    """All rivals by name: as published; and kinder, the graphs with every patch a candidate and all roots instead of
+    three, ReX with its lengths brought to the size of the scenes."""
     found: dict[str, Rival] = {one.name: one for one in (SufficientSubsets(), GradientSubsets(), AttentionGraph())}
-    found["sag-all"] = AttentionGraph(roots=None)
+    found["sag-all"] = AttentionGraph(candidates=49, roots=None)
     if rex_python is not None:
         found["rex"] = Rex(rex_python)
         found["rex-scaled"] = Rex(rex_python, scale=SIZE / PUBLISHED_SIDE)

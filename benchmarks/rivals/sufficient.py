@@ -74,14 +74,14 @@ def back_select_by_gradient(inquiry: Inquiry, among: Bool[np.ndarray, "pixels"],
     """As `back_select` for pixels, but hides the `step` pixels with the smallest ∂f/∂kept at once.
 
     Asks for p/step gradients. Of equal gradients the pixel that comes first is hidden first (the authors add noise of
-    1e-12 for that). The logarithm of f gives the same order as f.
+    1e-12 for that). The logarithm of the odds gives the same order as f.
     """
     kept, order = torch.tensor(among.reshape(inquiry.shape), device=inquiry.pixels.device), []
     while kept.any():
         cover = kept[None, None].to(inquiry.pixels).requires_grad_()
         with torch.enable_grad():
-            log = inquiry.log_probability(inquiry.blend(cover)).sum()
-            (gradient,) = torch.autograd.grad(log, cover)
+            odds = inquiry.log_odds(inquiry.blend(cover)).sum()
+            (gradient,) = torch.autograd.grad(odds, cover)
         values = torch.where(kept, gradient[0, 0], torch.inf).flatten()
         hidden = torch.argsort(values, stable=True)[: min(step, int(kept.sum()))]
         kept.view(-1)[hidden] = False
