@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from asking import Counted, Rival
 from attention_graphs import AttentionGraph
+from integrated_descent import IntegratedDescent
 from rex import Rex
 from rich.console import Console
 from rich.progress import track
@@ -42,7 +43,7 @@ def rivals(rex_python: Path | None) -> dict[str, Rival]:
     """All rivals by name: as published; and kinder, the graphs with every patch a candidate and all roots instead of
     three, ReX with its lengths brought to the size of the scenes."""
     found: dict[str, Rival] = {one.name: one for one in (SufficientSubsets(), GradientSubsets(), AttentionGraph())}
-    found["sag-all"] = AttentionGraph(candidates=49, roots=None)
+    found["sag-all"] = AttentionGraph(candidates=49, roots=None, ranking=IntegratedDescent(iterations=1))
     if rex_python is not None:
         found["rex"] = Rex(rex_python)
         found["rex-scaled"] = Rex(rex_python, scale=SIZE / PUBLISHED_SIDE)

@@ -91,14 +91,15 @@ def back_select_by_gradient(inquiry: Inquiry, among: Bool[np.ndarray, "pixels"],
 
 @dataclass(frozen=True)
 class SufficientSubsets(Rival):
-    """The 2019 procedure with patches as features: `cells` a side, τ = `share` of the whole image's probability.
+    """The 2019 procedure with patches as features: `cells` a side (as attention graphs have them), τ = `share` of the
+    whole image's probability.
 
     The paper's features are the 784 pixels of a digit, which take p²/2 = 307 000 images; a patch grid is what makes it
     payable here.
     """
 
     name: ClassVar[str] = "sis"
-    cells: int = 8
+    cells: int = 7
     share: float = 0.9
     most: int | None = None
 
@@ -121,11 +122,11 @@ class SufficientSubsets(Rival):
 
 @dataclass(frozen=True)
 class GradientSubsets(Rival):
-    """The 2021 procedure on pixels: `step_share` of the image's pixels at a time (the paper: 100 of 224 x 224 px), τ =
-    `share` of the whole image's probability (the paper: 0.9)."""
+    """The 2021 procedure on pixels: `step_px` at a time, in selecting and in taking back (the paper: 100), τ = `share` of
+    the whole image's probability (the paper: 0.9)."""
 
     name: ClassVar[str] = "sis-gradient"
-    step_share: float = 100 / 224**2
+    step_px: int = 100
     share: float = 0.9
     most: int | None = 20
 
@@ -135,13 +136,12 @@ class GradientSubsets(Rival):
 
     def _search(self, inquiry: Inquiry) -> list[Bool[np.ndarray, "h w"]]:
         count = inquiry.shape[0] * inquiry.shape[1]
-        step = max(1, round(self.step_share * count))
 
         def score(kept: Bool[np.ndarray, "n features"]) -> Float[np.ndarray, "n"]:
             return inquiry.probabilities(kept.reshape(-1, *inquiry.shape))
 
         def select(among: Bool[np.ndarray, "features"]) -> Order:
-            return back_select_by_gradient(inquiry, among, step)
+            return back_select_by_gradient(inquiry, among, self.step_px)
 
-        found = sis_collection(score, select, count, self.share * inquiry.whole, step, self.most)
+        found = sis_collection(score, select, count, self.share * inquiry.whole, self.step_px, self.most)
         return [subset.reshape(inquiry.shape) for subset in found]

@@ -117,7 +117,7 @@ def test_by_gradients_a_square_gives_the_fewest_pixels_that_suffice(share):
     threshold = share / (1 + math.exp(-4))
     needed = 256 * (math.log(threshold / (1 - threshold)) + 4) / 8
     steps = math.ceil(needed / STEP)
-    answer = GradientSubsets(step_share=STEP / SIDE**2, share=share).find(PIXELS, any_of(4), 0)
+    answer = GradientSubsets(step_px=STEP, share=share).find(PIXELS, any_of(4), 0)
     assert [int(one.sum()) for one in answer.explanations] == [steps * STEP]
     assert not (answer.explanations[0] & ~area({4})).any()
     gradients = math.ceil(SIDE**2 / STEP)
@@ -125,7 +125,7 @@ def test_by_gradients_a_square_gives_the_fewest_pixels_that_suffice(share):
 
 
 def test_by_gradients_two_squares_of_which_one_suffices_are_both_found():
-    answer = GradientSubsets(step_share=STEP / SIDE**2).find(PIXELS, any_of(1, 6), 0)
+    answer = GradientSubsets(step_px=STEP).find(PIXELS, any_of(1, 6), 0)
     one, other = answer.explanations
     assert sorted([(one & area({1})).any(), (other & area({1})).any()]) == [False, True]
     assert not ((one | other) & ~area({1, 6})).any()
