@@ -1,0 +1,30 @@
+"""A grid of patches over an image: sets of patches as rows of booleans, and the pixels they hold."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+
+@dataclass(frozen=True)
+class Patches:
+    """`cells` patches a side, as equal as whole pixels allow, numbered row by row."""
+
+    cells: int
+    shape: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        """How many patches there are."""
+        return self.cells**2
+
+    @cached_property
+    def numbers(self) -> Int[np.ndarray, "h w"]:
+        """The number of the patch that every pixel lies in."""
+        rows, columns = (np.arange(side) * self.cells // side for side in self.shape)
+        return rows[:, None] * self.cells + columns
+
+    def inside(self, chosen: Bool[np.ndarray, "n patches"]) -> Bool[np.ndarray, "n h w"]:
+        """Pixels of the patches chosen in every row."""
+        return chosen[:, self.numbers]

@@ -1,0 +1,170 @@
+"""Methods that look for several explanations, beside the iterated recipe, on the same planted scenes in the same run.
+
+    python benchmarks/rivals/run.py --network planted/demo --scenes 60 --rex-python REX/bin/python --json > FILE
+    python benchmarks/rivals/run.py --scenes 10 --only sis-gradient sag
+
+Every method is asked about every label that the classifier predicts at first, on one thread of the processor. README.md
+says what each does, what its settings are, and how to make the environment of ReX (without one, ReX is left out).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from asking import Counted, Rival
+from attention_graphs import AttentionGraph
+from integrated_descent import IntegratedDescent
+from rex import Rex
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scoring import Marked, Outcome, counts, row
+from sufficient import GradientSubsets, SufficientSubsets
+
+from unveil import __version__, find_regions, load_classifier
+from unveil.classifiers import Classifier
+from unveil.images import Image
+from unveil.planted import SIZE, Scene, draw_scene
+from unveil.recipes import Recipe, get_recipe
+
+FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
+PUBLISHED_SIDE = 224  # px of the images that ReX's lengths are made for
+OURS = "rounds"
+
+
+def rivals(rex_python: Path | None) -> dict[str, Rival]:
+    """All rivals by name: as published; and kinder, the graphs with every patch a candidate and all roots instead of
+    three, ReX with its lengths brought to the size of the scenes."""
+    found: dict[str, Rival] = {one.name: one for one in (SufficientSubsets(), GradientSubsets(), AttentionGraph())}
+    found["sag-all"] = AttentionGraph(candidates=49, roots=None, ranking=IntegratedDescent(iterations=1))
+    if rex_python is not None:
+        found["rex"] = Rex(rex_python)
+        found["rex-scaled"] = Rex(rex_python, scale=SIZE / PUBLISHED_SIDE)
+    return found
+
+
+def iterated(scene: Scene, classifier: Classifier, recipe: Recipe) -> Outcome:
+    """The regions of a run, round by round."""
+    counted = Counted(classifier)
+    started = time.process_time()
+    run = find_regions(Image.from_array(scene.pixels), counted, recipe)
+    seconds = time.process_time() - started
+    marked = tuple(Marked(region.target, region.outline.inside()) for region in run.regions)
+    return Outcome(marked, seconds, counted.forward_passes, counted.backward_passes)
+
+
+def asked_rival(rival: Rival, scene: Scene, classifier: Classifier, labels: list[int]) -> Outcome:
+    """A rival's explanations of every label, one label after the other."""
+    pixels = torch.from_numpy(scene.pixels)
+    answers = [(classifier.labels[index], rival.find(pixels, classifier, index)) for index in labels]
+    return Outcome(
+        tuple(Marked(label, inside) for label, one in answers for inside in one.explanations),
+        sum(one.seconds for _, one in answers),
+        sum(one.forward_passes for _, one in answers),
+        sum(one.backward_passes for _, one in answers),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked: the network, how many scenes, our recipe, and the rivals."""
+
+    network: str
+    scenes: int
+    recipe: Recipe
+    rivals: dict[str, Rival]
+
+    def carry_out(self) -> dict:
+        """Every method on every scene: a row a method. A scene where nothing is predicted is counted and costs
+        nothing: there is no label to ask about."""
+        classifier = load_classifier(self.network)
+        names = (OURS, *self.rivals)
+        tallies: dict[str, list[list[float]]] = {name: [] for name in names}
+        seeds = range(FIRST_SEED, FIRST_SEED + self.scenes)
+        for seed in track(seeds, "scenes", console=Console(stderr=True), transient=True):
+            scene = draw_scene(seed)
+            labels = list(classifier.predict(torch.from_numpy(scene.pixels)[None])[0].predicted())
+            asked = [classifier.labels[index] for index in labels]
+            ours = iterated(scene, classifier, self.recipe)
+            tallies[OURS].append(counts(scene, asked, ours, ours))
+            for name, rival in self.rivals.items():
+                outcome = asked_rival(rival, scene, classifier, labels)
+                tallies[name].append(counts(scene, asked, outcome, ours))
+        return {**self._circumstances(classifier), "rows": [self._row(name, tallies[name]) for name in names]}
+
+    def _row(self, name: str, scenes: list[list[float]]) -> dict:
+        head = {"method": name, "network": self.network}
+        if name == OURS:
+            return {**head, "recipe": self.recipe.name, **row(scenes)}
+        return {**head, "settings": settings(self.rivals[name]), **row(scenes)}
+
+    def _circumstances(self, classifier: Classifier) -> dict:
+        return {
+            "network": self.network,
+            "fingerprint": classifier.fingerprint,
+            "scenes": self.scenes,
+            "first_seed": FIRST_SEED,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
+            "versions": {"unveil": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        }
+
+
+def settings(rival: Rival) -> dict[str, Any]:
+    """A rival's settings as plain values; of ReX the tables of its own file."""
+    if isinstance(rival, Rex):
+        return rival.settings
+    return asdict(rival) if is_dataclass(rival) and not isinstance(rival, type) else {}
+
+
+def print_table(result: dict) -> None:
+    """The rows for a reader."""
+    shown = {
+        "recall": "recall", "recall_pointed_at": "pointed\nat", "recall_equal_area": "at equal\narea",
+        "recall_grown_to_equal_area": "grown to\nequal area", "ours_at_its_area": "ours at\nits area",
+        "false_region_rate": "false\nregions", "precision": "precision", "regions_per_label": "regions\na label",
+        "area_px_per_label": "px\na label", "seconds_per_label": "seconds\na label",
+        "forward_passes_per_label": "forward\npasses",
+    }  # fmt: skip
+    table = Table(title=f"{result['scenes']} scenes, {result['network']}", title_justify="left", box=None)
+    table.add_column("method")
+    for heading in shown.values():
+        table.add_column(heading, justify="right")
+    for one in result["rows"]:
+        table.add_row(one["method"], *("" if one[name] is None else f"{one[name]:.3g}" for name in shown))
+    Console().print(table)
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="planted/demo", help="a name that load_classifier knows")
+    parser.add_argument("--scenes", type=int, default=30)
+    parser.add_argument("--recipe", default="demo", help="our own settings: a name or a TOML file")
+    parser.add_argument("--rex-python", type=Path, help="the Python of the environment that has rex-xai")
+    parser.add_argument("--only", nargs="+", help="names of the rivals to ask")
+    parser.add_argument("--json", action="store_true", help="the result as JSON instead of a table")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> None:
+    """Ask all, print."""
+    options = parsed(arguments)
+    torch.set_num_threads(1)
+    known = rivals(options.rex_python)
+    chosen = {name: known[name] for name in options.only} if options.only is not None else known
+    result = Plan(options.network, options.scenes, get_recipe(options.recipe), chosen).carry_out()
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print_table(result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
