@@ -174,6 +174,13 @@ def compare(count: int) -> list[dict]:
     return [{**row, "version": quantus.__version__} for row in rows]
 
 
+def markdown(rows: list[dict]) -> str:
+    """The table of the docs."""
+    lines = ["| metric | in Quantus | largest difference |", "|---|---|---|"]
+    lines += [f"| {row['metric']} | `{row['quantus']}` | {row['largest_difference']:.0e} |" for row in rows]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -186,9 +193,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    print("| metric | in Quantus | largest difference |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row['metric']} | `{row['quantus']}` | {row['largest_difference']:.0e} |")
+    print(markdown(rows))
 
 
 if __name__ == "__main__":
