@@ -1,6 +1,6 @@
 """Ratios of sums, and how far they would move had other images been drawn."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -48,9 +48,15 @@ def draws(
     count, shape = len(sums), sums.shape[1:]
     if count < 2:
         return np.full((resamples, *shape), np.nan)
-    rng = np.random.default_rng(seed)
     flat = sums.reshape(count, -1)
-    return np.stack([_times_drawn(rng, count) @ flat for _ in range(resamples)]).reshape(resamples, *shape)
+    return np.stack([times @ flat for times in times_drawn(count, seed, resamples)]).reshape(resamples, *shape)
+
+
+def times_drawn(count: int, seed: int = 0, resamples: int = RESAMPLES) -> Iterator[Float[np.ndarray, "groups"]]:
+    """How often each of `count` groups comes, draw after draw of as many with replacement."""
+    rng = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
 
 
 def divided(over: Float[np.ndarray, "*any"], under: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
@@ -69,10 +75,6 @@ def percentiles(drawn: Float[np.ndarray, "resamples *stats"]) -> Float[np.ndarra
         tail = (1 - LEVEL) / 2
         found[:, known] = np.nanquantile(flat[:, known], [tail, 1 - tail], axis=0)
     return found.reshape(2, *drawn.shape[1:])
-
-
-def _times_drawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "groups"]:
-    return np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
 
 
 def bounds(pair: Float[np.ndarray, "2"]) -> list[float] | None:

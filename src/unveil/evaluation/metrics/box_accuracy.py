@@ -47,8 +47,10 @@ def box_accurate(
             right[:, :, step] = right[:, :, step - 1]
             continue
         area_before = area
-        best = iou_and_iobb(part_boxes(inside), truth)[0].max(axis=1)
-        right[:, :, step] = best[_largest(inside)] >= limits, best.max() >= limits
+        numbers, _ = numbered_parts(inside)
+        best = iou_and_iobb(part_boxes(numbers), truth)[0].max(axis=1)
+        largest = int(np.argmax(np.bincount(numbers.ravel())[1:]))  # of equal ones the first
+        right[:, :, step] = best[largest] >= limits, best.max() >= limits
     return BoxAccurate(group, right)
 
 
@@ -86,9 +88,3 @@ def summarise_box_accuracy(found: Sequence[BoxAccurate], seed: int = 0) -> dict:
             for row, overlap in enumerate(OVERLAPS)
         ],
     }
-
-
-def _largest(inside: Bool[np.ndarray, "h w"]) -> int:
-    """The number of the part with most pixels, of equal ones the first."""
-    numbers, _ = numbered_parts(inside)
-    return int(np.argmax(np.bincount(numbers.ravel())[1:]))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from scipy import ndimage
 
 from unveil.datasets import LabelledBox
@@ -23,12 +23,11 @@ def boxes_of_map(saliency: Float[np.ndarray, "h w"], levels: Sequence[float] = L
     heat = stretched(saliency)
     if heat is None:
         return ()
-    return tuple(box for level in levels for box in part_boxes(255 * heat > level))
+    return tuple(box for level in levels for box in part_boxes(numbered_parts(255 * heat > level)[0]))
 
 
-def part_boxes(inside: Bool[np.ndarray, "h w"]) -> list[Box]:
-    """The box of every connected part, in scan order."""
-    numbers, _ = numbered_parts(inside)
+def part_boxes(numbers: Int[np.ndarray, "h w"]) -> list[Box]:
+    """The box of every part, as `numbered_parts` numbers them."""
     return [
         Box(tuple(side.start for side in sides), tuple(side.stop for side in sides))
         for sides in ndimage.find_objects(numbers)

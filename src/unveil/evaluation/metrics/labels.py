@@ -2,14 +2,16 @@
 mean."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 
-from unveil.evaluation.bootstrap import bounds, by_group, divided, draws, percentiles
+from unveil.evaluation.bootstrap import bounds, divided, percentiles, times_drawn
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,38 @@ def by_label(
     A group brings all of its labels, so that a draw may lack a label; it is then left out for this label, and the mean
     of that draw is over the others.
     """
-    names = list(dict.fromkeys(item.label for item in items))
-    sums = np.zeros((len(items), 2, len(names), *over.shape[1:]))
-    for number, item in enumerate(items):
-        sums[number, :, names.index(item.label)] = over[number], under[number]
-    grouped = by_group(sums, [item.group for item in items])
-    whole, drawn = grouped.sum(axis=0), draws(grouped, seed)
-    value, values = divided(whole[0], whole[1]), divided(drawn[:, 0], drawn[:, 1])
-    together, draws_together = whole.sum(axis=1), drawn.sum(axis=2)
+    counted = Counter(item.label for item in items)
+    # One sparse matrix from items to labels: a thousand labels are no more work than a few.
+    places = {label: at for at, label in enumerate(counted)}
+    entries = (np.ones(len(items)), ([places[item.label] for item in items], np.arange(len(items))))
+    to_labels = sparse.csr_array(entries, shape=(len(counted), len(items)))
+    flat = (len(items), prod(over.shape[1:]))
+    both = np.concatenate([over.reshape(flat), under.reshape(flat)], axis=1)
+    drawn = np.stack([to_labels @ (times[:, None] * both) for times in _times([item.group for item in items], seed)])
+
+    def ratios(sums: Float[np.ndarray, "*any both"]) -> Float[np.ndarray, "*any_stats"]:
+        first, second = np.split(sums, 2, axis=-1)
+        return divided(first, second).reshape(*sums.shape[:-1], *over.shape[1:])
+
+    whole = to_labels @ both
+    value, values = ratios(whole), ratios(drawn)
     return ByLabel(
-        labels={name: Estimate(value[at], percentiles(values[:, at])) for at, name in enumerate(names)},
-        pooled=Estimate(divided(*together), percentiles(divided(draws_together[:, 0], draws_together[:, 1]))),
+        labels={label: Estimate(value[at], percentiles(values[:, at])) for label, at in places.items()},
+        pooled=Estimate(ratios(whole.sum(axis=0)), percentiles(ratios(drawn.sum(axis=1)))),
         mean=Estimate(_mean(value, 0), percentiles(_mean(values, 1))),
-        items=Counter(item.label for item in items),
+        items=counted,
     )
+
+
+def _times(groups: Sequence[Hashable], seed: int) -> Iterator[Float[np.ndarray, "items"]]:
+    """How often every item comes, draw after draw; NaN for fewer than two groups, which say nothing of others."""
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    of_item = np.array([numbers[group] for group in groups], int)
+    if len(numbers) < 2:
+        yield np.full(len(groups), np.nan)
+        return
+    for times in times_drawn(len(numbers), seed):
+        yield times[of_item]
 
 
 def means(
