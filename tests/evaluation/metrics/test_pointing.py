@@ -47,6 +47,8 @@ def test_a_tolerance_is_a_distance_that_is_not_reached():
     truth = block(slice(0, 1), slice(0, 1))
     assert [hits_truth(spot(0, 3), truth, tolerance) for tolerance in (0, 3, 3.01)] == [False, False, True]
     assert hits_truth(spot(0, 0), truth)
+    against = spot(0, 0) - 3 * spot(5, 5)
+    assert hits_truth(against, truth), "of a signed map the largest value, not the farthest from 0"
 
 
 def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
