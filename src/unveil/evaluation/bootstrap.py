@@ -1,6 +1,6 @@
 """Ratios of sums, and how far they would move had other images been drawn."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -34,24 +34,47 @@ def intervals(
     97.5 % quantiles of the ratios. A draw without anything to divide by is left out. NaN where no draw has anything to
     divide by, and for fewer than two groups.
     """
-    count, shape = len(numerators), numerators.shape[1:]
+    drawn = draws(np.stack([numerators, denominators], axis=1), seed, resamples)
+    return percentiles(divided(drawn[:, 0], drawn[:, 1]))
+
+
+def draws(
+    sums: Float[np.ndarray, "groups *stats"], seed: int = 0, resamples: int = RESAMPLES
+) -> Float[np.ndarray, "resamples *stats"]:
+    """Sums over the groups, once for every draw of as many groups with replacement.
+
+    The same seed and number of groups draw the same groups, whatever is summed. NaN for fewer than two groups.
+    """
+    count, shape = len(sums), sums.shape[1:]
     if count < 2:
-        return np.full((2, *shape), np.nan)
-    both = np.stack([numerators.reshape(count, -1), denominators.reshape(count, -1)], axis=1).reshape(count, -1)
+        return np.full((resamples, *shape), np.nan)
+    flat = sums.reshape(count, -1)
+    return np.stack([times @ flat for times in times_drawn(count, seed, resamples)]).reshape(resamples, *shape)
+
+
+def times_drawn(count: int, seed: int = 0, resamples: int = RESAMPLES) -> Iterator[Float[np.ndarray, "groups"]]:
+    """How often each of `count` groups comes, draw after draw of as many with replacement."""
     rng = np.random.default_rng(seed)
-    draws = np.stack([_times_drawn(rng, count) @ both for _ in range(resamples)]).reshape(resamples, 2, -1)
-    ratios = np.full((resamples, draws.shape[2]), np.nan)
-    np.divide(draws[:, 0], draws[:, 1], out=ratios, where=draws[:, 1] != 0)
-    found = np.full((2, ratios.shape[1]), np.nan)
-    known = ~np.isnan(ratios).all(axis=0)
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
+
+
+def divided(over: Float[np.ndarray, "*any"], under: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
+    """over / under, NaN where there is nothing to divide by."""
+    result = np.full(over.shape, np.nan)
+    np.divide(over, under, out=result, where=under != 0)
+    return result
+
+
+def percentiles(drawn: Float[np.ndarray, "resamples *stats"]) -> Float[np.ndarray, "2 *stats"]:
+    """The 2.5 % and 97.5 % quantiles over the draws, without those that are NaN; NaN where all are."""
+    flat = drawn.reshape(len(drawn), -1)
+    found = np.full((2, flat.shape[1]), np.nan)
+    known = ~np.isnan(flat).all(axis=0)
     if known.any():
         tail = (1 - LEVEL) / 2
-        found[:, known] = np.nanquantile(ratios[:, known], [tail, 1 - tail], axis=0)
-    return found.reshape(2, *shape)
-
-
-def _times_drawn(rng: np.random.Generator, count: int) -> Float[np.ndarray, "groups"]:
-    return np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
+        found[:, known] = np.nanquantile(flat[:, known], [tail, 1 - tail], axis=0)
+    return found.reshape(2, *drawn.shape[1:])
 
 
 def bounds(pair: Float[np.ndarray, "2"]) -> list[float] | None:

@@ -1,0 +1,93 @@
+"""`unveil evaluate`: the localisation table of ChestX-ray8 from the records of `unveil benchmark paper`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from unveil.cli.console import console, write_json
+from unveil.cli.datasets import open_argument
+from unveil.cli.experiment import rounded
+from unveil.cli.markdown import number
+from unveil.errors import RecordError
+
+if TYPE_CHECKING:
+    from unveil.evaluation.metrics.chestxray8 import Localised
+
+SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the thresholds, as the paper's table
+
+
+def evaluate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that unveil benchmark paper wrote.")],
+    criterion: Annotated[str, typer.Option(help="iobb or iou: what the printed table is by. JSON has both.")] = "iobb",
+    all_images: Annotated[
+        bool, typer.Option("--all-images", help="Count false boxes in images without a box of the label too.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws for the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="All tables as JSON on standard output.")] = False,
+) -> None:
+    """Accuracy and false boxes of the regions, label by label, as the localisation table of ChestX-ray8: one map cut at
+    60 and 180, and what the rounds found.
+
+    Example: unveil evaluate chest --criterion iou
+    """
+    from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarise_localised  # noqa: PLC0415
+
+    if criterion not in CRITERIA:
+        raise typer.BadParameter(f"one of {', '.join(CRITERIA)}", param_hint="--criterion")
+    results = _read(out)
+    found = _count(results, out, everywhere=all_images)
+    tables = {state: summarise_localised(those, seed) for state, those in found.items()}
+    for state in (next(iter(tables)), list(tables)[-1]):
+        console.print(_table(tables[state], criterion, state), "")
+    if as_json:
+        counted = "all images" if all_images else "images with a box of the label"
+        head = {"evaluation": "chestxray8", "counted": counted, "dataset": results["dataset"]}
+        write_json(rounded({**head, "settings": results["settings"], "tables": tables}))
+
+
+def _read(out: Path) -> dict:
+    try:
+        return json.loads((out / "results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            "a folder with the results.json of unveil benchmark paper", f"{out}: {error}", "run it with --out first"
+        ) from error
+
+
+def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Localised]]":
+    """The counts of all images by state, without labels that have no box anywhere."""
+    from unveil.evaluation.metrics.of_runs import localised_by_run, states_of  # noqa: PLC0415
+    from unveil.store import load_run  # noqa: PLC0415
+
+    dataset = open_argument(results["dataset"]["argument"], results["dataset"]["split"])
+    folders = {one["id"]: out / "runs" / one["folder"] for one in results["runs"]}
+    rounds = max((row["round"] for row in results["summary"]["rounds"]), default=1)
+    targets = results["matching"]["matched"]
+    found: dict[str, list[Localised]] = {state: [] for state in states_of(rounds)}
+    for sample in dataset:
+        if sample.id not in folders or not (sample.boxes or everywhere):
+            continue
+        run = load_run(folders[sample.id])
+        boxes = sample.boxes_on(run.source.geometry.source_shape) if sample.boxes else ()
+        group = sample.id if sample.group is None else sample.group
+        known = [box for box in boxes if not box.difficult]
+        for state, those in localised_by_run(run, known, targets, group, rounds).items():
+            found[state] += [one for one in those if one.boxes or everywhere]
+    boxed = {one.label for those in found.values() for one in those if one.boxes}
+    return {state: [one for one in those if one.label in boxed] for state, those in found.items()}
+
+
+def _table(summary: dict, criterion: str, state: str) -> Table:
+    made = Table(title=f"{state}, T({criterion})", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made.add_column("label")
+    for name in ("images", "boxes", *(f"{threshold:g}" for threshold in SHOWN)):
+        made.add_column(name, justify="right")
+    for row in [*summary["labels"], {"label": "all", **summary["pooled"]}]:
+        cells = [one for one in row[criterion] if one["threshold"] in SHOWN]
+        shown = [f"{number(one['accuracy'])} / {number(one['afp'])}" for one in cells]
+        made.add_row(row["label"], str(row["images"]), str(row["boxes"]), *shown)
+    made.caption, made.caption_justify = "accuracy / false boxes an image", "left"
+    return made

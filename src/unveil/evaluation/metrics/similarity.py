@@ -1,0 +1,39 @@
+"""How alike two maps are: rank correlation and structural similarity."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage, stats
+
+SIGMA_PX = 1.5
+WINDOW_PX = 11
+SMALL = (0.01**2, 0.03**2)  # keep the quotient steady where a window is dark, or flat
+
+
+def rank_correlation(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
+    """Spearman's ρ: the correlation of the ranks, equal values sharing their mean rank. None if a map is constant."""
+    ranks = [stats.rankdata(values.ravel()) for values in (one, other)]
+    first, second = (values - values.mean() for values in ranks)
+    spread = np.sqrt((first**2).sum() * (second**2).sum())
+    return float(first @ second / spread) if spread else None
+
+
+def ssim(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
+    """Mean structural similarity (Wang et al. 2004) of two non-negative maps, each divided by its maximum.
+
+    SSIM = (2 μ_a μ_b + c₁)(2 σ_ab + c₂) / ((μ_a² + μ_b² + c₁)(σ_a² + σ_b² + c₂)), means and covariances under a
+    Gaussian of 1.5 px on 11 px a side; the mean over the places where this window lies within the grid. None if a map
+    is zero everywhere, or the grid smaller than the window.
+    """
+    half = WINDOW_PX // 2
+    if not one.max() > 0 or not other.max() > 0 or min(one.shape) < WINDOW_PX:
+        return None
+    a, b = (values.astype(np.float64) / values.max() for values in (one, other))
+
+    def mean(values: Float[np.ndarray, "*grid"]) -> Float[np.ndarray, "*grid"]:
+        return ndimage.gaussian_filter(values, SIGMA_PX, radius=half)
+
+    mean_a, mean_b = mean(a), mean(b)
+    covariance, variances = mean(a * b) - mean_a * mean_b, mean(a * a) + mean(b * b) - mean_a**2 - mean_b**2
+    first = (2 * mean_a * mean_b + SMALL[0]) / (mean_a**2 + mean_b**2 + SMALL[0])
+    second = (2 * covariance + SMALL[1]) / (variances + SMALL[1])
+    return float((first * second)[(slice(half, -half),) * a.ndim].mean())

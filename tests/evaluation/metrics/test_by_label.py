@@ -1,0 +1,80 @@
+"""Ratios by label with intervals: by hand, and against a bootstrap written out draw by draw."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from unveil.evaluation.bootstrap import draws, intervals, percentiles
+from unveil.evaluation.metrics.labels import Item, by_label, means
+
+ITEMS = [Item("cat", 1), Item("dog", 1), Item("cat", 2), Item("cat", 3), Item("dog", 3)]
+OVER = np.array([1.0, 0, 2, 0, 3])[:, None]
+UNDER = np.array([2.0, 1, 2, 1, 4])[:, None]
+
+
+def test_by_hand():
+    found = by_label(ITEMS, OVER, UNDER)
+    assert found.labels["cat"].value[0] == 3 / 5
+    assert found.labels["dog"].value[0] == 3 / 5
+    assert found.pooled.value[0] == 6 / 10
+    assert found.mean.value[0] == pytest.approx((3 / 5 + 3 / 5) / 2)
+    assert dict(found.items) == {"cat": 3, "dog": 2}
+    assert found.as_dict(["hits"])["labels"][0]["hits"] == 0.6
+
+
+def test_the_intervals_against_groups_drawn_one_by_one():
+    """The same draws, in exact fractions: which groups come how often, then every sum anew."""
+    rng, groups, resamples = np.random.default_rng(4), [1, 2, 3], 1000
+    by_hand = {"cat": [], "dog": [], "pooled": [], "mean": []}
+    for _ in range(resamples):
+        drawn = [groups[place] for place in rng.integers(0, 3, 3)]
+        sums = {label: [Fraction(0), Fraction(0)] for label in ("cat", "dog")}
+        for group in drawn:
+            for item, over, under in zip(ITEMS, OVER[:, 0], UNDER[:, 0], strict=True):
+                if item.group == group:
+                    sums[item.label][0] += Fraction(over)
+                    sums[item.label][1] += Fraction(under)
+        ratios = {label: over / under for label, (over, under) in sums.items() if under}
+        for label, value in ratios.items():
+            by_hand[label].append(float(value))
+        by_hand["pooled"].append(float(sum(one[0] for one in sums.values()) / sum(one[1] for one in sums.values())))
+        by_hand["mean"].append(float(sum(ratios.values()) / len(ratios)))
+    assert len(by_hand["dog"]) < resamples, "some draws lack the dogs"
+    found = by_label(ITEMS, OVER, UNDER, seed=4)
+    for one, values in (
+        (found.labels["cat"], by_hand["cat"]),
+        (found.labels["dog"], by_hand["dog"]),
+        (found.pooled, by_hand["pooled"]),
+        (found.mean, by_hand["mean"]),
+    ):
+        np.testing.assert_allclose(one.interval[:, 0], np.quantile(values, [0.025, 0.975]), rtol=1e-12)
+
+
+def test_one_label_has_the_interval_of_the_plain_ratio():
+    over, under = np.arange(6.0)[:, None], np.full((6, 1), 7.0)
+    found = by_label([Item("one", place) for place in range(6)], over, under, seed=2)
+    for one in (found.labels["one"], found.pooled, found.mean):
+        np.testing.assert_array_equal(one.interval, intervals(over, under, seed=2))
+
+
+def test_absent_is_none():
+    found = means([Item("cat", 1), Item("dog", 1)], [(0.5, None), (None, None)], ("iou", "hit"))
+    cat, dog = found["labels"]
+    assert (cat["iou"], cat["hit"], dog["iou"], dog["hit"]) == (0.5, None, None, None)
+    assert cat["iou_95"] is None, "one group says nothing of others"
+    assert found["mean"]["iou"] == 0.5, "the mean over the labels that have one"
+    assert found["pooled"]["hit"] is None
+    assert means([], [], ("iou",))["pooled"] == {"items": 0, "iou": None, "iou_95": None}
+
+
+def test_draws_are_the_same_whatever_is_summed():
+    first, second = np.random.default_rng(0).normal(size=(2, 9, 3))
+    together = draws(np.stack([first, second], axis=1), seed=5)
+    np.testing.assert_allclose(together[:, 0], draws(first, seed=5), rtol=1e-12)
+    np.testing.assert_allclose(together[:, 1], draws(second, seed=5), rtol=1e-12)
+
+
+def test_percentiles_leave_out_what_is_not_known():
+    values = np.array([[np.nan, np.nan], [1.0, np.nan], [3.0, np.nan]])
+    np.testing.assert_allclose(percentiles(values), [[1.05, np.nan], [2.95, np.nan]])

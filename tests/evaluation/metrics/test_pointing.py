@@ -1,0 +1,110 @@
+"""The pointing game and energy pointing: by hand, by laws, and pixel by pixel."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unveil.errors import AttributionError
+from unveil.evaluation.metrics.pointing import Pointed, energy_inside, hits_truth, pointed, summarise_pointing
+
+SHAPE = (7, 9)
+
+
+def spot(y, x):
+    saliency = np.zeros(SHAPE, np.float32)
+    saliency[y, x] = 1
+    return saliency
+
+
+def block(rows, columns):
+    inside = np.zeros(SHAPE, bool)
+    inside[rows, columns] = True
+    return inside
+
+
+def twin(saliency, truth, tolerance):
+    """Every pixel of the truth held against the peak, in whole numbers."""
+    best, place = -1.0, (0, 0)
+    for y in range(SHAPE[0]):
+        for x in range(SHAPE[1]):
+            if saliency[y, x] > best:
+                best, place = saliency[y, x], (y, x)
+    distances = [(y - place[0]) ** 2 + (x - place[1]) ** 2 for y, x in np.argwhere(truth).tolist()]
+    return 0 in distances or any(square < tolerance**2 for square in distances)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 1.5, 2, 3, 15]))
+def test_the_game_against_every_pixel_in_turn(seed, tolerance):
+    rng = np.random.default_rng(seed)
+    saliency, truth = rng.integers(0, 9, SHAPE).astype(np.float32), rng.random(SHAPE) < 0.06
+    if not truth.any() or saliency.max() == saliency.min():
+        return
+    assert hits_truth(saliency, truth, tolerance) is twin(saliency, truth, tolerance)
+
+
+def test_a_tolerance_is_a_distance_that_is_not_reached():
+    truth = block(slice(0, 1), slice(0, 1))
+    assert [hits_truth(spot(0, 3), truth, tolerance) for tolerance in (0, 3, 3.01)] == [False, False, True]
+    assert hits_truth(spot(0, 0), truth)
+    against = spot(0, 0) - 3 * spot(5, 5)
+    assert hits_truth(against, truth), "of a signed map the largest value, not the farthest from 0"
+
+
+def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
+    nothing, everything = block(slice(0, 0), slice(0, 0)), np.ones(SHAPE, bool)
+    assert hits_truth(spot(2, 2), nothing) is None
+    assert hits_truth(np.full(SHAPE, 0.3, np.float32), everything) is False
+    assert hits_truth(np.full(SHAPE, np.nan, np.float32), everything) is False
+    assert pointed(spot(2, 2), nothing, "cat", 1) == Pointed("cat", 1, None, None)
+
+
+def test_pixels_that_the_model_does_not_see_do_not_count():
+    saliency = np.where(block(slice(0, 7), slice(0, 4)), np.nan, 1 + spot(3, 6)).astype(np.float32)
+    assert hits_truth(saliency, block(slice(3, 4), slice(6, 7)))
+    assert energy_inside(saliency, block(slice(0, 7), slice(0, 4))) == 0
+    assert energy_inside(saliency, block(slice(0, 7), slice(4, 9))) == 1
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1e3))
+def test_energies_of_parts_add_up_and_have_no_unit(seed, factor):
+    rng = np.random.default_rng(seed)
+    saliency = rng.gamma(0.3, size=SHAPE)
+    first = rng.random(SHAPE) < 0.5
+    if first.all() or not first.any():
+        return
+    parts = energy_inside(saliency, first), energy_inside(saliency, ~first)
+    assert sum(parts) == pytest.approx(1)
+    assert energy_inside(factor * saliency, first) == pytest.approx(parts[0])
+    flat = np.full(SHAPE, factor)
+    assert energy_inside(flat, first) == pytest.approx(np.count_nonzero(first) / first.size)
+
+
+def test_signed_infinite_and_misplaced_maps_are_refused():
+    everything = np.ones(SHAPE, bool)
+    with pytest.raises(AttributionError, match="a saliency, which isn't negative anywhere"):
+        energy_inside(-spot(1, 1), everything)
+    with pytest.raises(AttributionError, match="1 infinite values"):
+        hits_truth(np.where(spot(1, 1) > 0, np.inf, 0).astype(np.float32), everything)
+    with pytest.raises(AttributionError, match="map_to_source"):
+        hits_truth(spot(1, 1), np.ones((9, 7), bool))
+
+
+def test_summary_by_hand():
+    found = [
+        Pointed("cat", 1, True, 0.5),
+        Pointed("cat", 2, False, 0.1),
+        Pointed("cat", 3, False, None),
+        Pointed("dog", 1, True, 0.9),
+        Pointed("dog", 3, None, None),
+    ]
+    said = summarise_pointing(found)
+    cat, dog = said["labels"]
+    assert cat["pointing"] == pytest.approx(1 / 3)
+    assert cat["energy"] == pytest.approx(0.3), "a map of zeros has no share"
+    assert (dog["pointing"], dog["energy"]) == (1, 0.9)
+    assert said["pooled"]["pointing"] == pytest.approx(2 / 4)
+    assert said["mean"]["pointing"] == pytest.approx((1 / 3 + 1) / 2)
+    low, high = cat["pointing_95"]
+    assert low == 0
+    assert 1 / 3 < high <= 1
