@@ -1,5 +1,5 @@
-"""Regions of any method against the cues of planted scenes: recall by round, precision, rims, false regions, order, with
-intervals."""
+"""Regions of any method against the cues of planted scenes: recall by round, precision, rims, false regions, order,
+with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.errors import EvaluationError
+from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
 from unveil.evaluation.cues import FALSE_SHARE, FOUND_SHARE
 from unveil.masks import components, distance_px, iou, union
@@ -27,6 +27,10 @@ RATES = (
     "iou",
     "strongest_first",
 )
+
+
+class TrialError(UnveilError):
+    """Regions, maps or strengths that don't belong to the scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +53,12 @@ class Trial:
         grid = self.scene.pixels.shape[1:]
         for inside in (region for regions in self.rounds for region in regions):
             if inside.shape != grid:
-                raise EvaluationError(f"regions on the scene's grid {grid}", f"one on {inside.shape}", "bring it there")
+                raise TrialError(f"regions on the scene's grid {grid}", f"one on {inside.shape}", "bring it there")
         if self.maps is not None and len(self.maps) != len(self.rounds):
-            raise EvaluationError(f"{len(self.rounds)} maps, one a round", f"{len(self.maps)}", "leave maps out")
+            raise TrialError(f"{len(self.rounds)} maps, one a round", f"{len(self.maps)}", "leave maps out")
         if self.strengths is not None and len(self.strengths) != len(self.cues):
             got = f"{len(self.strengths)} strengths"
-            raise EvaluationError(f"{len(self.cues)} strengths, one a cue", got, "give them in the order of cues")
+            raise TrialError(f"{len(self.cues)} strengths, one a cue", got, "give them in the order of cues")
 
     @property
     def cues(self) -> tuple[Cue, ...]:
@@ -89,7 +93,7 @@ def score(trials: Sequence[Trial], rounds: int, seed: int = 0) -> dict:
     Over those of labels that aren't: `false_region_rate`, trials with a region / trials.
     """
     if not trials:
-        raise EvaluationError("at least one trial", "none", "draw more scenes")
+        raise TrialError("at least one trial", "none", "draw more scenes")
     counts = np.array([_counts(trial, rounds) for trial in trials])
     groups = by_group(counts, [(trial.suite, trial.scene.seed) for trial in trials])
     found, (low, high) = groups.sum(0), intervals(groups[:, 0], groups[:, 1], seed)
@@ -194,17 +198,17 @@ def _parts(inside: Inside, least_px: int) -> tuple[Inside, ...]:
     return tuple(sorted(parts, key=np.count_nonzero, reverse=True))
 
 
-def best_share(maps: Sequence[Saliency], asked: Sequence[tuple[Scene, str]], shares: Sequence[float], least_px: int) -> float:
+def best_share(
+    maps: Sequence[Saliency], asked: Sequence[tuple[Scene, str]], shares: Sequence[float], least_px: int
+) -> float:
     """The share of the maximum at which maps of these scenes and labels have the largest F1 = 2PR/(P + R), of recall R
     and precision P; of equal ones the first."""
 
     def f1(share: float) -> float:
-        trials = [
-            Trial(scene, label, (cut_at_share(one, share, least_px),))
-            for one, (scene, label) in zip(maps, asked, strict=True)
-        ]
-        found, _ = np.array([_counts(trial, 1) for trial in trials]).sum(0)[:, :2], None
-        recall, precision = (ratio(*pair) or 0.0 for pair in found.T)
+        pairs = zip(maps, asked, strict=True)
+        trials = [Trial(scene, label, (cut_at_share(one, share, least_px),)) for one, (scene, label) in pairs]
+        counts = np.sum([_counts(trial, 1) for trial in trials], axis=0)
+        recall, precision = (ratio(*counts[:, RATES.index(name)]) or 0.0 for name in ("recall", "precision"))
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
     return max(shares, key=f1)

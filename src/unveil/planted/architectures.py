@@ -1,10 +1,12 @@
 """The benchmark's networks: four ways to build one, and two ways to end it, all with a map of evidence for every
 label."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from unveil.planted.network import Residual
@@ -16,6 +18,8 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 HEADS: tuple[Head, ...] = get_args(Head)
 CELL_PX = 8  # of the image to a cell of the maps of evidence, but for the transformer's, which are twice as wide
 TOKENS = 64
+NETWORKS = Path(__file__).with_name("networks")
+NAMES: tuple[str, ...] = tuple(f"{architecture}-{head}" for architecture in ARCHITECTURES for head in HEADS)
 
 
 class EvidenceNet(nn.Module):
@@ -44,6 +48,21 @@ def build(architecture: Architecture, head: Head, labels: int = len(BENCHMARK.la
     """An untrained network."""
     features, channels = _FEATURES[architecture]()
     return EvidenceNet(features, channels, labels, head)
+
+
+def load_trained(architecture: Architecture, head: Head) -> EvidenceNet:
+    """A network with the weights that ship with `unveil`, in evaluation mode."""
+    network = build(architecture, head)
+    halves = load_file(NETWORKS / f"{architecture}-{head}.safetensors")
+    network.load_state_dict({name: one.float() if one.is_floating_point() else one for name, one in halves.items()})
+    return network.eval()
+
+
+def save_halves(network: EvidenceNet, path: Path) -> None:
+    """Weights as half floats, in safetensors."""
+    tensors: Mapping[str, Tensor] = network.state_dict()
+    halves = {name: one.half() if one.is_floating_point() else one for name, one in tensors.items()}
+    save_file({name: one.contiguous() for name, one in halves.items()}, path)
 
 
 def _conv(channels_in: int, channels: int, stride: int = 1) -> list[nn.Module]:

@@ -48,7 +48,9 @@ def training_scene(number: int) -> Scene:
     return draw_scene(TRAINING_SEEDS + number, list(SUITES.values())[number % len(SUITES)])
 
 
-def open_pool(folder: Path, count: int, workers: int, on_progress: Callable[[int], None] = lambda done: None) -> SuitePool:
+def open_pool(
+    folder: Path, count: int, workers: int, on_progress: Callable[[int], None] = lambda done: None
+) -> SuitePool:
     """The pool in a folder, mapped into memory; drawn first where it isn't there yet, or has another size."""
     names = [field.name for field in fields(SuitePool)]
     paths = [folder / f"{name}-{count}.npy" for name in names]

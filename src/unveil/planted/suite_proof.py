@@ -85,10 +85,11 @@ class Proof:
     def as_dict(self) -> dict:
         """Rates with their 95 % Wilson intervals, and the quartiles of the drops of `adds`."""
         names = ("exact", "alone_predicts", "none_loses", "used", "adds", "hidden")
+        quartiles = [round(value, 3) for value in quantiles(self.drops)] if len(self.drops) > 1 else None
         return {
             **{name: getattr(self, name).as_dict() for name in names},
             "used_by_suite": {suite: count.as_dict() for suite, count in self.used_by_suite.items()},
-            "drop_quartiles": [round(value, 3) for value in quantiles(self.drops, n=4)] if len(self.drops) > 1 else None,
+            "drop_quartiles": quartiles,
         }
 
 

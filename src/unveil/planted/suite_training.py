@@ -26,7 +26,7 @@ class SuiteTraining:
     """
 
     scenes: int = 24_000
-    steps: int = 3000
+    steps: int = 2400
     batch_size: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 0.02
@@ -37,7 +37,7 @@ class SuiteTraining:
 
 FROM_NOTHING = SuiteTraining()
 # A head that averages starts from the trunk of the one that takes the largest.
-FROM_TRUNK = SuiteTraining(steps=1500, learning_rate=2e-3, guided=0.0, seed=1)
+FROM_TRUNK = SuiteTraining(steps=900, learning_rate=2e-3, guided=0.0, seed=1)
 Name = tuple[Architecture, Head]
 OnStep = Callable[[int, int, str, Mapping[Name, EvidenceNet]], None]  # done, total, a remark, the networks so far
 
