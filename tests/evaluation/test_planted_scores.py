@@ -159,7 +159,9 @@ def test_cut_at_an_area(saliency, area, least):
     assert sum(part.sum() for part in parts) == union.sum()
     assert ndimage.label(union, structure)[1] == len(parts)
     larger = cut_at_area(saliency, area, least)
-    assert [part.sum() for part in larger] == sorted((part.sum() for part in parts if part.sum() >= least), reverse=True)
+    assert [part.sum() for part in larger] == sorted(
+        (part.sum() for part in parts if part.sum() >= least), reverse=True
+    )
 
 
 @given(MAPS, st.floats(0.05, 1))

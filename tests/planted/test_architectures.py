@@ -15,6 +15,7 @@ from unveil.planted.architectures import (
     HEADS,
     NAMES,
     NETWORKS,
+    PARTS,
     Attention,
     DenseLayer,
     build,
@@ -55,7 +56,7 @@ def test_the_classifier_sees_what_the_network_sees(name):
     prepared = torch.stack([classifier.prepare(Image.from_array(scene.pixels)).pixels for scene in SCENES])
     assert torch.equal(prepared, PIXELS)
     with torch.no_grad():
-        expected = logits_of(load_trained(*name.split("-")), PIXELS)
+        expected = logits_of(load_trained(*PARTS[name]), PIXELS)
     found = np.stack([one.logits for one in classifier.predict(prepared)])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
     assert classifier.labels == BENCHMARK.labels
@@ -98,7 +99,7 @@ def test_a_dense_layer_keeps_its_input():
 
 def test_the_shipped_weights_pass_the_proof_they_come_with():
     """Anew, on the first scenes of the report's own: within what so few trials can vary."""
-    proofs = prove_suite({name: load_trained(*name.split("-")) for name in NAMES}, 1)
+    proofs = prove_suite({name: load_trained(*PARTS[name]) for name in NAMES}, 1)
     for name in NAMES:
         told, found = REPORT["proofs"][name], proofs[name].as_dict()
         for rate in ("exact", "alone_predicts", "none_loses", "used"):

@@ -99,10 +99,9 @@ def test_an_opened_pool_is_the_drawn_one(tmp_path, monkeypatch):
         return SuitePool(*(part[:count] for part in (POOL.pixels, POOL.cue, POOL.announces)))
 
     monkeypatch.setattr("unveil.planted.suite_pool._draw", draw)
-    for _ in range(2):
-        opened = open_pool(tmp_path, 12, 1)
-        assert np.array_equal(opened.pixels, POOL.pixels[:12])
-        assert np.array_equal(opened.announces, POOL.announces[:12])
+    opened, again = (open_pool(tmp_path, 12, 1) for _ in range(2))
+    assert np.array_equal(opened.pixels, POOL.pixels[:12])
+    assert np.array_equal(again.announces, POOL.announces[:12])
     assert drawn == [12], "the second time it is there already"
     with pytest.raises(ValueError, match="read-only"):
         opened.cue[0, 0, 0] = 1

@@ -83,7 +83,9 @@ def test_how_many_cues_a_class_has():
 
 
 def test_sizes_from_a_few_pixels_to_a_third_of_the_image():
-    small, large = ([extent(cue.inside) for scene in SCENES[suite] for cue in scene.cues] for suite in ("small", "large"))
+    small, large = (
+        [extent(cue.inside) for scene in SCENES[suite] for cue in scene.cues] for suite in ("small", "large")
+    )
     assert max(small) <= 13
     assert min(small) <= 9
     assert max(large) >= 36
@@ -138,7 +140,9 @@ def test_without_evidence_there_is_no_label():
         assert (scene.labels, scene.cues) == ((), ())
         assert len(scene.distractors) >= 1
     for scene in EVERY:
-        assert scene.labels == tuple(label for label in BENCHMARK.labels if any(cue.label == label for cue in scene.cues))
+        assert scene.labels == tuple(
+            label for label in BENCHMARK.labels if any(cue.label == label for cue in scene.cues)
+        )
 
 
 def test_suites_have_scenes_of_their_own():

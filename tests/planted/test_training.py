@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unveil.planted import LABELS, SIZE
-from unveil.planted.pool import CUES_KEPT, NOBODY, Pool, _draw_chunk, erase_cues, _labels, batch, draw_pool
+from unveil.planted.pool import CUES_KEPT, NOBODY, Pool, _draw_chunk, _labels, batch, draw_pool, erase_cues
 from unveil.planted.scenes import draw_scene
 from unveil.planted.training import TrainingSettings, train
 

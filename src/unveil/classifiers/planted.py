@@ -8,7 +8,7 @@ from unveil.classifiers.source import Built, Request
 from unveil.classifiers.weights import load_into, read_weights
 from unveil.errors import ClassifierError
 from unveil.planted import LABELS, SIZE
-from unveil.planted.architectures import ARCHITECTURES, HEADS, NAMES, load_trained
+from unveil.planted.architectures import NAMES, PARTS, load_trained
 from unveil.planted.architectures import build as build_trained
 from unveil.planted.network import PIXEL_MEAN, PIXEL_STD, build_network, load_network
 from unveil.planted.signs import BENCHMARK
@@ -35,12 +35,8 @@ def build(request: Request) -> Built:
 
 
 def _untrained(name: str) -> nn.Module:
-    return build_network() if name == "demo" else build_trained(*_parts(name))
+    return build_network() if name == "demo" else build_trained(*PARTS[name])
 
 
 def _trained(name: str) -> nn.Module:
-    return load_network() if name == "demo" else load_trained(*_parts(name))
-
-
-def _parts(name: str) -> tuple:
-    return next((one, head) for one in ARCHITECTURES for head in HEADS if f"{one}-{head}" == name)
+    return load_network() if name == "demo" else load_trained(*PARTS[name])

@@ -3,6 +3,7 @@ label."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import torch
@@ -19,7 +20,10 @@ HEADS: tuple[Head, ...] = get_args(Head)
 CELL_PX = 8  # of the image to a cell of the maps of evidence, but for the transformer's, which are twice as wide
 TOKENS = 64
 NETWORKS = Path(__file__).with_name("networks")
-NAMES: tuple[str, ...] = tuple(f"{architecture}-{head}" for architecture in ARCHITECTURES for head in HEADS)
+PARTS: Mapping[str, tuple[Architecture, Head]] = MappingProxyType(
+    {f"{architecture}-{head}": (architecture, head) for architecture in ARCHITECTURES for head in HEADS}
+)
+NAMES: tuple[str, ...] = tuple(PARTS)
 
 
 class EvidenceNet(nn.Module):
@@ -60,7 +64,7 @@ def load_trained(architecture: Architecture, head: Head) -> EvidenceNet:
 
 def save_halves(network: EvidenceNet, path: Path) -> None:
     """Weights as half floats, in safetensors."""
-    tensors: Mapping[str, Tensor] = network.state_dict()
+    tensors = network.state_dict()
     halves = {name: one.half() if one.is_floating_point() else one for name, one in tensors.items()}
     save_file({name: one.contiguous() for name, one in halves.items()}, path)
 
