@@ -20,7 +20,15 @@ import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from safetensors.torch import save_file
 
-from unveil.planted.architectures import ARCHITECTURES, NETWORKS, PARTS, EvidenceNet, load_trained, save_halves
+from unveil.planted.architectures import (
+    ARCHITECTURES,
+    NETWORKS,
+    PARTS,
+    Architecture,
+    EvidenceNet,
+    load_trained,
+    save_halves,
+)
 from unveil.planted.network import WEIGHTS, load_network
 from unveil.planted.proof import prove
 from unveil.planted.suite_pool import open_pool
@@ -66,7 +74,8 @@ def _demo(options: argparse.Namespace, tell: Tell) -> dict:
 
 def _benchmark(options: argparse.Namespace, tell: Tell) -> dict:
     """Networks side by side on the same batches: first those that take the largest, then those that average."""
-    chosen = [one for one in ARCHITECTURES if options.benchmark == "all" or one in options.benchmark.split(",")]
+    asked = list(ARCHITECTURES) if options.benchmark == "all" else options.benchmark.split(",")
+    chosen: list[Architecture] = [one for one in ARCHITECTURES if one in asked]
     report: dict = {"training": {}, "proofs": {}}
     if BENCHMARK_REPORT.exists():
         report = json.loads(BENCHMARK_REPORT.read_text(encoding="utf-8"))

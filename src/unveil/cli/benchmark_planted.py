@@ -15,6 +15,7 @@ from rich.table import Table
 from unveil import __version__
 from unveil.cli.console import console, live, write_json
 from unveil.cli.experiment import machine
+from unveil.cli.markdown import number
 from unveil.errors import RecordError, UnveilError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SMALL_NETWORKS = "resnet-max,resnet-average"
 SMALL_SCENES, SMALL_MASKS = 2, 500
 FULL_SCENES, FULL_MASKS = 20, 4000  # RISE's own number of masks
+FIRST_SEED = 700_000
 COLUMNS = ("recall", "recall_equal_area", "precision", "false_region_rate", "rim_rate")
 
 
@@ -39,6 +41,7 @@ class Plan:
     one_maps: "tuple[OneMap, ...]"
     scenes: int
     suites: tuple[str, ...]
+    first_seed: int
     seed: int
     rows: Path
 
@@ -56,6 +59,9 @@ def planted(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="All networks, more scenes, RISE with all its masks.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for rows and tables.")] = Path("unveil-planted"),
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="From which seed scenes are drawn. Choose settings on others than the default's.")
+    ] = FIRST_SEED,
     seed: Annotated[int, typer.Option(min=0, help="The noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on standard output.")] = False,
 ) -> None:
@@ -67,9 +73,12 @@ def planted(
     Example: unveil benchmark planted --networks resnet-max --methods recommended,SmoothGrad --json
     """
     from unveil.planted.architectures import NAMES  # noqa: PLC0415 (torch)
+    from unveil.planted.suites import SUITES  # noqa: PLC0415
 
     count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
-    plan = _plan(methods, suites, scenes or count, masks, seed, out)
+    in_rounds, one_maps = _methods(methods, masks)
+    drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))
+    plan = Plan(in_rounds, one_maps, scenes or count, drawn, first_seed, seed, out / "rows")
     chosen = _chosen("all" if full and networks == SMALL_NETWORKS else networks, NAMES, "network")
     rows = _all_rows(plan, chosen)
     results = {
@@ -77,6 +86,7 @@ def planted(
         "version": __version__,
         "scenes_a_suite": plan.scenes,
         "suites": list(plan.suites),
+        "first_seed": first_seed,
         "seed": seed,
         "rows": rows,
         "machine": machine(),
@@ -108,22 +118,15 @@ def _all_rows(plan: Plan, networks: Sequence[str]) -> list[dict]:
     return rows
 
 
-def _plan(methods: str, suites: str, scenes: int, masks: int, seed: int, out: Path) -> Plan:
+def _methods(methods: str, masks: int) -> "tuple[tuple[InRounds, ...], tuple[OneMap, ...]]":
+    """Recipes and single maps by their names."""
     from unveil.evaluation.planted_methods import OURS, in_rounds, one_maps  # noqa: PLC0415 (torch)
-    from unveil.planted.suites import SUITES  # noqa: PLC0415
 
     maps = one_maps(masks)
     asked = [OURS, "paper", *maps] if methods == "all" else _parted(methods)
     # Single maps are cut at the area that our rounds took, so these come first, and always.
     recipes = dict.fromkeys((OURS, *(name for name in asked if name not in maps)))
-    return Plan(
-        tuple(in_rounds(name) for name in recipes),
-        tuple(maps[name] for name in asked if name in maps),
-        scenes,
-        tuple(_chosen(suites, tuple(SUITES), "suite")),
-        seed,
-        out / "rows",
-    )
+    return tuple(in_rounds(name) for name in recipes), tuple(maps[name] for name in asked if name in maps)
 
 
 class _Network:
@@ -137,13 +140,12 @@ class _Network:
 
     @cached_property
     def _bench(self) -> "Bench":
-        from unveil.evaluation.planted_rows import SEEDS, TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
+        from unveil.evaluation.planted_rows import TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
 
         plan = self._plan
         self._tell("drawing scenes", 0, 1)
-        asked, tuning = (
-            draw_questions(self._classifier, plan.scenes, first, plan.suites) for first in (SEEDS, TUNING_SEEDS)
-        )
+        firsts = (plan.first_seed, TUNING_SEEDS)
+        asked, tuning = (draw_questions(self._classifier, plan.scenes, first, plan.suites) for first in firsts)
         return Bench(self._classifier, asked, tuning, plan.seed)
 
     def rows(self) -> Iterator[dict]:
@@ -168,7 +170,7 @@ class _Network:
     def _kept(self, method: "Method", make: "Callable[[OnDone], dict]") -> dict:
         plan = self._plan
         parts = (self._classifier.fingerprint, method.settings, plan.in_rounds[0].settings)
-        key = json.dumps([__version__, plan.scenes, plan.suites, plan.seed, *parts], sort_keys=True)
+        key = json.dumps([__version__, plan.scenes, plan.suites, plan.first_seed, plan.seed, *parts], sort_keys=True)
         return _find_or_make(
             plan.rows / f"{self.name}-{method.name}.json",
             hashlib.sha256(key.encode()).hexdigest(),
@@ -224,15 +226,8 @@ def _table(rows: Sequence[dict]) -> Table:
     for name in ("network", "method"):
         table.add_column(name)
     for name in (*COLUMNS, "seconds"):
-        table.add_column(name.replace("_", "\n", 1).replace("_", " "), justify="right")
+        table.add_column(name.replace("_", "\n", 1).replace("_", " "), justify="right", no_wrap=True)
     for row in rows:
-        cells = [_cell(row[name], (row.get("intervals") or {}).get(name)) for name in COLUMNS]
-        seconds = "" if row["seconds"] is None else f"{row['seconds']:.2f}"
-        table.add_row(f"{row['network']}-{row['head']}", escape(row["method"]), *cells, seconds)
+        cells = [number(row[name]) for name in (*COLUMNS, "seconds")]
+        table.add_row(f"{row['network']}-{row['head']}", escape(row["method"]), *cells)
     return table
-
-
-def _cell(value: float | None, interval: list[float] | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.2f}" + (f" {interval[0]:.2f}–{interval[1]:.2f}" if interval else "")
