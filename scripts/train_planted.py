@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from unveil.planted.architectures import (
     ARCHITECTURES,
+    HEADS,
     NETWORKS,
     PARTS,
     Architecture,
@@ -73,7 +74,7 @@ def _demo(options: argparse.Namespace, tell: Tell) -> dict:
 
 
 def _benchmark(options: argparse.Namespace, tell: Tell) -> dict:
-    """Networks side by side on the same batches: first those that take the largest, then those that average."""
+    """Networks side by side on the same batches: first their trunks, then both heads of each."""
     asked = list(ARCHITECTURES) if options.benchmark == "all" else options.benchmark.split(",")
     chosen: list[Architecture] = [one for one in ARCHITECTURES if one in asked]
     report: dict = {"training": {}, "proofs": {}}
@@ -97,13 +98,12 @@ def _benchmark(options: argparse.Namespace, tell: Tell) -> dict:
         changes = {"scenes": options.scenes, "bf16": not options.fp32}
         first, second = (SuiteTraining(**{**asdict(one), **changes}) for one in (FROM_NOTHING, FROM_TRUNK))
         empty: dict[Name, EvidenceNet | None] = {(one, "max"): None for one in chosen}
-        largest = step(empty, "training max", first)
-        trunks: dict[Name, EvidenceNet | None] = {(one, "average"): largest[one, "max"] for one in chosen}
-        means = step(trunks, "training average", second)
-        for name, network in {**largest, **means}.items():
+        learned = step(empty, "training trunks", first)
+        trunks: dict[Name, EvidenceNet | None] = {(one, head): learned[one, "max"] for one in chosen for head in HEADS}
+        for name, network in step(trunks, "training heads", second).items():
             save_halves(network, NETWORKS / f"{'-'.join(name)}.safetensors")
-            settings = first if name in largest else second
-            report["training"]["-".join(name)] = {**asdict(settings), "machine": _machine()}
+            settings = {"trunk": asdict(first), "head": asdict(second), "machine": _machine()}
+            report["training"]["-".join(name)] = settings
     networks = {name: load_trained(*parts) for name, parts in PARTS.items() if parts[0] in chosen}
     proofs = prove_suite(networks, on_progress=lambda done, total: tell("proving", done, total, ""))
     report["proofs"] |= {name: proof.as_dict() for name, proof in proofs.items()}

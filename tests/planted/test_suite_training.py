@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from unveil.planted import SIZE
-from unveil.planted.architectures import CELL_PX
+from unveil.planted.architectures import CELL_PX, build
+from unveil.planted.network import normalised
 from unveil.planted.pool import CUES_KEPT
 from unveil.planted.signs import BENCHMARK
 from unveil.planted.suite_pool import (
@@ -19,7 +20,7 @@ from unveil.planted.suite_pool import (
     suite_batch,
     training_scene,
 )
-from unveil.planted.suite_training import SuiteTraining, train_suite
+from unveil.planted.suite_training import NOTHING, SPREAD, SuiteTraining, _spread, train_suite
 from unveil.planted.suites import SUITES
 
 NUMBERS = range(30)
@@ -105,3 +106,18 @@ def test_an_opened_pool_is_the_drawn_one(tmp_path, monkeypatch):
     assert drawn == [12], "the second time it is there already"
     with pytest.raises(ValueError, match="read-only"):
         opened.cue[0, 0, 0] = 1
+
+
+def test_a_map_for_its_largest_value_becomes_one_for_its_mean():
+    torch.manual_seed(0)
+    network = build("convnet", "average").train()
+    batch = suite_batch(POOL, np.arange(len(NUMBERS)), np.random.default_rng(3))
+    with torch.no_grad():
+        before = network.evidence_maps(normalised(batch.pixels)).double()
+        _spread(network, batch)
+        after = network(normalised(batch.pixels))
+    differences = (before - before[:1]).mean((2, 3))
+    torch.testing.assert_close((after - after[:1]).double(), SPREAD * differences, rtol=1e-3, atol=1e-3)
+    for label in range(len(BENCHMARK.labels)):
+        absent = batch.labels[:, label] == 0
+        assert float(after[absent, label].mean()) == pytest.approx(NOTHING, abs=1e-3)

@@ -61,7 +61,7 @@ def open_pool(
             part = path.with_suffix(".part.npy")
             np.save(part, getattr(drawn, name))
             part.replace(path)
-    return SuitePool(*(np.load(path, mmap_mode="r") for path in paths))
+    return SuitePool(*(np.lib.format.open_memmap(path, mode="r") for path in paths))
 
 
 def _draw(count: int, workers: int, on_progress: Callable[[int], None]) -> SuitePool:

@@ -13,7 +13,8 @@ from unveil.planted.architectures import Architecture, EvidenceNet, Head, build
 from unveil.planted.network import normalised
 from unveil.planted.suite_pool import UNKNOWN, Batch, SuitePool, suite_batch
 
-SPREAD = 16.0  # evidence in one of hundreds of cells has to count in their mean
+SPREAD = 32.0  # evidence in one of hundreds of cells has to count in their mean
+NOTHING = -3.0  # logit that a mean begins with where a label is absent
 LARGEST_GRADIENT = 5.0
 
 
@@ -36,8 +37,8 @@ class SuiteTraining:
 
 
 FROM_NOTHING = SuiteTraining()
-# A head that averages starts from the trunk of the one that takes the largest.
-FROM_TRUNK = SuiteTraining(steps=900, learning_rate=2e-3, guided=0.0, seed=1)
+# Both heads then go on from the trunk that has learned so far, each for itself, and are told labels only.
+FROM_TRUNK = SuiteTraining(steps=1500, learning_rate=2.5e-3, guided=0.0, seed=1)
 Name = tuple[Architecture, Head]
 OnStep = Callable[[int, int, str, Mapping[Name, EvidenceNet]], None]  # done, total, a remark, the networks so far
 
@@ -51,14 +52,17 @@ class _Pupil:
         self.settings, self.network = settings, build(architecture, head)
         if trunk is not None:
             self.network.load_state_dict(trunk.state_dict())
-            self.network.evidence.weight.data *= SPREAD if head == "average" else 1.0
         self.network.to(memory_format=torch.channels_last)
         self.rate = settings.learning_rate * (0.5 if architecture == "vit" else 1.0)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), self.rate, weight_decay=settings.weight_decay)
         self.network.train()
+        self._to_spread = trunk is not None and head == "average"
 
     def learn(self, batch: Batch, done: float) -> float:
         """One step, `done` of all being behind; returns the loss."""
+        if self._to_spread:
+            _spread(self.network, batch)
+            self._to_spread = False
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * _schedule(done)
         guided = self.settings.guided
@@ -108,6 +112,17 @@ def train_suite(
         remark = "  ".join(f"{'-'.join(name)} {value:.4f}" for name, value in running.items())
         on_step(step + 1, settings.steps, remark, networks)
     return {name: network.eval() for name, network in networks.items()}
+
+
+def _spread(network: EvidenceNet, batch: Batch) -> None:
+    """Make a map of evidence for its largest value one for its mean: weights times `SPREAD`, and biases so that the
+    mean is about `NOTHING` in images without the label."""
+    with torch.no_grad():
+        means = network.evidence_maps(normalised(batch.pixels)).mean((2, 3)) - network.evidence.bias
+        absent = 1 - batch.labels
+        ground = (means * absent).sum(0) / absent.sum(0).clamp(min=1)
+        network.evidence.weight *= SPREAD
+        network.evidence.bias.copy_(NOTHING - SPREAD * ground)
 
 
 def _schedule(done: float) -> float:
