@@ -93,6 +93,9 @@ def planted(
     }
     _write(out / "results.json", results)
     console.print(_table(rows), "")
+    for row in rows:
+        if "refused" in row:
+            console.print(f"{row['network']}-{row['head']}, {row['method']}: {row['refused']}", markup=False)
     console.print(f"rows: {escape(str(out))}", soft_wrap=True)
     if as_json:
         write_json(results)
@@ -154,6 +157,8 @@ class _Network:
 
         first, *others = self._plan.in_rounds
         made = self._kept(first, lambda tell: row_in_rounds(first, self._bench, tell))
+        if "took" not in made:
+            raise BenchmarkArgumentError(f"questions for {self.name}", made["row"]["refused"], "draw more scenes")
         yield self._named(first, made)
         for recipe in others:
             yield self._named(
