@@ -10,6 +10,7 @@ from commands import Shell
 import unveil
 from unveil.evaluation.cues import tally
 from unveil.planted import draw_scene
+from unveil.planted.architectures import NAMES
 from unveil.recipes import NAMED, Recipe, paper
 
 
@@ -100,7 +101,7 @@ def test_models_are_listed_by_part_of_their_name(shell: Shell):
     assert all("resnet50" in line for line in out.splitlines())
     assert "python/FILE.py:FACTORY" in err
     _, out, _ = shell("models", "planted", "--json")
-    assert json.loads(out) == ["planted/demo"]
+    assert json.loads(out) == [f"planted/{name}" for name in ("demo", *NAMES)]
 
 
 def test_models_say_which_library_is_missing(shell: Shell, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unveil.planted import LABELS, SIZE
-from unveil.planted.pool import CUES_KEPT, NOBODY, Pool, _draw_chunk, _erase, _labels, batch, draw_pool
+from unveil.planted.pool import CUES_KEPT, NOBODY, Pool, _draw_chunk, _labels, batch, draw_pool, erase_cues
 from unveil.planted.scenes import draw_scene
 from unveil.planted.training import TrainingSettings, train
 
@@ -49,7 +49,7 @@ def test_an_erased_cue_leaves_no_trace_and_the_others_stay(seed):
     assert bool(is_gone.any())
     assert bool(stays.any())
     other = torch.where(is_gone[:, None], torch.rand(pixels.shape), pixels)
-    one, two = (_erase(given.clone(), cue, gone, np.random.default_rng(100 + seed)) for given in (pixels, other))
+    one, two = (erase_cues(given.clone(), cue, gone, np.random.default_rng(100 + seed)) for given in (pixels, other))
     torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
     assert torch.equal(one[stays[:, None].expand_as(one)], pixels[stays[:, None].expand_as(one)])
 

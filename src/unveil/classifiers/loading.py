@@ -39,7 +39,7 @@ def load_classifier(
     precision: str = "auto",
 ) -> Classifier:
     """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
-    `torchxrayvision/NAME`, `planted/demo`, or a module.
+    `torchxrayvision/NAME`, `planted/NAME`, or a module.
 
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
     `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's

@@ -1,4 +1,5 @@
-"""`unveil benchmark`: experiments over whole data sets. `paper`: that of Bordes et al. 2018."""
+"""`unveil benchmark`: experiments over whole data sets. `paper`: that of Bordes et al. 2018; `planted` is in a file of
+its own."""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from unveil.cli.benchmark_planted import planted
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
 from unveil.cli.experiment import Done, dataset_as_json, machine, tables, write_files
@@ -28,6 +30,9 @@ benchmark_app = typer.Typer(help="Experiments over whole data sets.", no_args_is
 def _root() -> None:
     # With a callback a single command keeps its name.
     pass
+
+
+benchmark_app.command()(planted)
 
 
 @dataclass

@@ -1,14 +1,14 @@
 """What stands where in a scene: classes, cues and distractors, drawn before anything is rendered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from unveil.errors import UnveilError
-from unveil.planted.canvas import Design, Pose
-from unveil.planted.designs import CUES, KINDS
-from unveil.planted.distractors import DISTRACTORS
+from unveil.planted.canvas import Colour, Design, Pose
+from unveil.planted.designs import KINDS
+from unveil.planted.world import PLANTS, Sign, World
 
 CANDIDATES = 64  # places tried for one object before it shrinks or is left out
 
@@ -21,7 +21,8 @@ class SceneError(UnveilError):
 class SceneSettings:
     """All knobs of the planted world; sizes in pixels, probabilities need not sum to 1 (they are normalised).
 
-    A negative `gap_px` lets objects overlap: later ones cover earlier ones.
+    A negative `gap_px` lets objects overlap: later ones cover earlier ones. With a probability of `crowd`, an object is
+    put as close as that to one that is there already, rather than anywhere.
     """
 
     side: int = 128
@@ -35,12 +36,15 @@ class SceneSettings:
     clutter: float = 1.0
     grain: float = 0.02  # standard deviation of the sensor's noise
     grey: bool = False
-    kinds: tuple[tuple[str, str], ...] = KINDS  # (label, kind) pairs that may appear
+    kinds: tuple[tuple[str, str], ...] = KINDS  # (label, kind) pairs that may appear; one named twice comes as often
+    world: World = PLANTS
+    crowd: float = 0.0
 
     def __post_init__(self) -> None:
-        unknown = set(self.kinds) - set(KINDS)
+        unknown = set(self.kinds) - set(self.world.kinds)
         if unknown or not self.kinds:
-            raise SceneError("(label, kind) pairs of planted cues", str(unknown or "none"), f"choose from {KINDS}")
+            known = f"choose from {self.world.kinds}"
+            raise SceneError("(label, kind) pairs of planted cues", str(unknown or "none"), known)
         if not 3 <= self.size_px[0] <= self.size_px[1] <= self.side / 3:
             raise SceneError("3 <= smallest <= largest <= side/3 pixels", str(self.size_px), "change size_px or side")
         if not 0 <= self.distractors[0] <= self.distractors[1]:
@@ -49,28 +53,30 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class Thing:
-    """An object of the layout; label and kind are empty for a distractor."""
+    """An object of the layout; label and kind are empty for a distractor. `also`: other classes that it announces."""
 
     label: str
     kind: str
     design: Design
     pose: Pose
+    also: tuple[str, ...] = ()
 
 
 def plan_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Thing, ...]:
     """Cues first, class by class in turn, then distractors; what finds no place is left out."""
     placed: list[Thing] = []
+    world = settings.world
     for label, kind in _cast(rng, settings):
-        _place(rng, settings, placed, (label, kind, CUES[label][kind]))
+        _place(rng, settings, placed, world.sign(label, kind), label)
     low, high = settings.distractors
-    for choice in rng.integers(len(DISTRACTORS), size=rng.integers(low, high + 1)):
-        _place(rng, settings, placed, ("", "", DISTRACTORS[choice]))
+    for choice in rng.integers(len(world.distractors), size=rng.integers(low, high + 1)):
+        _place(rng, settings, placed, world.distractors[choice], "")
     return tuple(placed)
 
 
 def _cast(rng: np.random.Generator, settings: SceneSettings) -> list[tuple[str, str]]:
     """The cues of a scene: for every class present a random number of its kinds, repeats allowed, taken in turn."""
-    labels = sorted({label for label, _ in settings.kinds}, key=list(CUES).index)
+    labels = sorted({label for label, _ in settings.kinds}, key=settings.world.labels.index)
     count = min(_draw(rng, settings.classes_present), len(labels))
     chosen = []
     for index in rng.permutation(len(labels))[:count]:
@@ -85,20 +91,53 @@ def _draw(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
     return int(np.searchsorted(np.cumsum(weights) / sum(weights), rng.random(), side="right"))
 
 
-def _place(
-    rng: np.random.Generator, settings: SceneSettings, placed: list[Thing], identity: tuple[str, str, Design]
-) -> None:
+def _place(rng: np.random.Generator, settings: SceneSettings, placed: list[Thing], sign: Sign, label: str) -> None:
     """Put an object on free ground; where there is none it shrinks, at most to the smallest size."""
-    smallest, largest = (size / 2 for size in settings.size_px)
+    smallest, largest = (size / 2 for size in sign.size_px or settings.size_px)
     radius = rng.uniform(smallest, largest)
+    kind = sign.kind if label else ""
+    if sign.place == "corner" and any(thing.label == label and thing.kind == kind for thing in placed if label):
+        return
     for size in (radius, (radius + smallest) / 2, smallest):
-        margin = size + max(settings.gap_px, 0.0)
-        spots = rng.uniform(margin, settings.side - 1 - margin, (CANDIDATES, 2))
+        spots = _spots(rng, settings, placed, sign, size)
         free = _free(spots, size, placed, settings.gap_px)
         if free.any():
             pose = _pose(rng, settings, spots[np.argmax(free)], size)
-            placed.append(Thing(*identity, pose))
+            also = tuple(one for one in sign.labels if one != label)
+            placed.append(Thing(label, kind, *_looks(rng, sign, pose), also))
             return
+
+
+def _spots(
+    rng: np.random.Generator, settings: SceneSettings, placed: list[Thing], sign: Sign, radius: float
+) -> Float[np.ndarray, "spots 2"]:
+    """Places to try, as (x, y)."""
+    margin = radius + max(settings.gap_px, 0.0)
+    last = settings.side - 1 - margin
+    if sign.place == "corner":
+        near = margin + rng.uniform(0, 4, (CANDIDATES, 2))
+        return np.where(rng.random((CANDIDATES, 2)) < 0.5, near, settings.side - 1 - near)
+    spots = rng.uniform(margin, last, (CANDIDATES, 2))
+    if settings.crowd and placed and rng.random() < settings.crowd:
+        other, angle = placed[rng.integers(len(placed))].pose, rng.uniform(0, 2 * np.pi, CANDIDATES)
+        away = (radius + other.radius + settings.gap_px) * (1 + 1e-9)  # not closer, after rounding
+        beside = np.stack([other.x + away * np.cos(angle), other.y + away * np.sin(angle)], axis=1)
+        within = (beside >= margin).all(1) & (beside <= last).all(1)
+        return np.concatenate([beside[within], spots])
+    return spots
+
+
+def _looks(rng: np.random.Generator, sign: Sign, pose: Pose) -> tuple[Design, Pose]:
+    """Which of its designs a sign has, and its pose with a colour of its palette. One choice needs no draw."""
+    design = sign.designs[rng.integers(len(sign.designs)) if len(sign.designs) > 1 else 0]
+    if sign.palette:
+        pose = replace(pose, tint=_times(pose.tint, sign.palette[rng.integers(len(sign.palette))]))
+    return design, replace(pose, angle=0.0) if sign.place == "corner" else pose
+
+
+def _times(tint: Colour, colour: Colour) -> Colour:
+    r, g, b = (one * other for one, other in zip(tint, colour, strict=True))
+    return r, g, b
 
 
 def _free(

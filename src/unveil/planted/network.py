@@ -83,7 +83,12 @@ def load_network() -> PlantedNet:
     return network.eval()
 
 
+def normalised(pixels: Tensor) -> Tensor:
+    """(x − mean) / std of scenes, for pixels in [0, 1], shape (n, 3, h, w)."""
+    mean, std = (torch.tensor(values, device=pixels.device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD))
+    return (pixels - mean) / std
+
+
 def logits_of(network: nn.Module, pixels: Tensor) -> Tensor:
     """Logits for pixels in [0, 1], shape (n, 3, h, w)."""
-    mean, std = (torch.tensor(values, device=pixels.device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD))
-    return network((pixels - mean) / std)
+    return network(normalised(pixels))

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -61,17 +61,27 @@ def batch(pool: Pool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> t
     every cue that is left is.
     """
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-    pixels = _turned(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
-    cue = _turned(torch.from_numpy(pool.cue[rows]), turns, flip)
-    gone = rng.random((len(rows), CUES_KEPT)) < np.where(
-        rng.random((len(rows), 1)) < 0.5, rng.random((len(rows), 1)), 0
-    )
-    pixels = pixels * _uniform(rng, (len(rows), 1, 1, 1), 0.85, 1.15) * _uniform(rng, (len(rows), 3, 1, 1), 0.95, 1.05)
-    pixels = _erase(pixels.clamp(0, 1), cue, gone, rng)
+    pixels = turned(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
+    cue = turned(torch.from_numpy(pool.cue[rows]), turns, flip)
+    gone = draw_gone(len(rows), rng)
+    pixels = brightened(pixels, rng)
+    pixels = erase_cues(pixels, cue, gone, rng)
     return pixels, _labels(pool.label_of[rows], gone)
 
 
-def _turned(values: Tensor, turns: int, flip: bool) -> Tensor:
+def draw_gone(count: int, rng: np.random.Generator) -> Bool[np.ndarray, "count cues"]:
+    """Which cues go: none in half of the scenes, in the others each with a probability that is drawn as well."""
+    return rng.random((count, CUES_KEPT)) < np.where(rng.random((count, 1)) < 0.5, rng.random((count, 1)), 0)
+
+
+def brightened(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Up to 15 % more or less light, and 5 % of each channel."""
+    light, hue = (len(pixels), 1, 1, 1), (len(pixels), 3, 1, 1)
+    return (pixels * _uniform(rng, light, 0.85, 1.15) * _uniform(rng, hue, 0.95, 1.05)).clamp(0, 1)
+
+
+def turned(values: Tensor, turns: int, flip: bool) -> Tensor:
+    """Turned by quarters, and mirrored."""
     values = torch.rot90(values, turns, (-2, -1))
     return values.flip(-1) if flip else values
 
@@ -81,14 +91,13 @@ def _labels(label_of: UInt8[np.ndarray, "n cues"], gone: np.ndarray) -> Tensor:
     return torch.from_numpy(there.any(1).astype(np.float32))
 
 
-def _erase(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Generator) -> Tensor:
+def erase_cues(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Generator) -> Tensor:
     """Replace the cues that go, widened, and a few random discs; whatever cues stay are left alone."""
     number = cue.long()
     is_gone = torch.from_numpy(np.concatenate([np.zeros((len(gone), 1), bool), gone], axis=1))
     inside = torch.gather(is_gone, 1, number.flatten(1)).view(number.shape)
     wide = int(rng.integers(1, 7))
-    grown = functional.max_pool2d(inside[:, None].float(), 2 * wide + 1, 1, wide)[:, 0] > 0
-    stays = functional.max_pool2d(((number > 0) & ~inside)[:, None].float(), 5, 1, 2)[:, 0] > 0
+    grown, stays = _widened(inside, wide), _widened((number > 0) & ~inside, 2)
     erased = (grown | _discs(len(gone), pixels.shape[-1], rng)) & ~stays
     weight = erased[:, None].float()
     if rng.random() < 0.5:  # a soft edge
@@ -96,6 +105,17 @@ def _erase(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Generat
         weight = functional.avg_pool2d(weight, soft, 1, soft // 2) * ~stays[:, None]
         weight = torch.maximum(weight, inside[:, None].float())
     return pixels + weight * (_filling(pixels, erased, rng) - pixels)
+
+
+def _widened(inside: Tensor, by_px: int) -> Tensor:
+    """Everything in a square of 2·by + 1 pixels around something inside: rows first, then columns."""
+    for axis in (-2, -1):
+        grown, last = inside.clone(), inside.shape[axis]
+        for step in range(1, by_px + 1):
+            grown.narrow(axis, step, last - step).logical_or_(inside.narrow(axis, 0, last - step))
+            grown.narrow(axis, 0, last - step).logical_or_(inside.narrow(axis, step, last - step))
+        inside = grown
+    return inside
 
 
 def _discs(count: int, side: int, rng: np.random.Generator) -> Tensor:

@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float
 
 from unveil.planted.background import draw_background, draw_light
 from unveil.planted.canvas import Sprite, draw_sprite
-from unveil.planted.designs import LABELS
 from unveil.planted.layout import SceneError, SceneSettings, Thing, plan_scene
 
 SIZE = 128
@@ -21,7 +20,8 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)
 class Cue:
     """One sign of a class. `inside` holds every pixel that it changes, its antialiased rim included.
 
-    `index` is its number in the scene's layout, and stays the same when others are removed.
+    `index` is its number in the scene's layout, and stays the same when others are removed. A sign that announces two
+    classes is two cues with one index and one outline.
     """
 
     label: str
@@ -74,14 +74,15 @@ def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[
             continue
         sprite = draw_sprite(thing.design, thing.pose, settings.side)
         _lay(pixels, sprite)
+        inside = _outline(sprite, settings.side)
         if thing.label:
-            cues.append(Cue(thing.label, thing.kind, _outline(sprite, settings.side), index))
+            cues.extend(Cue(label, thing.kind, inside, index) for label in (thing.label, *thing.also))
         else:
-            distractors.append(_outline(sprite, settings.side))
+            distractors.append(inside)
     present = {cue.label for cue in cues}
     return Scene(
         _exposed(pixels * light, seed, settings),
-        tuple(label for label in LABELS if label in present),
+        tuple(label for label in settings.world.labels if label in present),
         tuple(cues),
         tuple(distractors),
         seed,

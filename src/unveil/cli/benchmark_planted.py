@@ -1,0 +1,238 @@
+"""`unveil benchmark planted`: regions against known evidence, ours and others', on the networks that ship."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from unveil import __version__
+from unveil.cli.console import console, live, write_json
+from unveil.cli.experiment import machine
+from unveil.cli.markdown import number
+from unveil.errors import RecordError, UnveilError
+
+if TYPE_CHECKING:
+    from unveil.evaluation.planted_methods import InRounds, Method, OneMap
+    from unveil.evaluation.planted_rows import Bench, OnDone
+
+SMALL_NETWORKS = "resnet-max,resnet-average"
+SMALL_SCENES, SMALL_MASKS = 2, 500
+FULL_SCENES, FULL_MASKS = 20, 4000  # RISE's own number of masks
+FIRST_SEED = 700_000
+COLUMNS = ("recall", "recall_equal_area", "precision", "false_region_rate", "rim_rate")
+
+
+class BenchmarkArgumentError(UnveilError):
+    """A network or a method that the benchmark doesn't have."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run on every network."""
+
+    in_rounds: "tuple[InRounds, ...]"
+    one_maps: "tuple[OneMap, ...]"
+    scenes: int
+    suites: tuple[str, ...]
+    first_seed: int
+    seed: int
+    rows: Path
+
+
+def planted(
+    networks: Annotated[
+        str, typer.Option(help="Such as resnet-max,vit-average; or all. With --full, all is the default.")
+    ] = SMALL_NETWORKS,
+    methods: Annotated[
+        str, typer.Option(help="Recipes (a name or a TOML file) and single maps, parted by commas; or all.")
+    ] = "all",
+    suites: Annotated[str, typer.Option(help="Such as usual,overlap,absent; or all.")] = "all",
+    scenes: Annotated[
+        int | None, typer.Option(min=1, help=f"So many a suite. (default: {SMALL_SCENES}; --full: {FULL_SCENES})")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All networks, more scenes, RISE with all its masks.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for rows and tables.")] = Path("unveil-planted"),
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="From which seed scenes are drawn. Choose settings on others than the default's.")
+    ] = FIRST_SEED,
+    seed: Annotated[int, typer.Option(min=0, help="The noise.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on standard output.")] = False,
+) -> None:
+    """Measure methods where the evidence is known: how many cues they find by which round, and what else they mark.
+
+    Writes a file a method and network into OUT/rows and results.json into OUT. Run the same call again after a stop:
+    finished rows are kept.
+
+    Example: unveil benchmark planted --networks resnet-max --methods recommended,SmoothGrad --json
+    """
+    from unveil.planted.architectures import NAMES  # noqa: PLC0415 (torch)
+    from unveil.planted.suites import SUITES  # noqa: PLC0415
+
+    count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
+    in_rounds, one_maps = _methods(methods, masks)
+    drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))
+    plan = Plan(in_rounds, one_maps, scenes or count, drawn, first_seed, seed, out / "rows")
+    chosen = _chosen("all" if full and networks == SMALL_NETWORKS else networks, NAMES, "network")
+    rows = _all_rows(plan, chosen)
+    results = {
+        "benchmark": "planted",
+        "version": __version__,
+        "scenes_a_suite": plan.scenes,
+        "suites": list(plan.suites),
+        "first_seed": first_seed,
+        "seed": seed,
+        "rows": rows,
+        "machine": machine(),
+    }
+    _write(out / "results.json", results)
+    console.print(_table(rows), "")
+    for row in rows:
+        if "refused" in row:
+            console.print(f"{row['network']}-{row['head']}, {row['method']}: {row['refused']}", markup=False)
+    console.print(f"rows: {escape(str(out))}", soft_wrap=True)
+    if as_json:
+        write_json(results)
+
+
+def _all_rows(plan: Plan, networks: Sequence[str]) -> list[dict]:
+    """Every network's rows, with progress."""
+    rows = []
+    with live("finished rows are kept, and the same call goes on from there") as bars:
+        whole = bars.add_task("rows", total=len(networks) * (len(plan.in_rounds) + len(plan.one_maps)), remark="")
+        bar = bars.add_task("questions", total=1, remark="")
+
+        def tell(what: str, done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total, remark=escape(what))
+
+        for name in networks:
+            bars.update(whole, remark=name)
+            for row in _Network(name, plan, tell).rows():
+                rows.append(row)
+                bars.advance(whole)
+                if not console.is_terminal:
+                    console.print(f"{name}: {row['method']}", markup=False)
+    return rows
+
+
+def _methods(methods: str, masks: int) -> "tuple[tuple[InRounds, ...], tuple[OneMap, ...]]":
+    """Recipes and single maps by their names."""
+    from unveil.evaluation.planted_methods import OURS, in_rounds, one_maps  # noqa: PLC0415 (torch)
+
+    maps = one_maps(masks)
+    asked = [OURS, "paper", *maps] if methods == "all" else _parted(methods)
+    # Single maps are cut at the area that our rounds took, so these come first, and always.
+    recipes = dict.fromkeys((OURS, *(name for name in asked if name not in maps)))
+    return tuple(in_rounds(name) for name in recipes), tuple(maps[name] for name in asked if name in maps)
+
+
+class _Network:
+    """One network of the plan, and its rows; its questions are drawn once a row asks for them."""
+
+    def __init__(self, name: str, plan: Plan, tell: Callable[[str, int, int], None]) -> None:
+        from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
+
+        self.name, self._plan, self._tell = name, plan, tell
+        self._classifier = load_classifier(f"planted/{name}", device="cpu")
+
+    @cached_property
+    def _bench(self) -> "Bench":
+        from unveil.evaluation.planted_rows import TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
+
+        plan = self._plan
+        self._tell("drawing scenes", 0, 1)
+        firsts = (plan.first_seed, TUNING_SEEDS)
+        asked, tuning = (draw_questions(self._classifier, plan.scenes, first, plan.suites) for first in firsts)
+        return Bench(self._classifier, asked, tuning, plan.seed)
+
+    def rows(self) -> Iterator[dict]:
+        """A row a method, ours first."""
+        from unveil.evaluation.planted_rows import Ours, row_in_rounds, row_of_map  # noqa: PLC0415
+
+        first, *others = self._plan.in_rounds
+        made = self._kept(first, lambda tell: row_in_rounds(first, self._bench, tell))
+        if "took" not in made:
+            raise BenchmarkArgumentError(f"questions for {self.name}", made["row"]["refused"], "draw more scenes")
+        yield self._named(first, made)
+        for recipe in others:
+            yield self._named(
+                recipe, self._kept(recipe, lambda tell, recipe=recipe: row_in_rounds(recipe, self._bench, tell))
+            )
+        ours = Ours.from_dict(made["took"])
+        for one in self._plan.one_maps:
+            yield self._named(one, self._kept(one, lambda tell, one=one: row_of_map(one, self._bench, ours, tell)))
+
+    def _named(self, method: "Method", made: dict) -> dict:
+        architecture, _, head = self.name.partition("-")
+        return {"method": method.name, "network": architecture, "head": head, **made["row"]}
+
+    def _kept(self, method: "Method", make: "Callable[[OnDone], dict]") -> dict:
+        plan = self._plan
+        parts = (self._classifier.fingerprint, method.settings, plan.in_rounds[0].settings)
+        key = json.dumps([__version__, plan.scenes, plan.suites, plan.first_seed, plan.seed, *parts], sort_keys=True)
+        return _find_or_make(
+            plan.rows / f"{self.name}-{method.name}.json",
+            hashlib.sha256(key.encode()).hexdigest(),
+            lambda: make(lambda done, total: self._tell(method.name, done, total)),
+        )
+
+
+def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
+    """The row that is there, if it has the same key; else a new one, written once it is done."""
+    from unveil.evaluation.planted_rows import refused_row  # noqa: PLC0415
+
+    if path.is_file():
+        try:
+            there = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            there = {}
+        if there.get("key") == key:
+            return there
+    try:
+        made = make()
+    except UnveilError as error:
+        made = {"row": refused_row(error)}
+    _write(path, {"key": key, **made})
+    return made
+
+
+def _parted(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _chosen(text: str, known: Sequence[str], what: str) -> list[str]:
+    asked = list(known) if text == "all" else _parted(text)
+    unknown = [one for one in asked if one not in known]
+    if unknown or not asked:
+        raise BenchmarkArgumentError(
+            f"a {what} among {', '.join(known)}", repr(unknown[0] if unknown else text), "choose some"
+        )
+    return asked
+
+
+def _write(path: Path, value: dict) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error
+
+
+def _table(rows: Sequence[dict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("network", "method"):
+        table.add_column(name)
+    for name in (*COLUMNS, "seconds"):
+        table.add_column(name.replace("_", "\n", 1).replace("_", " "), justify="right", no_wrap=True)
+    for row in rows:
+        cells = [number(row[name]) for name in (*COLUMNS, "seconds")]
+        table.add_row(f"{row['network']}-{row['head']}", escape(row["method"]), *cells)
+    return table

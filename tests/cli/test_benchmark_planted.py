@@ -1,0 +1,74 @@
+"""`unveil benchmark planted`: a row a method and network, kept between calls, with what doesn't work named."""
+
+import json
+
+import pytest
+from commands import Shell
+
+SMALL = ("benchmark", "planted", "--scenes", 1, "--suites", "usual,absent", "--json")
+
+
+def test_rows_are_made_once(shell: Shell):
+    words = (*SMALL, "--networks", "convnet-max", "--methods", "GuidedBackprop", "--out", shell.folder / "out")
+    code, printed, err = shell(*words)
+    assert code == 0, err
+    results = json.loads(printed)
+    ours, guided = results["rows"]
+    assert [(row["method"], row["network"], row["head"]) for row in results["rows"]] == [
+        ("recommended", "convnet", "max"),
+        ("GuidedBackprop", "convnet", "max"),
+    ]
+    for row in (ours, guided):
+        assert list(row)[3:9] == [
+            "recall",
+            "recall_equal_area",
+            "precision",
+            "false_region_rate",
+            "rim_rate",
+            "seconds",
+        ]
+        assert row["trials_without_evidence"] == 4
+        assert row["recall"] == row["recall_by_round"][-1]
+        assert set(row["by_suite"]) <= {"usual", "absent"}
+    assert guided["rim_rate"] in (0, None), "a single map has no earlier round"
+    if ours["cues"]:
+        assert guided["ahead"] == pytest.approx(ours["recall"] - guided["recall_equal_area"])
+    assert json.loads((shell.folder / "out" / "results.json").read_text()) == results
+    files = sorted((shell.folder / "out" / "rows").glob("*.json"))
+    times = [path.stat().st_mtime_ns for path in files]
+    _, again, _ = shell(*words)
+    assert json.loads(again)["rows"] == results["rows"]
+    assert [path.stat().st_mtime_ns for path in files] == times, "nothing is made twice"
+    # A damaged row is made again, and so is one with other settings.
+    files[0].write_text("{")
+    shell(*words)
+    assert json.loads(files[0].read_text())["row"]["recall"] == guided["recall"]
+    shell(*words, "--seed", 1)
+    assert [path.stat().st_mtime_ns for path in files] != times
+
+
+def test_a_method_that_does_not_work_on_a_network_says_why(shell: Shell):
+    recipe = shell.folder / "guided.toml"
+    _, text, _ = shell("recipe", "show", "paper")
+    recipe.write_text(text.replace("samples = 50", "samples = 2"))
+    words = ("--networks", "vit-max", "--methods", recipe, "--out", shell.folder / "out")
+    code, printed, err = shell(*SMALL, *words)
+    assert code == 0, err
+    ours, guided = json.loads(printed)["rows"]
+    assert ours["recall"] is not None or ours["cues"] == 0
+    assert (guided["method"], guided["recall"], guided["precision"]) == ("guided", None, None)
+    assert "GELU" in guided["refused"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--networks", "alexnet-max"), "a network among convnet-max"),
+        (("--suites", "meadow"), "a suite among usual, many"),
+        (("--methods", "Guesswork"), "a recipe recommended or paper"),
+    ],
+)
+def test_what_it_does_not_have(shell: Shell, words, told):
+    code, _, err = shell("benchmark", "planted", *words, "--out", shell.folder / "out")
+    assert code == 2
+    assert told in " ".join(err.split())
