@@ -72,8 +72,17 @@ class OtherFills(Inquiry[Agreement]):
         return Agreement(tuple(drops), sizes[0] / sizes[-1] if same and sizes[-1] > subject.tolerance else 0.0)
 
 
+@dataclass(frozen=True)
+class Border:
+    """`stays`: share of the drop that stays with the rim alone erased; `area`: the rim's share of the region's pixels,
+    which is what would stay of evidence that is the same all over the region."""
+
+    stays: float
+    area: float
+
+
 @dataclass(frozen=True, eq=False)
-class OnlyTheRim(Inquiry[float | None]):
+class OnlyTheRim(Inquiry[Border | None]):
     """Does the drop stay when the region's inside is there and only its rim is erased?
 
     d(rim) / d(region), each a drop from the same state: with what was erased before, or with all other regions of the
@@ -103,8 +112,8 @@ class OnlyTheRim(Inquiry[float | None]):
                 for removed in (np.zeros_like(state), self.subject.inside, self.rim):
                     yield self.subject.asker.view(state | removed, self.fill)
 
-    def answer(self) -> float | None:
-        """The share; None without an inside or without a drop."""
+    def answer(self) -> Border | None:
+        """The shares; None without an inside or without a drop."""
         if self.rim is None:
             return None
         subject = self.subject
@@ -112,7 +121,8 @@ class OnlyTheRim(Inquiry[float | None]):
         drop, state = max(drops, key=lambda pair: pair[0])
         if drop <= subject.tolerance:
             return None
-        return subject.drop(state, self.rim, self.fill) / drop
+        area = np.count_nonzero(self.rim) / np.count_nonzero(subject.inside)
+        return Border(subject.drop(state, self.rim, self.fill) / drop, area)
 
 
 def rim_px(grid: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ from unveil.cards import Card, Cards, Game
 from unveil.records import Region, Round
 from unveil.targets import Scalar
 from unveil.trust.asking import Asker, BoolMap, Subject
-from unveil.trust.borders import Agreement, Alone, ByItself, OnlyTheRim, OtherFills
+from unveil.trust.borders import Agreement, Alone, Border, ByItself, OnlyTheRim, OtherFills
 from unveil.trust.nulls import Elsewhere, Null, benjamini_hochberg, holm
 from unveil.trust.randomised import Forgetful, Lens, Survival
 from unveil.trust.settings import Trust
@@ -25,7 +25,7 @@ class Seen:
     alone: Alone
     null: Null
     agreement: Agreement
-    border: float | None
+    border: Border | None
     survival: Survival
 
 
@@ -154,7 +154,7 @@ def _card(one: Seen, p_holm: float | None, q: float | None, share: float | None,
         q=q,
         drops=one.agreement.drops,
         agreement=one.agreement.least,
-        border=one.border,
+        border=one.border.stays if one.border else None,
         survives=one.survival.survives,
         likeness=one.survival.likeness,
         share=share,

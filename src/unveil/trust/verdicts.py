@@ -5,31 +5,31 @@ The levels were chosen on planted scenes with seeds from 300 000, and tried on o
 
 from unveil.cards import Verdict
 from unveil.records import Region
-from unveil.trust.borders import Agreement
+from unveil.trust.borders import Agreement, Border
 from unveil.trust.nulls import Null
 
 LEAST_AGREEMENT = 0.5  # of the smallest drop with the largest, over all fills
-MOST_BORDER = 0.75  # of the drop that may stay with only the region's rim erased
 
 
 def judge(
-    region: Region, null: Null, q: float | None, alpha: float, agreement: Agreement, border: float | None
+    region: Region, null: Null, q: float | None, alpha: float, agreement: Agreement, border: Border | None
 ) -> tuple[Verdict, str]:
     """The verdict and its reason.
 
     `supported`: the drop is more than that of the same shape elsewhere, other fills agree, and it comes from the
-    inside. `artefact`: one of these fails and the region lies at the rim of what was erased before, or its drop
-    depends on the fill and stays with its border alone. `weak`: all others.
+    inside: with only the region's rim erased, what stays of it is nearer to the rim's share of the area than to all.
+    `artefact`: the drop itself is in doubt, and the region lies at the rim of what was erased before, or its drop stays
+    with its border alone. `weak`: all others.
     """
     lacks = _lacking(region, null, q, alpha, agreement)
-    edge = border is not None and border >= MOST_BORDER
+    edge = border is not None and border.stays >= (1 + border.area) / 2
     if not lacks and not edge:
         return Verdict.SUPPORTED, f"{_comparison(null)}, and other fills agree ({agreement.least:.0%})"
     if lacks and region.is_rim:
         return Verdict.ARTEFACT, f"{region.rim:.0%} of its saliency traces the rim of what was erased before; {lacks}"
-    if not edge:
+    if border is None or not edge:
         return Verdict.WEAK, lacks
-    stays = f"{border:.0%} of its drop stays when only its border is erased"
+    stays = f"{border.stays:.0%} of its drop stays when only its border is erased"
     if lacks and q is not None and q <= alpha:
         return Verdict.ARTEFACT, f"{stays}, and {lacks}"
     return Verdict.WEAK, f"{stays}; {lacks}" if lacks else stays
