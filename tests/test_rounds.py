@@ -245,8 +245,11 @@ def test_progress_counts_every_sample_of_every_round():
     told: list[Progress] = []
     chosen = recipe(attribution=SmoothGrad(samples=5), stop=MaxRounds(2))
     find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen, batch_size=2, on_progress=told.append)
-    assert [(one.round, one.sample) for one in told] == [(r, s) for r in (1, 2) for s in (2, 4, 5)]
-    assert {(one.rounds, one.samples) for one in told} == {(2, 5)}
+    looking, cards = [one for one in told if not one.cards], [one for one in told if one.cards]
+    assert [(one.round, one.sample) for one in looking] == [(r, s) for r in (1, 2) for s in (2, 4, 5)]
+    assert {(one.rounds, one.samples) for one in looking} == {(2, 5)}
+    # Then the cards: two regions, and the game of their target.
+    assert told[len(looking) :] == cards == [Progress(2, 2, done, 3, cards=True) for done in (1, 2, 3)]
 
 
 # ---- no evidence, and what can't be asked

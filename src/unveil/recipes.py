@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tomli_w
 
-from unveil import attribution, fills, regions, saliency, stopping, targets
+from unveil import attribution, fills, regions, saliency, stopping, targets, trust
 from unveil.attribution import Attribution, GuidedBackprop, Rise, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Fill, Mean, SoftEdge
@@ -15,6 +15,7 @@ from unveil.saliency import L2, Magnitude, Positive, UnbiasedL2
 from unveil.settings import Settings
 from unveil.stopping import CoverageAbove, MaxRounds, Stop, TargetLost
 from unveil.targets import Predicted, Target
+from unveil.trust import Trust
 
 SETTINGS = Settings(
     kind
@@ -40,8 +41,9 @@ SETTINGS = Settings(
         (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2", "ShrunkL2")),
         (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
-        (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove")),
+        (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove", "NotSignificant")),
         (targets, ("Class", "Top", "Predicted", "Margin")),
+        (trust, ("Trust",)),
     )
     for kind in (getattr(room, name) for name in names)
 )
@@ -52,7 +54,8 @@ class Recipe:
     """All settings of a run.
 
     `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
-    every target of the first round has a track of its own. Compare `recipes.paper()` and `recipes.recommended()`.
+    every target of the first round has a track of its own. `trust`: how the regions' trust cards are made; None leaves
+    them out, and is `trust = false` in a file. Compare `recipes.paper()` and `recipes.recommended()`.
     """
 
     name: str = "custom"
@@ -63,6 +66,7 @@ class Recipe:
     fill: Fill = field(default_factory=Mean)
     stop: Stop = field(default_factory=MaxRounds)
     joint: bool = True
+    trust: Trust | None = field(default_factory=Trust)
 
     def __post_init__(self) -> None:
         if self.stop.most_rounds is None:

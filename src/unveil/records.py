@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float16, Float32, UInt8
 
+from unveil.cards import Cards
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Box, Outline
@@ -169,7 +170,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Run:
-    """All rounds of one image, with everything that made them."""
+    """All rounds of one image, with everything that made them.
+
+    `trust`: a card for every region, in the order of `regions`; None where they were left out.
+    """
 
     source: Source
     classifier: Asked
@@ -181,6 +185,7 @@ class Run:
     versions: dict[str, str]
     seconds: float = field(compare=False)
     final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False, compare=False)
+    trust: Cards | None = None
 
     @property
     def stop(self) -> StopReason:

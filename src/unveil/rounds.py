@@ -3,7 +3,7 @@ run."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import nn
 
 from unveil.attribution import AttributionResult, Moments, Question
+from unveil.cards import Cards
 from unveil.classifiers import Classifier, load_classifier
 from unveil.images import read_image
 from unveil.masks import Outline, iou, union
@@ -24,6 +25,7 @@ from unveil.regions import Selection
 from unveil.search import Search, Track, eight_bit
 from unveil.stopping import State, StopKind, StopReason
 from unveil.targets import Scalar, Target
+from unveil.trust import Lens, examine, significance
 
 FloatMap = Float[np.ndarray, "*grid"]
 BoolMap = Bool[np.ndarray, "*grid"]
@@ -31,12 +33,16 @@ BoolMap = Bool[np.ndarray, "*grid"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: in `round` of at most `rounds`, `sample` of `samples` are done."""
+    """How far a run is: in `round` of at most `rounds`, `sample` of `samples` are done.
+
+    After the last round the trust cards are made: `cards` is then True, and samples are regions and games.
+    """
 
     round: int
     rounds: int
     sample: int
     samples: int
+    cards: bool = False
 
 
 OnProgress = Callable[[Progress], None]
@@ -48,6 +54,7 @@ def find_regions(
     recipe: Recipe | str | Path = "recommended",
     *,
     target: Target | None = None,
+    trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,
     on_progress: OnProgress = lambda progress: None,
@@ -55,17 +62,35 @@ def find_regions(
     """Find every region of an image that a classifier relies on, round after round.
 
     `image`: whatever `read_image` takes. `recipe`: a value, `recommended`, `paper`, or a TOML file; `target` replaces
-    the recipe's. The same seed gives the same run, whatever the batch size (None: the classifier's own, which is fast
-    on its device; one that the memory doesn't hold is halved). `on_progress` is told of every batch of samples.
+    the recipe's; `trust=False` leaves the trust cards out. The same seed gives the same run, whatever the batch size
+    (None: the classifier's own, which is fast on its device; one that the memory doesn't hold is halved). `on_progress`
+    is told of every batch of samples.
 
     Raises an `UnveilError` for input that can't be used; the classifier is left as it was.
     """
     started = time.monotonic()
     chosen = get_recipe(recipe)
     chosen = chosen.with_target(target) if target else chosen
+    chosen = chosen if trust else replace(chosen, trust=None)
     search = Search.begin(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
     done = tuple(rounds(search, on_progress))
-    return search.finish(done, time.monotonic() - started)
+    cards = trust_cards(search, done, on_progress)
+    return search.finish(done, time.monotonic() - started, cards)
+
+
+def trust_cards(search: Search, done: Sequence[Round], on_progress: OnProgress = lambda progress: None) -> Cards | None:
+    """The trust cards of a search's rounds, as the recipe wants them; None if it doesn't."""
+    recipe = search.recipe
+    if recipe.trust is None:
+        return None
+    most = (recipe.stop.most_rounds or 0) * len(search.tracks)
+    scalars = {name: scalar for track in search.tracks for name, scalar in track.asked.items()}
+
+    def tell(step: int, steps: int) -> None:
+        on_progress(Progress(most, most, step, steps, cards=True))
+
+    lens = Lens(recipe.attribution, recipe.magnitude, recipe.select)
+    return examine(search.asker, lens, done, scalars, recipe.trust, tell)
 
 
 def rounds(search: Search, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
@@ -84,6 +109,7 @@ def _rounds_of(search: Search, track: Track, number: int, on_progress: OnProgres
         if not scalars:
             track.stop.append(StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label"))
             return
+        track.asked.update({scalar.name: scalar for scalar in scalars})
 
         def tell(sample: int, samples: int, at: int = number * most + index) -> None:
             on_progress(Progress(at, most * len(search.tracks), sample, samples))
@@ -248,4 +274,8 @@ def _probability(scalar: Scalar, prediction: Prediction) -> float | None:
 def _why_stop(search: Search, done: Round, scalars: Sequence[Scalar]) -> StopReason | None:
     if not done.regions:
         return StopReason(StopKind.NOTHING_FOUND, "; ".join(f"{one.target}: {one.reason}" for one in done.maps))
-    return search.recipe.stop.check(State(done.index, scalars, search.first, done.after, done.coverage))
+
+    def smallest_p(draws: int) -> float | None:
+        return significance(search.asker, done, {scalar.name: scalar for scalar in scalars}, draws)
+
+    return search.recipe.stop.check(State(done.index, scalars, search.first, done.after, done.coverage, smallest_p))

@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from unveil import __version__
+from unveil.cards import Cards
 from unveil.classifiers import Classifier, Prepared
 from unveil.errors import RecipeError
 from unveil.fills import Ground, erase
@@ -18,16 +20,19 @@ from unveil.predictions import Prediction
 from unveil.recipes import Recipe
 from unveil.records import Asked, Round, Run, Source
 from unveil.stopping import StopReason
-from unveil.targets import Class, Target
+from unveil.targets import Class, Scalar, Target
+from unveil.trust import Asker
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A line of rounds with its own erased area. A joint run has one, named None; `stop` is filled when it ends."""
+    """A line of rounds with its own erased area. A joint run has one, named None; `stop` is filled when it ends, and
+    `asked` with every scalar that a round asked about, by its name."""
 
     name: str | None
     target: Target
     stop: list[StopReason] = field(default_factory=list)
+    asked: dict[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +71,19 @@ class Search:
         """Shape of the model's grid."""
         return tuple(self.prepared.pixels.shape[1:])
 
+    @cached_property
+    def asker(self) -> Asker:
+        """Asks the classifier about this image with parts erased, for the trust cards and the null."""
+        return Asker(self.classifier, self.prepared.pixels, self.recipe.fill, self.key, self.batch_size)
+
     def erase(self, erased: Bool[np.ndarray, "*grid"]) -> Float[Tensor, "c *grid"]:
         """The original with these pixels replaced by the recipe's fill."""
         pixels = self.prepared.pixels
         ground = _ground(self.classifier, self.key)
         return erase(pixels, torch.from_numpy(erased).to(pixels.device), self.recipe.fill, ground)
 
-    def finish(self, done: tuple[Round, ...], seconds: float) -> Run:
-        """The record of all rounds."""
+    def finish(self, done: tuple[Round, ...], seconds: float, trust: Cards | None = None) -> Run:
+        """The record of all rounds, with the cards of their regions."""
         return Run(
             source=Source(
                 self.image.source,
@@ -100,6 +110,7 @@ class Search:
             versions={**versions(), "gradients": self.classifier.quick_form},
             seconds=seconds,
             final_images={track.name: eight_bit(self.erase(_erased(self, done, track))) for track in self.tracks},
+            trust=trust,
         )
 
 

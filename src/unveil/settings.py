@@ -24,7 +24,8 @@ class Settings:
             return fields if top else {"kind": type(value).__name__, **fields}
         if isinstance(value, tuple):
             return [self.encode(item) for item in value]
-        return value
+        # TOML has no null: a part that is left out is written as false.
+        return False if value is None else value
 
     def decode(self, expected: Any, value: Any, place: str) -> Any:
         """The part that a plain value stands for, where `expected` is the type of the field it goes into."""
@@ -77,6 +78,9 @@ class Settings:
         return [name for name, kind in self.kinds.items() if issubclass(kind, expected)]
 
     def _one_of(self, options: tuple, value: Any, place: str) -> Any:
+        if types.NoneType in options:
+            (part,) = (option for option in options if option is not types.NoneType)
+            return None if value is False or value is None else self.decode(part, value, place)
         for option in options:
             try:
                 return self.decode(option, value, place)

@@ -1,7 +1,7 @@
 """When a run ends, and why it ended."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ class StopKind(StrEnum):
     TARGET_LOST = "target lost"
     SCORE_BELOW = "score below"
     COVERAGE_ABOVE = "coverage above"
+    NOT_SIGNIFICANT = "not significant"
     NOTHING_FOUND = "nothing found"
     NOTHING_PREDICTED = "nothing predicted"
 
@@ -31,13 +32,19 @@ class StopReason:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What a stop may look at, after a round's regions are erased."""
+    """What a stop may look at, after a round's regions are erased.
+
+    `significance(draws)` compares each region's drop with that of its shape in so many other places, and gives the
+    smallest p, corrected for the number of the round's regions; None if there is no other place. It asks the
+    classifier when it is called, so a run without a stop that wants it costs nothing more.
+    """
 
     round: int
     scalars: Sequence[Scalar]
     first: Prediction
     now: Prediction
     coverage: float
+    significance: Callable[[int], float | None] = lambda draws: None
 
 
 class Stop(ABC):
@@ -137,6 +144,29 @@ class CoverageAbove(Stop):
         if state.coverage <= self.coverage:
             return None
         return StopReason(StopKind.COVERAGE_ABOVE, f"{state.coverage:.0%} of the image is erased")
+
+
+@dataclass(frozen=True)
+class NotSignificant(Stop):
+    """When no region of a round is more than a place like any other: its shape erased elsewhere, in up to `draws`
+    places, takes as much too often. The level `alpha` is for the smallest p, corrected for the round's regions."""
+
+    alpha: float = 0.1
+    draws: int = 39
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
+        if self.draws < 1:
+            raise RecipeError("at least 1 draw", str(self.draws), "39 is usual: no p is below 1/(1 + draws)")
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once the smallest p is above the level; never where there is nothing to compare with."""
+        smallest = state.significance(self.draws)
+        if smallest is None or smallest <= self.alpha:
+            return None
+        text = f"no region of round {state.round} is significant: p = {smallest:.2f}, above {self.alpha}"
+        return StopReason(StopKind.NOT_SIGNIFICANT, text)
 
 
 def _parts(stop: Stop) -> tuple[Stop, ...]:

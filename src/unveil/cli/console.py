@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from unveil.cli.trust import trust_as_json
+
 if TYPE_CHECKING:
     from unveil.records import Run
     from unveil.rounds import OnProgress
@@ -75,12 +77,10 @@ class Bars:
 
         def tell(step: "Step") -> None:
             done = (step.round - 1) * step.samples + step.sample
-            self._bars.update(
-                self._one,
-                completed=done,
-                total=step.rounds * step.samples,
-                remark=f"round {step.round} of {step.rounds}",
-            )
+            remark = f"round {step.round} of {step.rounds}"
+            if step.cards:
+                done, remark = (step.rounds - 1) * step.samples + step.sample, "trust cards"
+            self._bars.update(self._one, completed=done, total=step.rounds * step.samples, remark=remark)
 
         return tell
 
@@ -127,6 +127,7 @@ def run_as_json(run: "Run") -> dict:
             for track, reason in run.stops.items()
         },
         "seconds": round(run.seconds, 3),
+        "trust": trust_as_json(run),
         "rounds": [
             {
                 "round": one.index,

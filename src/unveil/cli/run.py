@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, region_table, run_as_json, show_error, write_json
 from unveil.cli.records import FigureFormat, Job, find_or_keep
+from unveil.cli.trust import trust_table
 from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def run(
     output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    trust: Annotated[
+        bool, typer.Option("--trust/--no-trust", help="A trust card for every region, if the recipe has them.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. [default: by the device]")
@@ -71,6 +75,8 @@ def run(
         chosen = chosen.with_target(parse_target(target))
     if attribution:
         chosen = replace(chosen, attribution=parse_attribution(attribution))
+    if not trust:
+        chosen = replace(chosen, trust=None)
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
     job = Job(classifier, chosen, seed, batch_size, overwrite, figure)
     results = []
@@ -118,6 +124,8 @@ def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict
     )
     if table:
         console.print(region_table(done))
+        if (cards := trust_table(done)) is not None:
+            console.print("", cards)
     return {**result, "status": status, **run_as_json(done)}
 
 

@@ -12,6 +12,7 @@ from unveil.predictions import Output, Prediction
 from unveil.records import Asked, Region, Round, Run, Source, TargetMap, from_half
 from unveil.stopping import StopKind, StopReason
 from unveil.store.arrays import Arrays
+from unveil.store.cards import decode_cards
 from unveil.store.tables import Table, damaged
 
 
@@ -27,6 +28,7 @@ def decode(manifest: Table, arrays: Arrays) -> Run:
     for number, one in enumerate(rounds):
         if one.track not in stops:
             raise damaged(f"'rounds[{number}].track' in run.json to be one of the tracks in 'stops'", repr(one.track))
+    found = sum(len(one.regions) for one in rounds)
     return Run(
         source=source,
         classifier=asked,
@@ -38,6 +40,7 @@ def decode(manifest: Table, arrays: Arrays) -> Run:
         versions=manifest.text_table("versions"),
         seconds=manifest.number("seconds"),
         final_images=finals,
+        trust=decode_cards(manifest.table("trust"), found) if manifest.has("trust") else None,
     )
 
 

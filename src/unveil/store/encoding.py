@@ -7,6 +7,7 @@ import numpy as np
 from unveil.images.placement import Placement
 from unveil.masks import Outline
 from unveil.records import Asked, Region, Round, Run, Source, to_half
+from unveil.store.cards import encode_cards
 from unveil.store.manifest import FORMAT, VERSION
 
 Arrays = dict[str, np.ndarray]
@@ -29,6 +30,7 @@ def encode(run: Run) -> tuple[dict, Arrays]:
         "versions": dict(run.versions),
         "stops": [{"track": track, "kind": str(stop.kind), "text": stop.text} for track, stop in run.stops.items()],
         "rounds": rounds,
+        "trust": None if run.trust is None else encode_cards(run.trust),
     }
     return manifest, arrays
 

@@ -1,0 +1,54 @@
+"""Trust cards of a run: as a table for people, as plain values for scripts."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from unveil.cards import Card, Verdict
+
+if TYPE_CHECKING:
+    from unveil.records import Region, Round, Run
+
+STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTEFACT: "red"}
+
+
+def trust_table(run: "Run") -> Table | None:
+    """A line a region, in the order of the run, with the verdict and its reason; None for a run without cards."""
+    if run.trust is None or not run.trust.cards:
+        return None
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    for name in ("round", "target", "erased alone", "kept alone", "p", "fills agree", "border", "share"):
+        table.add_column(name, justify="left" if name == "target" else "right")
+    table.add_column("verdict", ratio=1)
+    for one, region, card in _with_cards(run):
+        table.add_row(
+            str(one.index),
+            escape(region.target),
+            f"{-card.necessity:+.2f}",
+            f"{card.sufficiency:+.2f}",
+            "" if card.q is None else f"{card.q:.3f}",
+            f"{card.agreement:.0%}",
+            "" if card.border is None else f"{card.border:.0%}",
+            "" if card.share is None else f"{card.share:+.2f}",
+            f"[{STYLES[card.verdict]}]{card.verdict}[/]: {escape(card.reason)}",
+        )
+    return table
+
+
+def trust_as_json(run: "Run") -> dict | None:
+    """Cards in the order of the run's regions, and the games; None for a run without cards."""
+    if run.trust is None:
+        return None
+    return {
+        "passes": run.trust.passes,
+        "cards": [{**asdict(card), "verdict": str(card.verdict)} for card in run.trust.cards],
+        "games": [asdict(game) for game in run.trust.games],
+    }
+
+
+def _with_cards(run: "Run") -> Iterator[tuple["Round", "Region", Card]]:
+    cards = iter(run.trust.cards if run.trust else ())
+    return ((one, region, next(cards)) for one in run.rounds for region in one.regions)

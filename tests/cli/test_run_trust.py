@@ -1,0 +1,46 @@
+"""`unveil run` and trust cards: the table, JSON, and a run without them."""
+
+import json
+
+from unveil import load_run
+
+
+def test_cards_are_printed_and_carried_by_json(shell):
+    path = shell.photograph("a.png")
+    code, out, err = shell("run", path, *shell.common, "--json")
+    assert code == 0
+    run = load_run(shell.folder / "out" / "a")
+    trust = json.loads(out)["runs"][0]["trust"]
+    assert len(trust["cards"]) == len(run.trust.cards) == len(run.regions) > 0
+    assert trust["passes"] == run.trust.passes
+    for told, card in zip(trust["cards"], run.trust.cards, strict=True):
+        assert (told["verdict"], told["reason"], told["p"]) == (str(card.verdict), card.reason, card.p)
+        assert told["drops"] == list(card.drops)
+        assert str(card.verdict) in err
+        assert " ".join(card.reason.split()[:2]) in " ".join(err.split())
+    assert [game["shares"] for game in trust["games"]] == [list(game.shares) for game in run.trust.games]
+
+
+def test_without_cards_nothing_of_them_is_told_and_the_record_is_another(shell):
+    path = shell.photograph("a.png")
+    code, out, err = shell("run", path, *shell.common, "--no-trust", "--json")
+    assert code == 0
+    assert json.loads(out)["runs"][0]["trust"] is None
+    assert "verdict" not in err
+    assert load_run(shell.folder / "out" / "a").trust is None
+    # The same call keeps the record; one that wants cards doesn't take it for its own.
+    assert shell("run", path, *shell.common, "--no-trust")[0] == 0
+    code, _, err = shell("run", path, *shell.common)
+    assert code == 1
+    assert "another" in " ".join(err.split())
+
+
+def test_a_record_made_before_there_were_cards_is_kept_by_a_run_without_them(shell):
+    path = shell.photograph("a.png")
+    shell("run", path, *shell.common, "--no-trust")
+    manifest = shell.folder / "out" / "a" / "run.json"
+    values = json.loads(manifest.read_text())
+    del values["trust"], values["recipe"]["trust"]
+    manifest.write_text(json.dumps(values))
+    code, out, _ = shell("run", path, *shell.common, "--no-trust", "--json")
+    assert (code, json.loads(out)["runs"][0]["status"]) == (0, "kept")
