@@ -26,6 +26,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 
@@ -62,7 +63,7 @@ MODELS = {
 }
 RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
 PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
-THEIR_SAMPLES, OUR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 20, 400, 8
+THEIR_SAMPLES, OUR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 24, 400, 8
 
 Region = Bool[np.ndarray, "h w"]
 
@@ -159,7 +160,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
     start_s = time.perf_counter() - started
     our_runs, their_runs = [], []
     for _ in range(options.repeats):
-        our_runs.append(timed(lambda: unveil.find_regions(image, ours, recipe, target=Class(label))))
+        our_runs.append(timed(lambda: unveil.find_regions(image, ours, recipe, target=Class(label), trust=False)))
         their_runs.append(timed(lambda: reference.run(pixels, label, options.rounds)))
     quality = list(qualities(setup, rule, ours, exact, reference, options))
     rate = arithmetic(ours, pixels, rule)
@@ -275,7 +276,7 @@ def memory_of(side: str, setup: Setup, rule: str) -> int:
     """What this process needs for one round beyond what importing took."""
     before = high_water_mib()
     if side == "ours":
-        unveil.find_regions(setup.images[0], setup.classifier("auto"), fast(rule, 1), target=Class(0))
+        unveil.find_regions(setup.images[0], setup.classifier("auto"), fast(rule, 1), target=Class(0), trust=False)
     else:
         pixels = PREPARATION.apply(setup.images[0])[0]
         Reference(setup, rule).run(pixels, 0, 1)
@@ -299,9 +300,12 @@ def weights_file(name: str, options: argparse.Namespace) -> Path | None:
 def set_up(name: str, options: argparse.Namespace) -> Setup:
     """The network and the images."""
     torch.manual_seed(0)
-    module = getattr(torchvision.models, name)(weights=None)
-    if (file := weights_file(name, options)) is not None:
-        module.load_state_dict(load_file(file))
+    file = weights_file(name, options)
+    weights = {} if file is None else load_file(file)
+    outputs = len(weights["classifier.weight"]) if "classifier.weight" in weights else 1000  # DenseNet's last layer
+    module = getattr(torchvision.models, name)(weights=None, num_classes=outputs)
+    if weights:
+        module.load_state_dict(weights)
     if options.images:
         images = tuple(read_image(path) for path in options.images)
     else:
@@ -315,6 +319,7 @@ def sweep(options: argparse.Namespace) -> list[dict]:
     classifier = setup.classifier("auto")
     pixels = (np.random.default_rng(0).random((2048, 2048, 3)) * 255).astype(np.uint8)
     small = fast("gradient", 2, 16)
+    ask = partial(unveil.find_regions, classifier=classifier, trust=False)
     rows = []
 
     def row(what: str, value: int, work: Callable[[], object]) -> None:
@@ -324,19 +329,19 @@ def sweep(options: argparse.Namespace) -> list[dict]:
     classifier.quick(classifier.prepare(setup.images[0]).pixels)
     for side in (224, 512, 1024, 2048):
         image = Image.from_array(pixels[:side, :side])
-        row("image side", side, lambda image=image: unveil.find_regions(image, classifier, small))
+        row("image side", side, lambda image=image: ask(image, recipe=small))
     for samples in (8, 16, 32, 64):
         recipe = fast("gradient", 2, samples)
-        row("samples", samples, lambda recipe=recipe: unveil.find_regions(setup.images[0], classifier, recipe))
+        row("samples", samples, lambda recipe=recipe: ask(setup.images[0], recipe=recipe))
     for rounds in (1, 2, 5, 10):
         recipe = fast("gradient", rounds, 16)
-        row("rounds", rounds, lambda recipe=recipe: unveil.find_regions(setup.images[0], classifier, recipe))
+        row("rounds", rounds, lambda recipe=recipe: ask(setup.images[0], recipe=recipe))
     for targets in (1, 2, 4, 8, 14):
         top = unveil.Top(targets)
         row(
             "targets",
             targets,
-            lambda top=top: unveil.find_regions(setup.images[0], classifier, small, target=top),
+            lambda top=top: ask(setup.images[0], recipe=small, target=top),
         )
     for size in (1, 4, 8, 16, 32):
         row(
@@ -351,7 +356,7 @@ def sweep(options: argparse.Namespace) -> list[dict]:
     for start, stop in zip((0, *counts), counts, strict=False):
         numbers = range(start, stop)
         row("images", stop, lambda numbers=numbers: [
-            unveil.find_regions(Image.from_array(draw_scene(n).pixels.transpose(1, 2, 0)), classifier, one)
+            ask(Image.from_array(draw_scene(n).pixels.transpose(1, 2, 0)), recipe=one)
             for n in numbers
         ])  # fmt: skip
     return rows
