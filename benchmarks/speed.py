@@ -347,9 +347,7 @@ def sweep(options: argparse.Namespace) -> list[dict]:
         row(
             "batch size",
             size,
-            lambda size=size: unveil.find_regions(
-                setup.images[0], classifier, fast("gradient", 2, 32), batch_size=size
-            ),
+            lambda size=size: ask(setup.images[0], recipe=fast("gradient", 2, 32), batch_size=size),
         )
     one = fast("gradient", 1, 8)
     counts = (1, 10, 100, 1000)
