@@ -122,8 +122,8 @@ class SufficientSubsets(Rival):
 
 @dataclass(frozen=True)
 class GradientSubsets(Rival):
-    """The 2021 procedure on pixels: `step_px` at a time, in selecting and in taking back (the paper: 100), τ = `share` of
-    the whole image's probability (the paper: 0.9)."""
+    """The 2021 procedure on pixels: `step_px` at a time, in selecting and in taking back (the paper: 100), τ = `share`
+    of the whole image's probability (the paper: 0.9)."""
 
     name: ClassVar[str] = "sis-gradient"
     step_px: int = 100
