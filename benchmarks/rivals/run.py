@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import torch
 from asking import Counted, Rival
 from attention_graphs import AttentionGraph
 from integrated_descent import IntegratedDescent
-from rex import Rex
+from rex import Rex, RexError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -62,14 +63,42 @@ def iterated(scene: Scene, classifier: Classifier, recipe: Recipe) -> Outcome:
 
 def asked_rival(rival: Rival, scene: Scene, classifier: Classifier, labels: list[int]) -> Outcome:
     """A rival's explanations of every label, one label after the other."""
-    pixels = torch.from_numpy(scene.pixels)
-    answers = [(classifier.labels[index], rival.find(pixels, classifier, index)) for index in labels]
+    pixels, answers = torch.from_numpy(scene.pixels), []
+    for index in labels:
+        try:
+            answers.append((classifier.labels[index], rival.find(pixels, classifier, index)))
+        except RexError as error:
+            print(f"scene {scene.seed}, {classifier.labels[index]}: {error}", file=sys.stderr)
     return Outcome(
         tuple(Marked(label, inside) for label, one in answers for inside in one.explanations),
         sum(one.seconds for _, one in answers),
         sum(one.forward_passes for _, one in answers),
         sum(one.backward_passes for _, one in answers),
+        len(labels) - len(answers),
     )
+
+
+class Notes:
+    """Counts of every method and scene as they are made, one line of JSON each; a run that was stopped goes on after
+    them. Without a file nothing is kept; lines of other networks are left alone."""
+
+    def __init__(self, path: Path | None, network: str) -> None:
+        self._path, self._network = path, network
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        notes = [json.loads(line) for line in lines]
+        self._known = {(one["method"], one["seed"]): one["counts"] for one in notes if one["network"] == network}
+
+    def get(self, method: str, seed: int) -> list[float] | None:
+        """What is noted of a method in a scene."""
+        return self._known.get((method, seed))
+
+    def add(self, method: str, seed: int, made: list[float]) -> None:
+        """Note the counts of a method in a scene."""
+        self._known[method, seed] = made
+        if self._path is not None:
+            with self._path.open("a") as file:
+                note = {"network": self._network, "method": method, "seed": seed, "counts": made}
+                file.write(json.dumps(note) + "\n")
 
 
 @dataclass(frozen=True)
@@ -80,6 +109,7 @@ class Plan:
     scenes: int
     recipe: Recipe
     rivals: dict[str, Rival]
+    notes: Notes
 
     def carry_out(self) -> dict:
         """Every method on every scene: a row a method. A scene where nothing is predicted is counted and costs
@@ -89,15 +119,23 @@ class Plan:
         tallies: dict[str, list[list[float]]] = {name: [] for name in names}
         seeds = range(FIRST_SEED, FIRST_SEED + self.scenes)
         for seed in track(seeds, "scenes", console=Console(stderr=True), transient=True):
-            scene = draw_scene(seed)
-            labels = list(classifier.predict(torch.from_numpy(scene.pixels)[None])[0].predicted())
-            asked = [classifier.labels[index] for index in labels]
-            ours = iterated(scene, classifier, self.recipe)
-            tallies[OURS].append(counts(scene, asked, ours, ours))
-            for name, rival in self.rivals.items():
-                outcome = asked_rival(rival, scene, classifier, labels)
-                tallies[name].append(counts(scene, asked, outcome, ours))
+            for name, values in self._counted(seed, classifier):
+                tallies[name].append(values)
         return {**self._circumstances(classifier), "rows": [self._row(name, tallies[name]) for name in names]}
+
+    def _counted(self, seed: int, classifier: Classifier) -> Iterator[tuple[str, list[float]]]:
+        """Every method's counts in one scene."""
+        scene = draw_scene(seed)
+        labels = list(classifier.predict(torch.from_numpy(scene.pixels)[None])[0].predicted())
+        asked = [classifier.labels[index] for index in labels]
+        ours = iterated(scene, classifier, self.recipe)
+        for name in (OURS, *self.rivals):
+            made = self.notes.get(name, seed)
+            if made is None:
+                theirs = ours if name == OURS else asked_rival(self.rivals[name], scene, classifier, labels)
+                made = counts(scene, asked, theirs, ours)
+                self.notes.add(name, seed, made)
+            yield name, made
 
     def _row(self, name: str, scenes: list[list[float]]) -> dict:
         head = {"method": name, "network": self.network}
@@ -149,6 +187,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--recipe", default="demo", help="our own settings: a name or a TOML file")
     parser.add_argument("--rex-python", type=Path, help="the Python of the environment that has rex-xai")
     parser.add_argument("--only", nargs="+", help="names of the rivals to ask")
+    parser.add_argument("--notes", type=Path, help="a file to note every scene in, from which a stopped run goes on")
     parser.add_argument("--json", action="store_true", help="the result as JSON instead of a table")
     return parser.parse_args(arguments)
 
@@ -159,7 +198,8 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     known = rivals(options.rex_python)
     chosen = {name: known[name] for name in options.only} if options.only is not None else known
-    result = Plan(options.network, options.scenes, get_recipe(options.recipe), chosen).carry_out()
+    notes = Notes(options.notes, options.network)
+    result = Plan(options.network, options.scenes, get_recipe(options.recipe), chosen, notes).carry_out()
     if options.json:
         print(json.dumps(result, indent=2))
     else:

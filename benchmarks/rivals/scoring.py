@@ -26,12 +26,14 @@ class Marked:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one method marked in one scene, the strongest first, and what that cost. `seconds` of the processor."""
+    """What one method marked in one scene, the strongest first, and what that cost. `seconds` of the processor;
+    `failed`: labels that it gave up on with an error."""
 
     marked: tuple[Marked, ...]
     seconds: float = 0.0
     forward_passes: int = 0
     backward_passes: int = 0
+    failed: int = 0
 
 
 def areas(marked: Iterable[Marked]) -> dict[str, int]:
@@ -94,6 +96,7 @@ def is_false(one: Marked, scene: Scene) -> bool:
 COUNTS = (
     "cues", "found", "pointed_at", "found_equal_area", "found_grown", "ours_found_at_its_area", "regions",
     "false_regions", "area_px", "on_cues_px", "equal_area_px", "seconds", "forward_passes", "backward_passes", "labels",
+    "failed",
 )  # fmt: skip
 
 
@@ -123,6 +126,7 @@ def counts(scene: Scene, asked: Sequence[str], outcome: Outcome, ours: Outcome) 
         outcome.forward_passes,
         outcome.backward_passes,
         len(asked),
+        outcome.failed,
     ]
 
 

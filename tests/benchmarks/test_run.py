@@ -7,6 +7,7 @@ import pytest
 import run
 import torch
 from asking import Answer, Rival
+from rex import RexError
 
 from unveil.planted import draw_scene
 
@@ -54,6 +55,28 @@ def test_rows_beside_each_other(known, capsys):
     assert (everywhere["recall"], everywhere["false_region_rate"]) == (1, 1)
     assert everywhere["area_px_per_label"] == 128 * 128
     assert everywhere["recall_equal_area"] == 1, "the mark that reaches our area is still taken"
+
+
+class Broken(Rival):
+    def find(self, pixels, classifier, label_index):
+        raise RexError("explanations", "none", "try another")
+
+
+def test_a_stopped_run_goes_on_after_its_notes_and_failures_are_counted(known, monkeypatch, capsys, tmp_path):
+    notes = ["--notes", str(tmp_path / "notes"), "--json"]
+    run.main(["--scenes", "2", *notes])
+    capsys.readouterr()
+    # What is noted isn't asked for again; the other scenes are.
+    monkeypatch.setattr(run, "rivals", lambda python: {"perfect": Broken(), "everywhere": Everywhere()})
+    run.main(["--scenes", "4", *notes])
+    said = capsys.readouterr()
+    _, perfect, everywhere = json.loads(said.out)["rows"]
+    scenes = [draw_scene(seed) for seed in range(100_000, 100_004)]
+    assert perfect["counts"]["found"] == sum(len(scene.cues) for scene in scenes[:2])
+    assert perfect["counts"]["failed"] == sum(len(scene.labels) for scene in scenes[2:]) > 0
+    assert said.err.count("expected explanations; got none") == perfect["counts"]["failed"]
+    assert everywhere["counts"]["found"] == sum(len(scene.cues) for scene in scenes)
+    assert len((tmp_path / "notes").read_text().splitlines()) == 4 * 3
 
 
 def test_a_choice_of_rivals_as_a_table(known, capsys, monkeypatch):
