@@ -87,7 +87,9 @@ def test_every_command_and_option_in_a_console_block_exists():
                 command = root.commands[words[0]]  # type: ignore[attr-defined]
                 if hasattr(command, "commands"):
                     command = command.commands[words[1]]
-                options = {name for parameter in command.params for name in parameter.opts}
+                options = {
+                    name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
+                }
                 assert {word for word in words if word.startswith("--")} <= options, line
                 seen += 1
     assert seen >= 5

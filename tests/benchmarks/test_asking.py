@@ -45,11 +45,10 @@ def test_what_is_not_kept_shows_the_mean_colour():
 
 
 def test_a_counted_classifier_answers_alike_and_counts_images():
-    inner = unveil.load_classifier("planted/demo")
+    inner = unveil.load_classifier("planted/demo", precision="fp32")
     counted = Counted(inner)
-    scene = draw_scene(100_001)
-    recipe = "demo"
-    one, other = (unveil.find_regions(scene.pixels.transpose(1, 2, 0), model, recipe) for model in (inner, counted))
+    pixels = draw_scene(100_001).pixels.transpose(1, 2, 0)
+    one, other = (unveil.find_regions(pixels, model, "demo", trust=False) for model in (inner, counted))
     assert one.regions == other.regions
     samples, rounds = 8, len(one.rounds)
     targets = sum(len(item.maps) for item in one.rounds)

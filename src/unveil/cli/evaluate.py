@@ -82,7 +82,9 @@ def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Loc
 
 def _table(summary: dict, criterion: str, state: str) -> Table:
     made = Table(title=f"{state}, T({criterion})", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    made.add_column("label")
+    made.add_column(
+        "label", no_wrap=True, min_width=max(len(row["label"]) for row in summary["labels"] or [{"label": ""}])
+    )
     for name in ("images", "boxes", *(f"{threshold:g}" for threshold in SHOWN)):
         made.add_column(name, justify="right")
     for row in [*summary["labels"], {"label": "all", **summary["pooled"]}]:

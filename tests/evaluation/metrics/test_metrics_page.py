@@ -18,12 +18,6 @@ def benchmark(name):
     return module
 
 
-def test_the_methods_are_those_of_the_results():
-    results = json.loads((RESULTS / "metrics.json").read_text())
-    assert benchmark("metrics").markdown(results["rows"]) in PAGE
-    assert f"{results['maps']} maps" in PAGE
-
-
 def test_the_agreement_is_that_of_the_results():
     rows = json.loads((RESULTS / "metrics-quantus.json").read_text())
     assert benchmark("metrics_quantus").markdown(rows) in PAGE
