@@ -119,9 +119,9 @@ class Reference:
                 nt_samples_batch_size=BATCH,
                 stdevs=0.15 * float(pixels.max() - pixels.min()),
                 target=label,
-                **self.options,
+                **self.options,  # type: ignore[arg-type]
             )
-        values = signed[0].square().sum(0).sqrt().detach().numpy()
+        values = torch.as_tensor(signed[0]).square().sum(0).sqrt().detach().numpy()
         values[erased] = 0
         for _ in range(3):
             values = cv2.boxFilter(values, -1, (11, 11), borderType=cv2.BORDER_CONSTANT)

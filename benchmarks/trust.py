@@ -50,7 +50,7 @@ def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
     and more than half of its area within `near_px` of what was erased before."""
     inside, erased = region.grid_outline.inside(), one.erased.inside()
     near = np.count_nonzero(inside & (distance_px(erased) <= near_px)) / np.count_nonzero(inside)
-    return one.index > 1 and is_false(region, scene) and near > 0.5
+    return bool(one.index > 1 and is_false(region, scene) and near > 0.5)
 
 
 def rows_of(run: Run, scene: Scene) -> Iterator[dict]:

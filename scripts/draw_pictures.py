@@ -44,7 +44,8 @@ def _outlined(scene: Scene) -> np.ndarray:
     pixels = np.kron(scene.pixels.transpose(1, 2, 0), np.ones((2, 2, 1), np.float32))
     for cue in scene.cues:
         inside = np.kron(cue.inside, np.ones((2, 2), bool))
-        pixels[ndimage.binary_dilation(inside, iterations=3) & ~ndimage.binary_dilation(inside, iterations=2)] = YELLOW
+        near, nearer = (np.asarray(ndimage.binary_dilation(inside, iterations=px)) for px in (3, 2))
+        pixels[np.logical_and(near, np.logical_not(nearer))] = YELLOW
     return np.pad(pixels, ((2, 2), (2, 2), (0, 0)), constant_values=1.0)
 
 

@@ -7,16 +7,19 @@
   rules, which look at signs, give the same gradients.
 """
 
+import copy
 import operator
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 RECTIFIERS = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 AGREEMENT = 1e-3  # largest difference of folded logits, relative to the largest logit
 
@@ -83,6 +86,9 @@ def fold_into_the_next(traced: fx.GraphModule) -> None:
 class Shift(nn.Module):
     """What is left of a batch norm once |s| went into the next layer: σ·x + t/|s|, σ the sign of s; t where s is 0."""
 
+    sign: Tensor | None
+    shift: Tensor
+
     def __init__(self, sign: Tensor | None, shift: Tensor, left_out: Tensor) -> None:
         super().__init__()
         self.register_buffer("sign", sign)
@@ -90,11 +96,14 @@ class Shift(nn.Module):
         self.left_out = left_out
 
     @classmethod
-    def of(cls, norm: nn.Module, places: int) -> "Shift":
-        """Of a batch norm in evaluation mode, over `places` axes."""
-        spread = torch.sqrt(norm.running_var + norm.eps)
+    def of(cls, norm: _BatchNorm, places: int) -> "Shift":
+        """Of a batch norm in evaluation mode with its own statistics, over `places` axes."""
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None:
+            raise ValueError("a batch norm without statistics takes those of the batch")
+        spread = torch.sqrt(variance + norm.eps)
         scale = (torch.ones_like(spread) if norm.weight is None else norm.weight.detach()) / spread
-        shift = (0 if norm.bias is None else norm.bias.detach()) - norm.running_mean * scale
+        shift = (0 if norm.bias is None else norm.bias.detach()) - mean * scale
         size = torch.where(scale == 0, 1, scale.abs())
         shape = (-1, *(1,) * places)
         sign = None if bool((scale > 0).all()) else torch.sign(scale).reshape(shape)
@@ -119,21 +128,11 @@ def _times_used(traced: fx.GraphModule) -> dict[str, int]:
     return used
 
 
-def _scaled(layer: nn.Module, factor: Tensor) -> nn.Module:
-    made = type(layer)(
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        bias=layer.bias is not None,
-        device="meta",
-    )
+def _scaled(layer: Convolution, factor: Tensor) -> Convolution:
+    made = copy.copy(layer)
+    made._parameters = dict(layer._parameters)  # of its own: the layer given keeps its weight
     scaled = layer.weight.detach() * factor.reshape(1, -1, *(1,) * (layer.weight.ndim - 2))
     made.weight = nn.Parameter(scaled, requires_grad=False)
-    if layer.bias is not None:
-        made.bias = nn.Parameter(layer.bias.detach(), requires_grad=False)
     return made
 
 

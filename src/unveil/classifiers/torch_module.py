@@ -3,7 +3,6 @@
 import copy
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -56,6 +55,7 @@ class TorchClassifier(Classifier):
         self.fingerprint = fingerprint(module)
         self._form = self._by_layers = Form(self._module, self._dtype)
         self._quick: Quick | None = None
+        self._batch_size: int | None = None
         count = self._count_logits()
         self.labels = check_labels(labels) if labels is not None else numbered(count)
         if len(self.labels) != count:
@@ -89,10 +89,12 @@ class TorchClassifier(Classifier):
             self._quick = Quick.choose(self, pixels)
         return self._quick
 
-    @cached_property
+    @property
     def batch_size(self) -> int:
         """On a CPU by its number of threads; on other devices by a probe when it is first asked for, then kept."""
-        return size_for_cpu() if self.device.type == "cpu" else probe(self._ask_about)
+        if self._batch_size is None:
+            self._batch_size = size_for_cpu() if self.device.type == "cpu" else probe(self._ask_about)
+        return self._batch_size
 
     @property
     def quick_form(self) -> str:

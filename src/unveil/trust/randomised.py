@@ -84,7 +84,8 @@ def quick(attribution: Attribution, samples: int) -> Attribution | None:
     if samples and isinstance(attribution, Gradient):
         return attribution
     if samples and isinstance(attribution, SmoothGrad) and isinstance(attribution.method, Gradient):
-        return replace(attribution, samples=min(samples, attribution.samples))
+        own = attribution.samples
+        return replace(attribution, samples=min(samples, own) if isinstance(own, int) else samples, antithetic=False)
     return None
 
 
