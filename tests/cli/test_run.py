@@ -388,6 +388,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
         str(out),
         "--figure",
         "none",
+        "--no-trust",
     ]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
     deadline = time.monotonic() + 120
