@@ -137,7 +137,7 @@ def test_a_rim_of_what_was_erased_is_an_artefact():
             near = nn.functional.max_pool2d(hole, 5, 1, 2) - hole
             return super().forward(x) + torch.stack([(near * x).sum((1, 2, 3)) * 0.1, torch.zeros(len(x))], 1)
 
-    module = Holes([(20, 8, 8)], [[0.05], [0.0]], [0.0, 0.0])
+    module = Holes([(20, 8, 8)], [[0.5], [0.0]], [0.0, 0.0])
     run, (cue, rim) = cards(module, stop=MaxRounds(2))
     assert run.regions[1].is_rim
     assert rim.verdict is Verdict.ARTEFACT

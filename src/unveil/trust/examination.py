@@ -57,9 +57,15 @@ def examine(
 
 
 def significance(asker: Asker, one: Round, scalars: Mapping[str, Scalar], draws: int) -> float | None:
-    """The smallest corrected p (Benjamini & Hochberg) of a round's regions; None if none can be compared."""
-    nulls = []
+    """The smallest corrected p (Benjamini & Hochberg) of a round's regions; None if none can be compared.
+
+    A region that doesn't lower the score has p = 1, also where other places raise it by more.
+    """
+    nulls: list[float | None] = []
     for region in one.regions:
+        if region.drop <= 0:
+            nulls.append(1.0)
+            continue
         null = Elsewhere(_subject(asker, one, region, scalars, one.erased_after.inside()), draws)
         asker.ask(null.views())
         nulls.append(null.answer().p)
