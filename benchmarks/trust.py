@@ -1,7 +1,7 @@
 """Trust cards held against planted truth: true cues called artefacts, rims caught, p-values without evidence.
 
-python benchmarks/trust.py --json > benchmarks/results/0.1.0/trust.json      # seeds from 200 000, as in the docs
-python benchmarks/trust.py --first 300000 --scenes 60 --regions FILE         # the seeds the levels were chosen on
+python benchmarks/trust.py --json > benchmarks/results/0.1.0/trust.json   # seeds from 200 000, as in the docs
+python benchmarks/trust.py --first 300000 --scenes 45 --keep FILE   # the seeds the levels were chosen on
 """
 
 import argparse
@@ -10,9 +10,10 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -71,21 +72,47 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
             }
 
 
-def examined(classifier: Classifier, recipe: Recipe, seeds: range, which: str) -> tuple[list[dict], dict]:
-    """Rows of all scenes, and what they cost. `which`: whatever is predicted, the first class that is there, or one
-    that isn't."""
-    rows, passes, seconds = [], 0, 0.0
-    for seed in track(seeds, f"{recipe.name}, {which}", console=Console(stderr=True), transient=True):
+class Kept:
+    """Answers that are kept in a file as they come, a line a scene, so that a call can be stopped and go on."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.known = path, {}
+        for line in path.read_text().splitlines() if path is not None and path.exists() else ():
+            part, seed, found = json.loads(line)
+            self.known[part, seed] = found
+
+    def each(self, part: str, seeds: range, ask: Callable[[int], Any]) -> list:
+        """What `ask` says for every seed; asked only where it isn't known."""
+        for seed in track(seeds, part, console=Console(stderr=True), transient=True):
+            if (part, seed) not in self.known:
+                # Through JSON either way, so that what is read back is the same.
+                line = json.dumps([part, seed, ask(seed)])
+                self.known[part, seed] = json.loads(line)[2]
+                if self.path is not None:
+                    with self.path.open("a") as file:
+                        file.write(line + "\n")
+        return [self.known[part, seed] for seed in seeds]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is asked about a scene: whatever is predicted, the first class that is there, or one that isn't."""
+
+    classifier: Classifier
+    recipe: Recipe
+    which: str
+
+    def __call__(self, seed: int) -> dict:
+        """Its regions with their truth and their cards, and what they cost."""
         scene = draw_scene(seed)
-        there = {"present": scene.labels[:1], "absent": absent(scene)}.get(which, ("",))
+        there = {"present": scene.labels[:1], "absent": absent(scene)}.get(self.which, ("",))
+        rows, passes, started = [], 0, time.perf_counter()
         for label in there:
-            asked = recipe.with_target(Class(label)) if label else recipe
-            started = time.perf_counter()
-            run = find_regions(Image.from_array(scene.pixels), classifier, asked)
-            seconds += time.perf_counter() - started
+            asked = self.recipe.with_target(Class(label)) if label else self.recipe
+            run = find_regions(Image.from_array(scene.pixels), self.classifier, asked)
             passes += run.trust.passes if run.trust else 0
             rows += rows_of(run, scene)
-    return rows, {"images_asked": passes, "images_a_region": round(passes / max(1, len(rows)), 1), "seconds": seconds}
+        return {"rows": rows, "passes": passes, "seconds": time.perf_counter() - started}
 
 
 def absent(scene: Scene) -> tuple[str, ...]:
@@ -106,31 +133,37 @@ def verdicts(rows: list[dict]) -> dict:
     return dict(Counter(str(row["verdict"]) for row in rows))
 
 
-def null_p(classifier: Classifier, seeds: range, draws: int = 39) -> list[tuple[float, float]]:
-    """p of places that no map has chosen, for a class that is absent: as recorded, and with ties broken at random.
+@dataclass(frozen=True)
+class Nowhere:
+    """p of a place that no map has chosen, for a class that is absent: as recorded, and with ties broken at random.
 
     The region is a disc of 60 to 600 px put anywhere. Many drops are exactly 0, where the strongest place, which alone
     decides, isn't touched; ties count against a region, so that its p is larger than uniform. Broken at random they
     show whether the places are exchangeable.
     """
-    rng, found = np.random.default_rng(0), []
-    y, x = np.mgrid[:128, :128]
-    for seed in track(seeds, "null", console=Console(stderr=True), transient=True):
-        scene = draw_scene(seed)
-        search = Search.begin(Image.from_array(scene.pixels), classifier, demo().with_target(Class(*absent(scene))))
-        (scalar,) = search.recipe.target.resolve(search.first, search.first, classifier.labels)
+
+    classifier: Classifier
+    draws: int = 39
+
+    def __call__(self, seed: int) -> tuple[float, float]:
+        """Both p."""
+        rng, scene = np.random.default_rng(seed), draw_scene(seed)
+        search = Search.begin(
+            Image.from_array(scene.pixels), self.classifier, demo().with_target(Class(*absent(scene)))
+        )
+        (scalar,) = search.recipe.target.resolve(search.first, search.first, self.classifier.labels)
+        y, x = np.mgrid[:128, :128]
         disc = np.hypot(y - 64, x - 64) <= np.sqrt(rng.uniform(60, 600) / np.pi)
         (inside,) = placements(disc, np.zeros_like(disc), f"null {seed}", 1)
         nothing = np.zeros_like(inside)
         subject = Subject(search.asker, scalar, inside, erased=nothing, taken=inside, others=nothing)
-        elsewhere = Elsewhere(subject, draws)
+        elsewhere = Elsewhere(subject, self.draws)
         search.asker.ask(elsewhere.views())
         null, own = elsewhere.answer(), subject.drop(nothing, inside)
         others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
         tied = np.abs(others - own) <= subject.tolerance
         above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)
-        found.append((null.p or 1.0, (above + rng.random()) / (1 + null.draws)))
-    return found
+        return null.p or 1.0, float((above + rng.random()) / (1 + null.draws))
 
 
 def uniformity(p: np.ndarray) -> dict:
@@ -146,16 +179,19 @@ def uniformity(p: np.ndarray) -> dict:
     }
 
 
-def measure(first: int, scenes: int, regions: Path | None) -> dict:
+def measure(first: int, scenes: int, kept: Kept) -> dict:
     """Everything, in one table."""
     classifier, seeds = load_classifier("planted/demo"), range(first, first + scenes)
-    cues, cost = examined(classifier, demo(), seeds, "predicted")
-    none, _ = examined(classifier, demo(), seeds[::3], "absent")
-    rims = {noise: examined(classifier, paper_scaled(noise), seeds, "present")[0] for noise in (0.05, 0.15)}
-    if regions is not None:
-        regions.write_text(json.dumps({"cues": cues, "absent": none, **{str(k): v for k, v in rims.items()}}))
+
+    def rows(name: str, recipe: Recipe, which: str, of: range = seeds) -> list[dict]:
+        found = kept.each(f"{name}, {which}", of, Examined(classifier, recipe, which))
+        return [row for scene in found for row in scene["rows"]]
+
+    cues, none = rows("demo", demo(), "predicted"), rows("demo", demo(), "absent", seeds[::3])
+    rims = {noise: rows(f"paper, noise {noise}", paper_scaled(noise), "present") for noise in (0.05, 0.15)}
+    asked = kept.each("demo, predicted", seeds, lambda seed: None)
     of_paper = [row for rows in rims.values() for row in rows]
-    p = np.array(null_p(classifier, range(first, first + 2 * scenes)))
+    p = np.array(kept.each("null", range(first, first + 2 * scenes), Nowhere(classifier)))
     return {
         "seeds": [first, first + scenes - 1],
         "true_cues_called_artefact": rate([row for row in cues if row["true"]], "artefact"),
@@ -180,7 +216,10 @@ def measure(first: int, scenes: int, regions: Path | None) -> dict:
         "null_p_ties_at_random": uniformity(p[:, 1]),
         "null_p_as_recorded": uniformity(p[:, 0]),
         "found_where_absent_p": uniformity(np.array([row["p"] for row in none if row["p"] is not None])),
-        "cost": cost,
+        "cost": {
+            "images_a_region": sum(scene["passes"] for scene in asked) / max(1, len(cues)),
+            "seconds_a_scene": sum(scene["seconds"] for scene in asked) / scenes,
+        },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
 
@@ -199,10 +238,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=200_000, help="the first scene's seed")
     parser.add_argument("--scenes", type=int, default=120)
-    parser.add_argument("--regions", type=Path, help="where every region goes, with its truth and its card, as JSON")
+    parser.add_argument("--keep", type=Path, help="a file that keeps what was asked, so that the same call goes on")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = rounded(measure(options.first, options.scenes, options.regions))
+    result = rounded(measure(options.first, options.scenes, Kept(options.keep)))
     if options.json:
         print(json.dumps(result, indent=1))
         return

@@ -1,6 +1,6 @@
 """What a card comes to: `supported`, `weak` or `artefact`, and the reason in words.
 
-The levels were chosen on planted scenes with seeds from 300 000, and tried on others: docs/trust.md.
+The levels are a first choice: `benchmarks/trust.py` measures how often they are right on planted scenes.
 """
 
 from unveil.cards import Verdict
