@@ -110,6 +110,9 @@ def _rounds_of(search: Search, track: Track, number: int, on_progress: OnProgres
             track.stop.append(StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label"))
             return
         track.asked.update({scalar.name: scalar for scalar in scalars})
+        if index == 1 and (reason := search.recipe.stop.check_first(State(0, scalars, search.first, now, 0.0))):
+            track.stop.append(reason)
+            return
 
         def tell(sample: int, samples: int, at: int = number * most + index) -> None:
             on_progress(Progress(at, most * len(search.tracks), sample, samples))

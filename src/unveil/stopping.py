@@ -54,6 +54,10 @@ class Stop(ABC):
     def check(self, state: State) -> StopReason | None:
         """The reason, or None to go on."""
 
+    def check_first(self, state: State) -> StopReason | None:
+        """A reason not to look at all, before the first round; most stops have none."""
+        return None
+
     @property
     def most_rounds(self) -> int | None:
         """The largest number of rounds this stop allows, if it has one."""
@@ -73,6 +77,10 @@ class AnyOf(Stop):
     def check(self, state: State) -> StopReason | None:
         """The first reason in the order of the stops."""
         return next((reason for stop in self.stops if (reason := stop.check(state))), None)
+
+    def check_first(self, state: State) -> StopReason | None:
+        """The first reason not to look at all."""
+        return next((reason for stop in self.stops if (reason := stop.check_first(state))), None)
 
     @property
     def most_rounds(self) -> int | None:
@@ -131,6 +139,25 @@ class ScoreBelow(Stop):
         if not values or max(values) >= self.probability:
             return None
         return StopReason(StopKind.SCORE_BELOW, f"probability {max(values):.3f} is below {self.probability}")
+
+
+@dataclass(frozen=True)
+class NotPredicted(Stop):
+    """Before the first round, when every class asked about has a probability below `probability`: nothing is looked for.
+
+    A gradient shows places for any class, also for one of which the classifier says that it isn't there.
+    """
+
+    probability: float = 0.1
+
+    def check(self, state: State) -> StopReason | None:
+        """Never, once there was a round."""
+        return None
+
+    def check_first(self, state: State) -> StopReason | None:
+        """A reason if the largest of the probabilities is below."""
+        below = ScoreBelow(self.probability).check(state)
+        return StopReason(StopKind.NOTHING_PREDICTED, below.text) if below else None
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,11 @@ class InRounds(Method):
     def find(self, classifier: Classifier, asked: Asked, seed: int) -> tuple[Trial, Float[np.ndarray, "h w"]]:
         """Regions by round; and the first round's map as the recipe sees it."""
         recipe = self.recipe.with_target(Class(asked.label))
-        run = find_regions(Image.from_array(asked.scene.pixels), classifier, recipe, seed=seed, batch_size=8)
+        image = Image.from_array(asked.scene.pixels)
+        # Without cards: no other method is asked whether to believe it, and `seconds` are compared.
+        run = find_regions(image, classifier, recipe, trust=False, seed=seed, batch_size=8)
+        if not run.rounds:
+            return asked.trial(()), np.zeros(asked.scene.pixels.shape[1:])
         rounds = tuple(tuple(region.grid_outline.inside() for region in one.regions) for one in run.rounds)
         maps = tuple(one.maps[0].saliency for one in run.rounds)
         return asked.trial(rounds, maps), recipe.select.smooth(maps[0])
