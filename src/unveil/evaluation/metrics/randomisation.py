@@ -15,7 +15,8 @@ from unveil.classifiers import Classifier, TorchClassifier
 from unveil.errors import AttributionError
 from unveil.evaluation.metrics.labels import Item, means
 from unveil.evaluation.metrics.probe import Explain
-from unveil.evaluation.metrics.similarity import rank_correlation, ssim
+from unveil.evaluation.metrics.similarity import ssim
+from unveil.measures import rank_correlation
 
 WHAT = "the randomisation of weights"
 
