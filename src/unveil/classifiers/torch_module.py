@@ -126,6 +126,18 @@ class TorchClassifier(Classifier):
         """A copy of the frozen module, for methods that take a network apart."""
         return copy.deepcopy(self._module)
 
+    def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
+        """Another network in this one's place: the same preparation, labels, output, device and precision."""
+        return TorchClassifier(
+            module,
+            self.preparation,
+            self.labels,
+            output=self.output,
+            name=name,
+            device=self.device,
+            precision=self.precision,
+        )
+
     @property
     def _dtype(self) -> torch.dtype:
         parameter = next((p for p in self._module.parameters() if p.is_floating_point()), None)

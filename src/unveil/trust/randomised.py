@@ -96,15 +96,7 @@ def randomised(classifier: TorchClassifier, key: str) -> TorchClassifier:
     weights = [weight for weight in module.parameters() if weight.ndim >= 2 and weight.is_floating_point()]
     for number, weight in enumerate(weights[-LAST:]):
         _draw_anew(weight, generator(f"{key}/randomised", number))
-    return TorchClassifier(
-        module,
-        classifier.preparation,
-        classifier.labels,
-        output=classifier.output,
-        name=f"{classifier.name}, randomised",
-        device=classifier.device,
-        precision=classifier.precision,
-    )
+    return classifier.with_network(module, f"{classifier.name}, randomised")
 
 
 def _draw_anew(weight: nn.Parameter, rng: torch.Generator) -> None:

@@ -71,15 +71,7 @@ def randomised(classifier: Classifier, layers: Sequence[str], seed: int = 0) -> 
         for name, part in chosen.items():
             with seeded(f"{seed}/{name}", classifier.device), torch.no_grad():
                 _forget(part)
-    return TorchClassifier(
-        module,
-        classifier.preparation,
-        classifier.labels,
-        output=classifier.output,
-        name=f"{classifier.name}, randomised",
-        device=classifier.device,
-        precision=classifier.precision,
-    )
+    return classifier.with_network(module, f"{classifier.name}, randomised")
 
 
 def cascading(
