@@ -2,7 +2,6 @@
 were."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from unveil.planted.network import PlantedNet, Pooling, build_network, logits_of
 from unveil.planted.pool import Pool, batch, draw_pool
+from unveil.planted.schedule import warm_up_and_cosine
 
 TRAINING_SEEDS = 1_000_000  # scenes are trained on from this seed on; below are those for proofs, tests and the demo
 
@@ -77,7 +77,9 @@ def _epoch(
     running = 0.0
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
+            group["lr"] = settings.learning_rate * warm_up_and_cosine(
+                (epoch * steps + step) / (settings.epochs * steps)
+            )
         chosen = np.sort(rows[step * settings.batch_size : (step + 1) * settings.batch_size])
         pixels, labels = batch(pool, chosen, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
@@ -88,11 +90,6 @@ def _epoch(
         optimiser.step()
         running = float(loss.detach()) if step == 0 else 0.98 * running + 0.02 * float(loss.detach())
         on_progress("training", epoch * steps + step + 1, settings.epochs * steps, f"loss {running:.4f}")
-
-
-def _schedule(done: float) -> float:
-    """Share of the full learning rate: up over the first twentieth, then down along a cosine."""
-    return done / 0.05 if done < 0.05 else 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
 
 
 def _checkpoint(
