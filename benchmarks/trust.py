@@ -46,12 +46,17 @@ def paper_scaled(noise: float) -> Recipe:
     )
 
 
+def is_on_cues(region: Region, scene: Scene) -> bool:
+    """The truth about evidence: at least a tenth of the region on cues of its class."""
+    return not is_false(region.outline.inside(), scene.inside(region.target))
+
+
 def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
     """The truth about rims, which no card knows: found after the first round, less than a tenth on cues of its class,
     and more than half of its area within `near_px` of what was erased before."""
     inside, erased = region.grid_outline.inside(), one.erased.inside()
     near = np.count_nonzero(inside & (distance_px(erased) <= near_px)) / np.count_nonzero(inside)
-    return bool(one.index > 1 and is_false(region, scene) and near > 0.5)
+    return bool(one.index > 1 and not is_on_cues(region, scene) and near > 0.5)
 
 
 def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
@@ -63,7 +68,7 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
                 "scene": scene.seed,
                 "round": one.index,
                 "target": region.target,
-                "true": not is_false(region, scene),
+                "true": is_on_cues(region, scene),
                 "rim_truth": is_rim(region, one, scene, NEAR_PX),
                 "rim_truth_scaled": is_rim(region, one, scene, SCALED_PX),
                 "drop": region.drop,
