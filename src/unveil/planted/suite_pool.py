@@ -15,6 +15,7 @@ from unveil.planted.pool import CUES_KEPT, brightened, draw_gone, draw_in_proces
 from unveil.planted.scenes import SIZE, Scene, draw_scene
 from unveil.planted.signs import BENCHMARK
 from unveil.planted.suites import SUITES
+from unveil.writing import written_whole
 
 TRAINING_SEEDS = 2_000_000
 UNKNOWN = 0.5
@@ -56,9 +57,8 @@ def open_pool(
         folder.mkdir(parents=True, exist_ok=True)
         drawn = SuitePool(*draw_in_processes(draw_chunk, range(count), workers, on_progress))
         for name, path in zip(names, paths, strict=True):
-            part = path.with_suffix(".part.npy")
-            np.save(part, getattr(drawn, name))
-            part.replace(path)
+            with written_whole(path, "scenes") as part:
+                np.save(part, getattr(drawn, name))
     return SuitePool(*(np.lib.format.open_memmap(path, mode="r") for path in paths))
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from unveil.planted.network import PlantedNet, Pooling, build_network, logits_of
 from unveil.planted.pool import Pool, batch, draw_pool
 from unveil.planted.schedule import warm_up_and_cosine
+from unveil.writing import written_whole
 
 TRAINING_SEEDS = 1_000_000  # scenes are trained on from this seed on; below are those for proofs, tests and the demo
 
@@ -102,9 +103,8 @@ def _checkpoint(
         tensors |= {f"moments.{number}.{name}": value.contiguous() for name, value in state.items()}
     name = f"epoch-{epochs}.safetensors"
     save_file(tensors, folder / name)
-    manifest = folder / "checkpoint.json.part"
-    manifest.write_text(json.dumps({"epochs": epochs, "file": name, "settings": asdict(settings)}), encoding="utf-8")
-    manifest.replace(folder / "checkpoint.json")
+    with written_whole(folder / "checkpoint.json", "a checkpoint") as part:
+        part.write_text(json.dumps({"epochs": epochs, "file": name, "settings": asdict(settings)}), encoding="utf-8")
     for old in folder.glob("epoch-*.safetensors"):
         if old.name != name:
             old.unlink()

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
-from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short, written_whole
+from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short
+from unveil.writing import written_whole
 
 SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
 GOAL_CHARS = 38
