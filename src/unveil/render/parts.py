@@ -104,6 +104,16 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
+def ruled(axes: Axes) -> None:
+    """A field for curves: quiet lines to read values by, and no frame but the line below."""
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(PLAIN)
+    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
+    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
 def legible(name: str) -> str:
     """What a font can draw on one line: names of files and labels may hold bytes that are no text, and line breaks."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
