@@ -36,6 +36,7 @@ from unveil.classifiers.torchvision import bare
 from unveil.datasets.chestxray14 import LABELS as REAL
 from unveil.planted.radiographs import LABELS as PLANTED
 from unveil.planted.radiographs import plant
+from unveil.planted.schedule import warm_up_and_cosine
 
 SIDE = 224
 TEST_SHARE = 5  # one patient of so many
@@ -181,7 +182,7 @@ def _learn(
         for step in track(range(steps), f"epoch {epoch + 1} of {total}", transient=True):
             rows = order[step * settings.batch_size : (step + 1) * settings.batch_size]
             for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _schedule((epoch + step / steps) / total)
+                group["lr"] = settings.learning_rate * warm_up_and_cosine((epoch + step / steps) / total)
             variant = epoch % images.shape[1]
             pixels = batch(images[rows, variant], rng, SIDE // 2 if epoch < settings.small_epochs else SIDE)
             wanted = torch.from_numpy(labels[rows, variant]).to(device)
@@ -195,10 +196,6 @@ def _learn(
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}", flush=True)
         _checkpoint(out, settings, network, optimiser, epoch + 1)
     network.eval()
-
-
-def _schedule(done: float) -> float:
-    return done / 0.05 if done < 0.05 else 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
 
 
 def _checkpoint(

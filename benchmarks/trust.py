@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from notes import Notes
 from rich.console import Console
 from rich.progress import track
 from scipy.stats import kstest
@@ -46,12 +47,17 @@ def paper_scaled(noise: float) -> Recipe:
     )
 
 
+def is_on_cues(region: Region, scene: Scene) -> bool:
+    """The truth about evidence: at least a tenth of the region on cues of its class."""
+    return not is_false(region.outline.inside(), scene.inside(region.target))
+
+
 def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
     """The truth about rims, which no card knows: found after the first round, less than a tenth on cues of its class,
     and more than half of its area within `near_px` of what was erased before."""
     inside, erased = region.grid_outline.inside(), one.erased.inside()
     near = np.count_nonzero(inside & (distance_px(erased) <= near_px)) / np.count_nonzero(inside)
-    return bool(one.index > 1 and is_false(region, scene) and near > 0.5)
+    return bool(one.index > 1 and not is_on_cues(region, scene) and near > 0.5)
 
 
 def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
@@ -63,7 +69,7 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
                 "scene": scene.seed,
                 "round": one.index,
                 "target": region.target,
-                "true": not is_false(region, scene),
+                "true": is_on_cues(region, scene),
                 "rim_truth": is_rim(region, one, scene, NEAR_PX),
                 "rim_truth_scaled": is_rim(region, one, scene, SCALED_PX),
                 "drop": region.drop,
@@ -72,26 +78,10 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
             }
 
 
-class Kept:
-    """Answers that are kept in a file as they come, a line a scene, so that a call can be stopped and go on."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path, self.known = path, {}
-        for line in path.read_text().splitlines() if path is not None and path.exists() else ():
-            part, seed, found = json.loads(line)
-            self.known[part, seed] = found
-
-    def each(self, part: str, seeds: range, ask: Callable[[int], Any]) -> list:
-        """What `ask` says for every seed; asked only where it isn't known."""
-        for seed in track(seeds, part, console=Console(stderr=True), transient=True):
-            if (part, seed) not in self.known:
-                # Through JSON either way, so that what is read back is the same.
-                line = json.dumps([part, seed, ask(seed)])
-                self.known[part, seed] = json.loads(line)[2]
-                if self.path is not None:
-                    with self.path.open("a") as file:
-                        file.write(line + "\n")
-        return [self.known[part, seed] for seed in seeds]
+def each(kept: Notes, part: str, seeds: range, ask: Callable[[int], Any]) -> list:
+    """What `ask` says for every seed; asked only where it isn't known."""
+    shown = track(seeds, part, console=Console(stderr=True), transient=True)
+    return [kept.find_or_make((part, seed), lambda seed=seed: ask(seed)) for seed in shown]
 
 
 @dataclass(frozen=True)
@@ -179,19 +169,19 @@ def uniformity(p: np.ndarray) -> dict:
     }
 
 
-def measure(first: int, scenes: int, kept: Kept) -> dict:
+def measure(first: int, scenes: int, kept: Notes) -> dict:
     """Everything, in one table."""
     classifier, seeds = load_classifier("planted/demo"), range(first, first + scenes)
 
     def rows(name: str, recipe: Recipe, which: str, of: range = seeds) -> list[dict]:
-        found = kept.each(f"{name}, {which}", of, Examined(classifier, recipe, which))
+        found = each(kept, f"{name}, {which}", of, Examined(classifier, recipe, which))
         return [row for scene in found for row in scene["rows"]]
 
     cues, none = rows("demo", demo(), "predicted"), rows("demo", demo(), "absent", seeds[::3])
     rims = {noise: rows(f"paper, noise {noise}", paper_scaled(noise), "present") for noise in (0.05, 0.15)}
-    asked = kept.each("demo, predicted", seeds, lambda seed: None)
+    asked = each(kept, "demo, predicted", seeds, lambda seed: None)
     of_paper = [row for rows in rims.values() for row in rows]
-    p = np.array(kept.each("null", range(first, first + 2 * scenes), Nowhere(classifier)))
+    p = np.array(each(kept, "null", range(first, first + 2 * scenes), Nowhere(classifier)))
     return {
         "seeds": [first, first + scenes - 1],
         "true_cues_called_artefact": rate([row for row in cues if row["true"]], "artefact"),
@@ -241,7 +231,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a file that keeps what was asked, so that the same call goes on")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result = rounded(measure(options.first, options.scenes, Kept(options.keep)))
+    result = rounded(measure(options.first, options.scenes, Notes(options.keep)))
     if options.json:
         print(json.dumps(result, indent=1))
         return

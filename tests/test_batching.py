@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unveil.attribution import Question, SmoothGrad
-from unveil.batching import Batches, out_of_memory
+from unveil.batching import Batches, batched, out_of_memory
 from unveil.classifiers import BlackBox, Preparation, TorchClassifier
 from unveil.targets import Scalar
 
@@ -81,3 +81,13 @@ def test_a_black_box_that_is_too_large_for_a_batch_says_so():
     box = BlackBox(function, Preparation.square(8, (0.0,) * 3, (1.0,) * 3))
     with pytest.raises(Exception, match="no room"):
         box.predict(torch.rand(2, 3, 8, 8))
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (3, [3]), (7, [3, 3, 1])])
+def test_batches_hold_every_item_once_and_are_taken_when_they_are_needed(count, sizes):
+    taken = []
+    batches = batched((taken.append(item) or item for item in range(count)), 3)
+    assert taken == []
+    found = list(batches)
+    assert [len(batch) for batch in found] == sizes
+    assert [item for batch in found for item in batch] == taken == list(range(count))

@@ -17,7 +17,7 @@ ROOT = Path(unveil.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 LAYERS = (
     ("errors",),
-    ("masks", "boxes", "noise", "predictions", "inpainting", "batching"),
+    ("masks", "boxes", "noise", "predictions", "inpainting", "batching", "writing"),
     ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping", "cards"),
     ("patterns",),

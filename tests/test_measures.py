@@ -1,12 +1,15 @@
-"""Settled, revealed and rim, each counted pixel by pixel."""
+"""Settled, revealed and rim, each counted pixel by pixel; rank correlation against scipy and torchmetrics."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from scipy.stats import spearmanr
+from torchmetrics.functional import spearman_corrcoef
 
-from unveil.measures import RIM_PX, revealed, rim, settled
+from unveil.measures import RIM_PX, rank_correlation, revealed, rim, settled
 
 GRID = np.zeros((20, 30), bool)
 
@@ -48,3 +51,21 @@ def test_rim_is_the_share_of_saliency_near_what_was_erased():
     assert rim(region, saliency, erased) == pytest.approx(near / sum(range(1, 21)))
     assert rim(region, saliency, GRID) == 0
     assert rim(region, np.zeros(GRID.shape), erased) == 0
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_ranks_against_scipy_and_torchmetrics_also_where_values_are_equal(seed):
+    one, other = np.random.default_rng(seed).integers(0, 9, (2, 12, 15)).astype(float)
+    other += one
+    expected = spearmanr(one.ravel(), other.ravel()).statistic
+    assert rank_correlation(one, other) == pytest.approx(expected, abs=1e-12)
+    theirs = spearman_corrcoef(torch.from_numpy(one.ravel()), torch.from_numpy(other.ravel()))
+    assert rank_correlation(one, other) == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_ranks_alone_count():
+    one = np.random.default_rng(3).gamma(0.5, size=(6, 7))
+    assert rank_correlation(one, one**3) == pytest.approx(1)
+    assert rank_correlation(one, -one) == pytest.approx(-1)
+    assert rank_correlation(one, one * 0) is None

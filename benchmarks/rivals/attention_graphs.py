@@ -103,12 +103,8 @@ class AttentionGraph(Rival):
 
     def _search(self, inquiry: Inquiry) -> list[Bool[np.ndarray, "h w"]]:
         patches = Patches(self.cells, inquiry.shape)
-
-        def score(kept: Bool[np.ndarray, "n features"]) -> Float[np.ndarray, "n"]:
-            return inquiry.probabilities(patches.inside(kept))
-
         ranked = self.ranking.rank(inquiry, self.cells)[: self.candidates]
-        found = beam_search(Sets(score, patches.count, self.share * inquiry.whole), ranked, self.width)
+        found = beam_search(Sets(patches.score(inquiry), patches.count, self.share * inquiry.whole), ranked, self.width)
         by_score = sorted(found, key=lambda one: -found[one])
         roots = largest_apart(by_score, self.overlap)[: self.roots]
         return [np.isin(patches.numbers, list(one)) for one in roots]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Int
+from asking import Inquiry, Score
+from jaxtyping import Bool, Float, Int
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,11 @@ class Patches:
     def inside(self, chosen: Bool[np.ndarray, "n patches"]) -> Bool[np.ndarray, "n h w"]:
         """Pixels of the patches chosen in every row."""
         return chosen[:, self.numbers]
+
+    def score(self, inquiry: Inquiry) -> Score:
+        """What asks about sets of patches, a row each: the label's probability with all other patches hidden."""
+
+        def of(kept: Bool[np.ndarray, "n patches"]) -> Float[np.ndarray, "n"]:
+            return inquiry.probabilities(self.inside(kept))
+
+        return of

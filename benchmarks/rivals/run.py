@@ -35,6 +35,9 @@ from unveil.images import Image
 from unveil.planted import SIZE, Scene, draw_scene
 from unveil.recipes import Recipe, get_recipe
 
+sys.path.append(str(Path(__file__).parents[1]))  # of a script, only its own folder is looked in
+from notes import Notes
+
 FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
 PUBLISHED_SIDE = 224  # px of the images that ReX's lengths are made for
 OURS = "rounds"
@@ -78,29 +81,6 @@ def asked_rival(rival: Rival, scene: Scene, classifier: Classifier, labels: list
     )
 
 
-class Notes:
-    """Counts of every method and scene as they are made, one line of JSON each; a run that was stopped goes on after
-    them. Without a file nothing is kept; lines of other networks are left alone."""
-
-    def __init__(self, path: Path | None, network: str) -> None:
-        self._path, self._network = path, network
-        lines = path.read_text().splitlines() if path is not None and path.exists() else []
-        notes = [json.loads(line) for line in lines]
-        self._known = {(one["method"], one["seed"]): one["counts"] for one in notes if one["network"] == network}
-
-    def get(self, method: str, seed: int) -> list[float] | None:
-        """What is noted of a method in a scene."""
-        return self._known.get((method, seed))
-
-    def add(self, method: str, seed: int, made: list[float]) -> None:
-        """Note the counts of a method in a scene."""
-        self._known[method, seed] = made
-        if self._path is not None:
-            with self._path.open("a") as file:
-                note = {"network": self._network, "method": method, "seed": seed, "counts": made}
-                file.write(json.dumps(note) + "\n")
-
-
 @dataclass(frozen=True)
 class Plan:
     """What is asked: the network, how many scenes, our recipe, and the rivals."""
@@ -130,12 +110,12 @@ class Plan:
         asked = [classifier.labels[index] for index in labels]
         ours = iterated(scene, classifier, self.recipe)
         for name in (OURS, *self.rivals):
-            made = self.notes.get(name, seed)
-            if made is None:
+
+            def count(name: str = name) -> list[float]:
                 theirs = ours if name == OURS else asked_rival(self.rivals[name], scene, classifier, labels)
-                made = counts(scene, asked, theirs, ours)
-                self.notes.add(name, seed, made)
-            yield name, made
+                return counts(scene, asked, theirs, ours)
+
+            yield name, self.notes.find_or_make((self.network, name, seed), count)
 
     def _row(self, name: str, scenes: list[list[float]]) -> dict:
         head = {"method": name, "network": self.network}
@@ -198,8 +178,8 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     known = rivals(options.rex_python)
     chosen = {name: known[name] for name in options.only} if options.only is not None else known
-    notes = Notes(options.notes, options.network)
-    result = Plan(options.network, options.scenes, get_recipe(options.recipe), chosen, notes).carry_out()
+    recipe, notes = get_recipe(options.recipe), Notes(options.notes)
+    result = Plan(options.network, options.scenes, recipe, chosen, notes).carry_out()
     if options.json:
         print(json.dumps(result, indent=2))
     else:

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from unveil.evaluation.bootstrap import bounds, intervals, ratio
-from unveil.evaluation.cues import FALSE_SHARE, FOUND_SHARE
+from unveil.evaluation.cues import is_false, is_found
 from unveil.masks import union
 from unveil.planted import Cue, Scene
 
@@ -67,12 +67,11 @@ def grown(marked: Sequence[Marked], area_px: Mapping[str, int]) -> list[Marked]:
 
 
 def found(cues: Sequence[Cue], marked: Sequence[Marked]) -> int:
-    """Cues of which at least `FOUND_SHARE` is covered by what is marked for their label."""
-    count = 0
-    for cue in cues:
-        covered = union((one.inside for one in marked if one.label == cue.label), cue.inside.shape)
-        count += _share(cue.inside, covered) >= FOUND_SHARE
-    return count
+    """Cues of which at least half is covered by what is marked for their label."""
+    return sum(
+        is_found(cue.inside, union((one.inside for one in marked if one.label == cue.label), cue.inside.shape))
+        for cue in cues
+    )
 
 
 def pointed_at(cues: Sequence[Cue], marked: Sequence[Marked]) -> int:
@@ -82,14 +81,9 @@ def pointed_at(cues: Sequence[Cue], marked: Sequence[Marked]) -> int:
     for one in marked:
         of_label = [cue for cue in cues if cue.label == one.label]
         on_cues = union((cue.inside for cue in of_label), one.inside.shape)
-        if of_label and _share(one.inside, on_cues) >= FALSE_SHARE:
+        if of_label and not is_false(one.inside, on_cues):
             pointed.add(max(of_label, key=lambda cue: np.count_nonzero(cue.inside & one.inside)).index)
     return len(pointed)
-
-
-def is_false(one: Marked, scene: Scene) -> bool:
-    """True if less than `FALSE_SHARE` of what is marked lies on cues of its label."""
-    return _share(one.inside, scene.inside(one.label)) < FALSE_SHARE
 
 
 # What is counted in a scene; every row of a table is made of sums of these.
@@ -118,7 +112,7 @@ def counts(scene: Scene, asked: Sequence[str], outcome: Outcome, ours: Outcome) 
         found(cues, grown(marked, budget)),
         found(cues, until(ours.marked, areas(marked))),
         len(marked),
-        sum(is_false(one, scene) for one in marked),
+        sum(is_false(one.inside, scene.inside(one.label)) for one in marked),
         sum(areas(marked).values()),
         on_cues,
         sum(areas(equal).values()),
@@ -165,8 +159,3 @@ def row(scenes: Sequence[Sequence[float]]) -> dict[str, object]:
 
 def _rounded(pair: list[float] | None) -> list[float] | None:
     return None if pair is None else [round(value, 4) for value in pair]
-
-
-def _share(of: BoolMap, within: BoolMap) -> float:
-    """|of ∩ within| / |of|."""
-    return float(np.count_nonzero(of & within) / max(1, np.count_nonzero(of)))

@@ -109,9 +109,7 @@ class SufficientSubsets(Rival):
 
     def _search(self, inquiry: Inquiry) -> list[Bool[np.ndarray, "h w"]]:
         patches = Patches(self.cells, inquiry.shape)
-
-        def score(kept: Bool[np.ndarray, "n features"]) -> Float[np.ndarray, "n"]:
-            return inquiry.probabilities(patches.inside(kept))
+        score = patches.score(inquiry)
 
         def select(among: Bool[np.ndarray, "features"]) -> Order:
             return back_select(score, among)

@@ -1,8 +1,12 @@
-"""Work in batches that become smaller where the memory doesn't hold them."""
+"""Batches: of what comes one by one, and of work, smaller where the memory doesn't hold them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
 
 import torch
+
+Item = TypeVar("Item")
 
 
 class Batches:
@@ -42,3 +46,13 @@ class Batches:
 def out_of_memory(error: RuntimeError) -> bool:
     """True for what PyTorch raises when an allocation fails, on a device or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """`size` items at a time, in their order, the last batch with what is left; no more than a batch is held.
+
+    As `itertools.batched`, which Python 3.11 doesn't have.
+    """
+    waiting = iter(items)
+    while batch := tuple(islice(waiting, size)):
+        yield batch

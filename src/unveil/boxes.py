@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import uniform_filter
 
+from unveil.errors import RecipeError
+
 
 def box_mean(values: Float[np.ndarray, "*grid"], size: int) -> Float[np.ndarray, "*grid"]:
     """Mean over a box of `size` pixels a side around every pixel, float64; `size` is odd.
@@ -13,3 +15,9 @@ def box_mean(values: Float[np.ndarray, "*grid"], size: int) -> Float[np.ndarray,
     where the true sum is 0, rounding may leave about 1e-16 of the largest value.
     """
     return uniform_filter(np.asarray(values, dtype=np.float64), size, mode="constant")
+
+
+def require_odd(size: int, usual: str) -> None:
+    """Raise `RecipeError`, with a size that is usual, for a box that has no middle."""
+    if size < 1 or size % 2 == 0:
+        raise RecipeError("an odd box size of at least 1 px", str(size), usual)

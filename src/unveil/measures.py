@@ -1,5 +1,5 @@
-"""Three cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a
-rim."""
+"""Cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a rim; and how
+alike two maps rank their pixels."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -51,3 +51,14 @@ def rim(
     if not erased.any() or total <= 0:
         return 0.0
     return float(weights[distance_px(erased) <= RIM_PX].sum()) / total
+
+
+def rank_correlation(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
+    """Spearman's ρ: the correlation of the ranks, equal values sharing their mean rank. None where either is
+    constant."""
+    from scipy.stats import rankdata  # noqa: PLC0415 (a second of imports)
+
+    ranks = np.stack([rankdata(values.ravel()) for values in (one, other)])
+    ranks -= ranks.mean(1, keepdims=True)
+    sizes = np.sqrt((ranks**2).sum(1))
+    return float((ranks[0] * ranks[1]).sum() / sizes.prod()) if sizes.all() else None

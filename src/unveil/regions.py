@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.boxes import box_mean
+from unveil.boxes import box_mean, require_odd
 from unveil.errors import RecipeError
 from unveil.masks import distance_px, numbered_parts
 
@@ -110,8 +110,7 @@ class BoxSmoothing(Select):
     floor: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.size % 2 == 0:
-            raise RecipeError("an odd box size of at least 1 px", str(self.size), "the paper's is 11")
+        require_odd(self.size, "the paper's is 11")
         if self.passes < 1 or self.band < 0 or self.most < 1:
             got = f"passes {self.passes}, band {self.band}, most {self.most}"
             raise RecipeError("passes ≥ 1, band ≥ 0, most ≥ 1", got, "the paper's are 3 passes without a band")

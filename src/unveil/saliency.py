@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unveil.attribution.base import Moments
-from unveil.boxes import box_mean
-from unveil.errors import RecipeError
+from unveil.boxes import box_mean, require_odd
 
 
 class Magnitude(ABC):
@@ -60,8 +59,7 @@ class UnbiasedL2(Magnitude):
     size: int = 5
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.size % 2 == 0:
-            raise RecipeError("an odd size of at least 1 px", str(self.size), "5 is usual")
+        require_odd(self.size, "5 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Length over the channels, less its noise."""
@@ -82,8 +80,7 @@ class ShrunkL2(Magnitude):
     size: int = 9
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.size % 2 == 0:
-            raise RecipeError("an odd size of at least 1 px", str(self.size), "9 is usual")
+        require_odd(self.size, "9 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Length over the channels, times the local share of signal."""

@@ -176,7 +176,7 @@ def test_the_length_is_shrunk_where_there_is_only_noise():
 @pytest.mark.parametrize("size", [0, 4])
 def test_a_box_has_a_middle(size):
     for kind in (ShrunkL2, UnbiasedL2):
-        with pytest.raises(RecipeError, match="an odd size"):
+        with pytest.raises(RecipeError, match="an odd box size"):
             kind(size)
 
 

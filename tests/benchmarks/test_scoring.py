@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from run import iterated
-from scoring import COUNTS, RATES, Marked, Outcome, areas, counts, found, grown, is_false, pointed_at, row, until
+from scoring import COUNTS, RATES, Marked, Outcome, areas, counts, found, grown, pointed_at, row, until
 
 from unveil import find_regions, load_classifier
-from unveil.evaluation.cues import tally
+from unveil.evaluation.cues import is_false, tally
 from unveil.images import Image
 from unveil.planted import SIZE, draw_scene
 from unveil.recipes import demo
@@ -89,7 +89,7 @@ def test_a_cue_is_found_by_half_and_pointed_at_by_a_little():
     # A mark of another label, and one that is mostly on the ground, point at nothing.
     other = next(label for label in SCENE.labels if label != A.label)
     assert pointed_at([A], [Marked(other, A.inside)]) == 0
-    assert is_false(Marked(A.label, np.ones((SIZE, SIZE), bool)), SCENE)
+    assert is_false(np.ones((SIZE, SIZE), bool), SCENE.inside(A.label))
     assert pointed_at([A], [Marked(A.label, np.ones((SIZE, SIZE), bool))]) == 0
 
 

@@ -138,3 +138,24 @@ def test_what_cannot_be_folded_says_the_same(make):
     inputs = torch.randn(3, 3, 9, 9, dtype=torch.float64)
     found = folded(module, inputs)
     assert torch.allclose(found(inputs), module(inputs), rtol=1e-10)
+
+
+def test_the_folded_form_is_made_when_logits_are_first_asked_for(monkeypatch):
+    made = []
+
+    def fold(module, blank):
+        made.append(module)
+        return folded(module, blank)
+
+    monkeypatch.setattr("unveil.classifiers.torch_module.folded", fold)
+    classifier = TorchClassifier(shaken(NETWORKS["resnet18"]()), PREPARATION)
+    pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    by_layers = classifier.logits_by_layers(pixels)
+    assert made == []
+    with torch.inference_mode():
+        asked = classifier.logits(pixels)
+    assert len(made) == 1
+    assert torch.allclose(asked, by_layers, rtol=1e-8)
+    inputs = pixels.requires_grad_()
+    assert torch.autograd.grad(classifier.logits(inputs).sum(), inputs)[0].any(), "gradients all the same"
+    assert len(made) == 1

@@ -71,7 +71,7 @@ def test_a_region_is_false_below_a_tenth():
     for spread, expected in ((8.8, False), (9.5, True)):
         wide = a.inside.copy().ravel()
         wide[ground[: int(spread * count)]] = True
-        assert is_false(region(a.label, wide.reshape(SIZE, SIZE)), SCENE) is expected
+        assert is_false(wide.reshape(SIZE, SIZE), SCENE.inside(a.label)) is expected
 
 
 def test_cues_of_labels_that_are_not_predicted_are_counted_apart():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refusals import refused
 
 from unveil.errors import ImageError, MissingLibraryError
 from unveil.images import Image, read_image
@@ -225,15 +226,6 @@ def test_extensions_are_skipped_and_a_pickle_is_not_opened(tmp_path):
 
 
 # ---- what is no volume
-
-
-def refused(path: Path, told: str, **options) -> None:
-    with pytest.raises(ImageError, match=told) as error:
-        read_image(path, **options)
-    text = str(error.value)
-    assert "\n" not in text
-    assert text.startswith("expected ")
-    assert text.count("; ") >= 2
 
 
 def test_a_series_of_volumes_is_refused(tmp_path):

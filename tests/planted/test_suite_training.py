@@ -95,15 +95,15 @@ def test_a_head_starts_from_a_trunk_and_learns():
 def test_an_opened_pool_is_the_drawn_one(tmp_path, monkeypatch):
     drawn = []
 
-    def draw(count: int, workers: int, tell) -> SuitePool:
-        drawn.append(count)
-        return SuitePool(*(part[:count] for part in (POOL.pixels, POOL.cue, POOL.announces)))
+    def draw(chunk, numbers: range, workers: int, tell) -> tuple[np.ndarray, ...]:
+        drawn.append(numbers)
+        return tuple(part[: len(numbers)] for part in (POOL.pixels, POOL.cue, POOL.announces))
 
-    monkeypatch.setattr("unveil.planted.suite_pool._draw", draw)
+    monkeypatch.setattr("unveil.planted.suite_pool.draw_in_processes", draw)
     opened, again = (open_pool(tmp_path, 12, 1) for _ in range(2))
     assert np.array_equal(opened.pixels, POOL.pixels[:12])
     assert np.array_equal(again.announces, POOL.announces[:12])
-    assert drawn == [12], "the second time it is there already"
+    assert drawn == [range(12)], "the second time it is there already"
     with pytest.raises(ValueError, match="read-only"):
         opened.cue[0, 0, 0] = 1
 

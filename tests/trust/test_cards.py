@@ -26,7 +26,7 @@ from unveil.stopping import MaxRounds, NotSignificant, StopKind
 from unveil.store import load_run
 from unveil.targets import Class
 from unveil.trust import Asker, Trust
-from unveil.trust.randomised import LAST, quick, randomised, rank_correlation
+from unveil.trust.randomised import LAST, quick, randomised
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
 WEIGHTS = [[0.05, 0.03, 0.02], [0.0, 0.01, 0.0]]
@@ -216,14 +216,6 @@ def test_methods_that_are_asked_again():
     assert quick(SmoothGrad(GuidedBackprop(), samples=50), 8) == SmoothGrad(GuidedBackprop(), samples=8)
     assert quick(SmoothGrad(samples=4), 8) == SmoothGrad(samples=4)
     assert quick(Occlusion(), 8) is quick(Gradient(), 0) is None
-
-
-def test_rank_correlation_is_scipy_s():
-    from scipy.stats import spearmanr  # noqa: PLC0415
-
-    one, other = np.random.default_rng(0).integers(0, 9, (2, 50)).astype(float)
-    assert rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic)
-    assert rank_correlation(one, one * 0) is None
 
 
 # ---- whole runs

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
+from unveil.attribution.rules import nodes
+
 # Steps that bring a value from one place to another, or pick the largest: their own derivative is the right way back.
 MOVES = frozenset(
     f"{name}Backward"
@@ -49,18 +51,7 @@ class Coverage:
 
     def outside(self, output: Tensor) -> Iterator[Node]:
         """Every step behind a result that is in no layer with a rule, once."""
-        seen: set[Node] = set()
-        waiting = [output.grad_fn]
-        while waiting:
-            node = waiting.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            if node in self._inside:
-                waiting.extend(self._inside[node])
-                continue
-            yield node
-            waiting.extend(parent for parent, _ in node.next_functions)
+        return nodes(output, self._inside)
 
     def _enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._entries[layer] = [one.grad_fn for one in inputs if isinstance(one, Tensor) and one.grad_fn is not None]

@@ -16,8 +16,9 @@ nothing has to be undone, and what was overridden can be counted. A graph in whi
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch.autograd.graph import Node
@@ -117,8 +118,9 @@ class Deconv(BackwardRule):
         rectifier.register_hook(lambda passed, arrived: (*_positive_part(arrived), *passed[1:]))
 
 
-def nodes(output: torch.Tensor) -> Iterator[Node]:
-    """Every node of the autograd graph behind a tensor, once."""
+def nodes(output: torch.Tensor, around: Mapping[Node, Sequence[Node]] = MappingProxyType({})) -> Iterator[Node]:
+    """Every node of the autograd graph behind a tensor, once; in place of a node in `around`, and of those behind it,
+    the nodes that it names."""
     seen: set[Node] = set()
     waiting = [output.grad_fn]
     while waiting:
@@ -126,6 +128,9 @@ def nodes(output: torch.Tensor) -> Iterator[Node]:
         if node is None or node in seen:
             continue
         seen.add(node)
+        if node in around:
+            waiting.extend(around[node])
+            continue
         yield node
         waiting.extend(parent for parent, _ in node.next_functions)
 

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -53,7 +54,7 @@ class TorchClassifier(Classifier):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
         self.fingerprint = fingerprint(module)
-        self._form = self._by_layers = Form(self._module, self._dtype)
+        self._by_layers = Form(self._module, self._dtype)
         self._quick: Quick | None = None
         self._batch_size: int | None = None
         count = self._count_logits()
@@ -62,11 +63,7 @@ class TorchClassifier(Classifier):
             raise ClassifierError(
                 f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
             )
-
-        blank = self.normalised(self._blank())
-        self._form = Form(folded(self._module, blank), self._dtype)
         if precision == "bf16":
-            self._form = self._form.in_half(blank)
             self._by_layers = Form(self._module, self._dtype, autocast=True)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
@@ -126,6 +123,28 @@ class TorchClassifier(Classifier):
         """A copy of the frozen module, for methods that take a network apart."""
         return copy.deepcopy(self._module)
 
+    def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
+        """Another network in this one's place: the same preparation, labels, output, device and precision."""
+        return TorchClassifier(
+            module,
+            self.preparation,
+            self.labels,
+            output=self.output,
+            name=name,
+            device=self.device,
+            precision=self.precision,
+        )
+
+    @cached_property
+    def _form(self) -> Form:
+        """The form that answers. Made when it is first asked for: a classifier whose layers alone are wanted needs
+        none."""
+        # Whoever asks first may be in inference mode; weights made in it would never have gradients again.
+        with torch.inference_mode(False), torch.no_grad():
+            blank = self.normalised(self._blank())
+            form = Form(folded(self._module, blank), self._dtype)
+            return form.in_half(blank) if self.precision == "bf16" else form
+
     @property
     def _dtype(self) -> torch.dtype:
         parameter = next((p for p in self._module.parameters() if p.is_floating_point()), None)
@@ -146,7 +165,7 @@ class TorchClassifier(Classifier):
         blank = self._blank()
         try:
             with torch.no_grad():
-                return self.logits(blank).shape[1]
+                return self.logits_by_layers(blank).shape[1]
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             shape = "x".join(map(str, blank.shape[1:]))
             got = f"{type(error).__name__}: {_first_line(error)}"

@@ -15,8 +15,9 @@ from rich.table import Table
 from unveil import __version__
 from unveil.cli.console import console, live, write_json
 from unveil.cli.experiment import machine
+from unveil.cli.files import write_file
 from unveil.cli.markdown import number
-from unveil.errors import RecordError, UnveilError
+from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
     from unveil.evaluation.planted_methods import InRounds, Method, OneMap
@@ -91,7 +92,7 @@ def planted(
         "rows": rows,
         "machine": machine(),
     }
-    _write(out / "results.json", results)
+    _write_json(out / "results.json", results)
     console.print(_table(rows), "")
     for row in rows:
         if "refused" in row:
@@ -198,7 +199,7 @@ def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
         made = make()
     except UnveilError as error:
         made = {"row": refused_row(error)}
-    _write(path, {"key": key, **made})
+    _write_json(path, {"key": key, **made})
     return made
 
 
@@ -216,14 +217,8 @@ def _chosen(text: str, known: Sequence[str], what: str) -> list[str]:
     return asked
 
 
-def _write(path: Path, value: dict) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error
+def _write_json(path: Path, value: dict) -> None:
+    write_file(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def _table(rows: Sequence[dict]) -> Table:

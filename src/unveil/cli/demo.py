@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from unveil.cli.console import console, progress, write_json
+from unveil.cli.files import write_file
 from unveil.cli.records import FigureFormat, save_with_figure
-from unveil.errors import RecordError
 
 if TYPE_CHECKING:
     from unveil.evaluation.cues import CueTally
@@ -60,7 +60,7 @@ def demo(
             save_with_figure(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE, overwrite=True)
             bars.done()
     result = summary(total)
-    _write(out / "demo.json", result)
+    write_file(out / "demo.json", json.dumps(result, indent=2) + "\n")
     console.print(_table(total), "")
     console.print(f"records, and figures of {drawn} scenes: {escape(str(out))}", soft_wrap=True)
     if as_json:
@@ -100,12 +100,3 @@ def _table(total: "CueTally") -> Table:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def _write(path: Path, result: dict) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from unveil.cli.files import write_file
 from unveil.cli.markdown import as_markdown, number, share, spread
-from unveil.errors import RecordError
 
 if TYPE_CHECKING:
     from unveil.datasets import Dataset, Sample
@@ -48,12 +48,12 @@ def write_files(results: dict, done: Sequence[Done], asked: Sequence[str], plan:
     results = rounded(
         {**results, "figure": {"rule": "asked for" if asked else RULE, "of": [one.sample.id for one in chosen]}}
     )
-    _write(out / "table.md", as_markdown(results))
+    write_file(out / "table.md", as_markdown(results))
     draw_files(results, chosen, plan, out)
     text = json.dumps(results, indent=1, allow_nan=False)
     # A list of numbers on one line. A line break can't be part of a JSON string, so only lists match.
     text = re.sub(r'\[\n[^\[\]{}"]*\]', lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text)
-    _write(out / "results.json", text + "\n")
+    write_file(out / "results.json", text + "\n")
     return results
 
 
@@ -202,15 +202,3 @@ def rounded(value: Any, digits: int = 6) -> Any:
     if isinstance(value, list | tuple):
         return [rounded(one, digits) for one in value]
     return value
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        if path.parent.is_dir():
-            part.unlink(missing_ok=True)
-        raise RecordError("a place to write to", f"{path}: {error.strerror}", "choose another --out") from error

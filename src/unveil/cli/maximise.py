@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 from unveil.cli.console import console, live, write_json
-from unveil.errors import ClassifierError, RecordError, TargetError
+from unveil.cli.files import written_result
+from unveil.errors import ClassifierError, TargetError
 
 if TYPE_CHECKING:
     from unveil.classifiers import Classifier
@@ -116,16 +117,9 @@ def _write(found: "Maximised", classifier: "Classifier", said: dict, out: Path) 
     from unveil.search import eight_bit, versions  # noqa: PLC0415
 
     path = out / "maximised.json"
-    part = path.with_name(f".{path.name}.part")
     numbers = {"format": "unveil maximised", "version": 1, **said, "scores": found.scores, "versions": versions()}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with written_result(path) as part:
         path.unlink(missing_ok=True)
         write_image(eight_bit(torch.from_numpy(found.pixels)), out / "maximised.png")
         found.figure(out / "figure.png")
         part.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        if out.is_dir():
-            part.unlink(missing_ok=True)
-        raise RecordError("a place to write to", f"{out}: {error.strerror}", "choose another --out") from error

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
+from unveil.masks import union
 from unveil.planted import Cue, Scene
-from unveil.records import Region, Run
+from unveil.records import Run
 
+Inside = Bool[np.ndarray, "h w"]
 FOUND_SHARE = 0.5  # a cue is found once regions of its label cover at least this share of it
 FALSE_SHARE = 0.1  # a region is false if less than this share of it lies on cues of its label
 
@@ -62,14 +64,10 @@ def tally(run: Run, scene: Scene, rounds: int) -> CueTally:
     """Count one scene's run over a fixed number of rounds. The run must be on the scene's own pixels."""
     asked = {run.classifier.labels[index] for index in run.first.predicted()}
     cues = [cue for cue in scene.cues if cue.label in asked]
-    by_round = [
-        [region for one in run.rounds if one.index == index for region in one.regions] for index in range(1, rounds + 1)
-    ]
     found = tuple(
-        sum(int(_is_found(cue, [region for regions in by_round[:done] for region in regions])) for cue in cues)
-        for done in range(1, rounds + 1)
+        sum(int(is_found(cue.inside, _covered(run, cue, done))) for cue in cues) for done in range(1, rounds + 1)
     )
-    false = sum(int(is_false(region, scene)) for region in run.regions)
+    false = sum(int(is_false(region.outline.inside(), scene.inside(region.target))) for region in run.regions)
     empty = not scene.cues
     return CueTally(
         scenes=1,
@@ -83,20 +81,23 @@ def tally(run: Run, scene: Scene, rounds: int) -> CueTally:
     )
 
 
-def is_false(region: Region, scene: Scene) -> bool:
+def _covered(run: Run, cue: Cue, rounds: int) -> Inside:
+    """What the regions of the cue's label cover after so many rounds."""
+    regions = (region for one in run.rounds if one.index <= rounds for region in one.regions)
+    return union((region.outline.inside() for region in regions if region.target == cue.label), cue.inside.shape)
+
+
+def is_found(cue: Inside, covered: Inside) -> bool:
+    """True if at least `FOUND_SHARE` of the cue is covered by what was found for its label."""
+    return _share(cue, covered) >= FOUND_SHARE
+
+
+def is_false(region: Inside, on_cues: Inside) -> bool:
     """True if less than `FALSE_SHARE` of the region lies on cues of its label."""
-    return _share(region.outline.inside(), scene.inside(region.target)) < FALSE_SHARE
+    return _share(region, on_cues) < FALSE_SHARE
 
 
-def _is_found(cue: Cue, regions: list[Region]) -> bool:
-    covered = np.zeros(cue.inside.shape, dtype=bool)
-    for region in regions:
-        if region.target == cue.label:
-            covered |= region.outline.inside()
-    return _share(cue.inside, covered) >= FOUND_SHARE
-
-
-def _share(of: Bool[np.ndarray, "h w"], within: Bool[np.ndarray, "h w"]) -> float:
+def _share(of: Inside, within: Inside) -> float:
     """|of ∩ within| / |of|."""
     return float(np.count_nonzero(of & within) / max(1, np.count_nonzero(of)))
 

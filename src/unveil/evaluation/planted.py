@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
-from unveil.evaluation.cues import FALSE_SHARE, FOUND_SHARE
+from unveil.evaluation.cues import Inside, is_false, is_found
 from unveil.masks import components, distance_px, iou, union
 from unveil.measures import RIM_PX
 from unveil.planted import Cue, Scene
 
-Inside = Bool[np.ndarray, "h w"]
 Saliency = Float[np.ndarray, "h w"]
 RIM_SHARE = 0.5  # a false region is a rim if so much of it, by saliency, lies near to what was taken before
 RATES = (
@@ -122,7 +121,7 @@ def _counts(trial: Trial, rounds: int) -> Float[np.ndarray, "2 stats"]:
         return empty
     on_cues = trial.scene.inside(trial.label)
     covered = union(regions, on_cues.shape)
-    found = [[is_found(cue, seen) for cue in cues] for seen in _seen_by_round(trial, rounds)]
+    found = [[is_found(cue.inside, seen) for cue in cues] for seen in _seen_by_round(trial, rounds)]
     true = [not is_false(region, on_cues) for region in regions]
     best = [max((iou(cue.inside, region) for region in regions), default=0.0) for cue in cues]
     pairs = {
@@ -137,16 +136,6 @@ def _counts(trial: Trial, rounds: int) -> Float[np.ndarray, "2 stats"]:
     }
     by_round = [(sum(one), len(cues)) for one in found]
     return np.array([*(pairs[name] for name in RATES), *by_round], dtype=np.float64).T
-
-
-def is_found(cue: Cue, covered: Inside) -> bool:
-    """True if at least `FOUND_SHARE` of the cue is covered."""
-    return bool(np.count_nonzero(cue.inside & covered) >= FOUND_SHARE * np.count_nonzero(cue.inside))
-
-
-def is_false(region: Inside, on_cues: Inside) -> bool:
-    """True if less than `FALSE_SHARE` of a region lies on cues of the label."""
-    return bool(np.count_nonzero(region & on_cues) < FALSE_SHARE * max(1, np.count_nonzero(region)))
 
 
 def _seen_by_round(trial: Trial, rounds: int) -> list[Inside]:

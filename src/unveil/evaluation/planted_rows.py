@@ -9,7 +9,8 @@ import numpy as np
 from unveil.classifiers import Classifier
 from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
-from unveil.evaluation.planted import Saliency, Trial, best_share, cut_at_area, cut_at_share, is_found, score
+from unveil.evaluation.cues import is_found
+from unveil.evaluation.planted import Saliency, Trial, best_share, cut_at_area, cut_at_share, score
 from unveil.evaluation.planted_methods import LEAST_PX, Asked, InRounds, OneMap, strengths
 from unveil.images import Image
 from unveil.masks import union
@@ -132,7 +133,7 @@ def refused_row(error: UnveilError) -> dict:
 def found_by(trial: Trial) -> int:
     """How many cues a trial found in all its rounds."""
     covered = union(trial.regions, trial.scene.pixels.shape[1:])
-    return sum(is_found(cue, covered) for cue in trial.cues)
+    return sum(is_found(cue.inside, covered) for cue in trial.cues)
 
 
 def _row(bench: Bench, trials: Sequence[Trial], rivals: Sequence[Trial], seconds: float) -> dict:

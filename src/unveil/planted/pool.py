@@ -31,13 +31,23 @@ class Pool:
 
 def draw_pool(first: int, count: int, workers: int, on_progress: Callable[[int], None] = lambda done: None) -> Pool:
     """Scenes of the seeds `first` … `first + count − 1`, drawn by several processes."""
-    chunks = [range(first + begin, first + min(begin + CHUNK, count)) for begin in range(0, count, CHUNK)]
+    return Pool(*draw_in_processes(_draw_chunk, range(first, first + count), workers, on_progress))
+
+
+def draw_in_processes(
+    draw: Callable[[range], tuple[np.ndarray, ...]], numbers: range, workers: int, on_progress: Callable[[int], None]
+) -> tuple[np.ndarray, ...]:
+    """The arrays that `draw` makes of some numbers, a row each: of all of them, `CHUNK` at a time in several processes.
+
+    The progress is told in rows. `draw` goes over by its name, so it has to be a function of a module.
+    """
+    chunks = [numbers[begin : begin + CHUNK] for begin in range(0, len(numbers), CHUNK)]
     parts = []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        for part in processes.map(_draw_chunk, chunks):
+        for part in processes.map(draw, chunks):
             parts.append(part)
             on_progress(len(part[0]))
-    return Pool(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 def _draw_chunk(seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,9 +1,7 @@
 """Scenes of all suites, drawn once for all of the benchmark's networks, and made into training batches."""
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from unveil.planted.architectures import CELL_PX
-from unveil.planted.pool import CHUNK, CUES_KEPT, brightened, draw_gone, erase_cues, turned
+from unveil.planted.pool import CUES_KEPT, brightened, draw_gone, draw_in_processes, erase_cues, turned
 from unveil.planted.scenes import SIZE, Scene, draw_scene
 from unveil.planted.signs import BENCHMARK
 from unveil.planted.suites import SUITES
+from unveil.writing import written_whole
 
 TRAINING_SEEDS = 2_000_000
 UNKNOWN = 0.5
@@ -56,22 +55,11 @@ def open_pool(
     paths = [folder / f"{name}-{count}.npy" for name in names]
     if not all(path.exists() for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
-        drawn = _draw(count, workers, on_progress)
+        drawn = SuitePool(*draw_in_processes(draw_chunk, range(count), workers, on_progress))
         for name, path in zip(names, paths, strict=True):
-            part = path.with_suffix(".part.npy")
-            np.save(part, getattr(drawn, name))
-            part.replace(path)
+            with written_whole(path, "scenes") as part:
+                np.save(part, getattr(drawn, name))
     return SuitePool(*(np.lib.format.open_memmap(path, mode="r") for path in paths))
-
-
-def _draw(count: int, workers: int, on_progress: Callable[[int], None]) -> SuitePool:
-    chunks = [range(begin, min(begin + CHUNK, count)) for begin in range(0, count, CHUNK)]
-    parts = []
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        for part in processes.map(draw_chunk, chunks):
-            parts.append(part)
-            on_progress(len(part[0]))
-    return SuitePool(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def draw_chunk(numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

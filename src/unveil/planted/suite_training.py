@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from unveil.planted.architectures import Architecture, EvidenceNet, Head, build
 from unveil.planted.network import normalised
+from unveil.planted.schedule import warm_up_and_cosine
 from unveil.planted.suite_pool import UNKNOWN, Batch, SuitePool, suite_batch
 
 SPREAD = 32.0  # evidence in one of hundreds of cells has to count in their mean
@@ -64,7 +65,7 @@ class _Pupil:
             _spread(self.network, batch)
             self._to_spread = False
         for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * _schedule(done)
+            group["lr"] = self.rate * warm_up_and_cosine(done)
         guided = self.settings.guided
         loss = self._loss(batch, max(0.0, 1 - done / guided) if guided else 0.0)
         self.optimiser.zero_grad(set_to_none=True)
@@ -125,8 +126,3 @@ def _spread(network: EvidenceNet, batch: Batch) -> None:
         ground = (means * absent).sum(0) / absent.sum(0).clamp(min=1)
         network.evidence.weight *= SPREAD
         bias.copy_(NOTHING - SPREAD * ground)
-
-
-def _schedule(done: float) -> float:
-    """Share of the full learning rate: up over the first twentieth, then down along a cosine."""
-    return done / 0.05 if done < 0.05 else 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))

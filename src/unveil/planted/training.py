@@ -2,7 +2,6 @@
 were."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from torch.nn import functional
 
 from unveil.planted.network import PlantedNet, Pooling, build_network, logits_of
 from unveil.planted.pool import Pool, batch, draw_pool
+from unveil.planted.schedule import warm_up_and_cosine
+from unveil.writing import written_whole
 
 TRAINING_SEEDS = 1_000_000  # scenes are trained on from this seed on; below are those for proofs, tests and the demo
 
@@ -77,7 +78,9 @@ def _epoch(
     running = 0.0
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
+            group["lr"] = settings.learning_rate * warm_up_and_cosine(
+                (epoch * steps + step) / (settings.epochs * steps)
+            )
         chosen = np.sort(rows[step * settings.batch_size : (step + 1) * settings.batch_size])
         pixels, labels = batch(pool, chosen, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
@@ -90,11 +93,6 @@ def _epoch(
         on_progress("training", epoch * steps + step + 1, settings.epochs * steps, f"loss {running:.4f}")
 
 
-def _schedule(done: float) -> float:
-    """Share of the full learning rate: up over the first twentieth, then down along a cosine."""
-    return done / 0.05 if done < 0.05 else 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
-
-
 def _checkpoint(
     folder: Path, settings: TrainingSettings, network: nn.Module, optimiser: torch.optim.Optimizer, epochs: int
 ) -> None:
@@ -105,9 +103,8 @@ def _checkpoint(
         tensors |= {f"moments.{number}.{name}": value.contiguous() for name, value in state.items()}
     name = f"epoch-{epochs}.safetensors"
     save_file(tensors, folder / name)
-    manifest = folder / "checkpoint.json.part"
-    manifest.write_text(json.dumps({"epochs": epochs, "file": name, "settings": asdict(settings)}), encoding="utf-8")
-    manifest.replace(folder / "checkpoint.json")
+    with written_whole(folder / "checkpoint.json", "a checkpoint") as part:
+        part.write_text(json.dumps({"epochs": epochs, "file": name, "settings": asdict(settings)}), encoding="utf-8")
     for old in folder.glob("epoch-*.safetensors"):
         if old.name != name:
             old.unlink()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from unveil.errors import RecordError
-from unveil.render.parts import COLOURS, FAINT, PLAIN, STYLE, legible
+from unveil.render.parts import COLOURS, FAINT, STYLE, legible, ruled
 
 SIDE, TALL, GAP, MARGIN, HEAD, FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
 # Dark enough for a line on white; the region's colours are made for areas.
@@ -57,12 +57,7 @@ def draw_curves(panels: Sequence[Panel], title: str = "") -> Figure:
 
 def _show_panel(axes: Axes, panel: Panel) -> None:
     rounds = max((len(curve.values) for curve in panel.curves), default=1)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(PLAIN)
-    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
-    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
-    axes.set_axisbelow(True)
+    ruled(axes)
     for number, curve in enumerate(panel.curves):
         # A little apart, so that intervals don't lie on one another.
         _show_curve(axes, curve, LINES[number % len(LINES)], 0.05 * (number - (len(panel.curves) - 1) / 2))

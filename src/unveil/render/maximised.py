@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
-from unveil.render.parts import COLOURS, FAINT, INK, PLAIN, STYLE, bare, legible, rgb, short, written_whole
+from unveil.render.parts import COLOURS, FAINT, INK, STYLE, bare, legible, rgb, ruled, short
+from unveil.writing import written_whole
 
 SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
 GOAL_CHARS = 38
@@ -49,12 +50,7 @@ def write_image(image: UInt8[np.ndarray, "c h w"], path: Path) -> Path:
 
 def _show_scores(axes: Axes, scores: Sequence[float], yaxis: str) -> None:
     steps = len(scores) - 1
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(PLAIN)
-    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
-    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
-    axes.set_axisbelow(True)
+    ruled(axes)
     axes.plot(scores, color=LINE, linewidth=1.3, solid_capstyle="round", clip_on=False)
     axes.plot([steps], [scores[-1]], "o", color=LINE, markersize=3.5, clip_on=False)
     axes.set_xlim(0, steps)

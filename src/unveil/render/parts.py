@@ -1,8 +1,6 @@
-"""What every picture is made of: colours, tints, outlines, texts that a font can draw, and writing whole files."""
+"""What every picture is made of: colours, tints, outlines, texts that a font can draw, and files of figures."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
 from unveil.records import Round, Run
+from unveil.writing import written_whole
 
 FORMATS = (".png", ".svg", ".pdf")
 # Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
@@ -42,20 +41,6 @@ def write_figure(figure: Figure, path: Path) -> Path:
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(part, dpi=200, metadata=dates)
     return path
-
-
-@contextmanager
-def written_whole(path: Path, what: str) -> Iterator[Path]:
-    """A place beside `path` to write to, moved there at the end; after an error (`RecordError`) nothing is left."""
-    part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
-    try:
-        yield part
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RecordError(
-            f"a place to write {what} to", f"{path}: {error.strerror}", "check the folder and the space"
-        ) from error
 
 
 def colour_of_targets(run: Run, track: str | None) -> dict[str, str]:
@@ -117,6 +102,16 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def ruled(axes: Axes) -> None:
+    """A field for curves: quiet lines to read values by, and no frame but the line below."""
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(PLAIN)
+    axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
+    axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def legible(name: str) -> str:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unveil.batching import batched
 from unveil.classifiers import Classifier
 from unveil.fills import Fill, Ground, erase
 from unveil.targets import Scalar
@@ -58,7 +59,7 @@ class Asker:
     def ask(self, views: Iterable[View]) -> None:
         """Ask about every view that isn't known yet; images exist a batch at a time."""
         new = {view.key: view for view in views if view.key not in self._known}
-        for keys in _batches(list(new), self.batch_size):
+        for keys in batched(new, self.batch_size):
             images = torch.stack([self.erase(new[key]) for key in keys])
             for key, said in zip(keys, self.classifier.predict(images, self.batch_size), strict=True):
                 self._known[key] = said.logits
@@ -113,7 +114,3 @@ class Subject:
     def tolerance(self) -> float:
         """Differences of scores up to this are none."""
         return SAME * max(1.0, abs(self.score(self.erased)))
-
-
-def _batches(keys: list, size: int) -> Iterator[list]:
-    return (keys[start : start + size] for start in range(0, len(keys), size))

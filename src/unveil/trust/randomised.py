@@ -10,7 +10,7 @@ from torch import nn
 
 from unveil.attribution import Attribution, Gradient, Question, SmoothGrad
 from unveil.classifiers import TorchClassifier
-from unveil.measures import revealed
+from unveil.measures import rank_correlation, revealed
 from unveil.noise import generator
 from unveil.records import Region, Round
 from unveil.regions import Select
@@ -96,25 +96,7 @@ def randomised(classifier: TorchClassifier, key: str) -> TorchClassifier:
     weights = [weight for weight in module.parameters() if weight.ndim >= 2 and weight.is_floating_point()]
     for number, weight in enumerate(weights[-LAST:]):
         _draw_anew(weight, generator(f"{key}/randomised", number))
-    return TorchClassifier(
-        module,
-        classifier.preparation,
-        classifier.labels,
-        output=classifier.output,
-        name=f"{classifier.name}, randomised",
-        device=classifier.device,
-        precision=classifier.precision,
-    )
-
-
-def rank_correlation(one: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]) -> float | None:
-    """Spearman's ρ; None where either is constant."""
-    from scipy.stats import rankdata  # noqa: PLC0415 (a second of imports)
-
-    ranks = np.stack([rankdata(one), rankdata(other)])
-    ranks -= ranks.mean(1, keepdims=True)
-    sizes = np.sqrt((ranks**2).sum(1))
-    return float((ranks[0] * ranks[1]).sum() / sizes.prod()) if sizes.all() else None
+    return classifier.with_network(module, f"{classifier.name}, randomised")
 
 
 def _draw_anew(weight: nn.Parameter, rng: torch.Generator) -> None:

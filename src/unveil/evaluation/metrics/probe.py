@@ -1,6 +1,6 @@
 """What metrics that change the image or the classifier ask: a map, and the score of many versions of one image."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unveil.attribution import Attribution, Question
+from unveil.batching import batched
 from unveil.classifiers import Classifier
 from unveil.errors import AttributionError, TargetError
 from unveil.predictions import Prediction
@@ -76,7 +77,8 @@ class Probe:
 
     def ask(self, images: Iterable[Float[Tensor, "c *grid"]]) -> Answers:
         """The answers to every image; no more than a batch is held at a time."""
-        said = [one for batch in _batches(images, self.batch_size) for one in self.classifier.predict(batch)]
+        batches = (torch.stack(batch) for batch in batched(images, self.batch_size))
+        said = [one for batch in batches for one in self.classifier.predict(batch)]
         label = self.scalar.label
         kept = None if label is None else np.array([label in one.predicted() for one in said])
         return Answers(np.array([self._score(one) for one in said], float), kept)
@@ -101,14 +103,3 @@ class Probe:
         if self.unit is Unit.PROBABILITY:
             return float(said.probabilities[self.scalar.label])
         return float(self.scalar.score(said.logits))
-
-
-def _batches(images: Iterable[Float[Tensor, "c *grid"]], size: int) -> Iterator[Float[Tensor, "n c *grid"]]:
-    held: list[Tensor] = []
-    for image in images:
-        held.append(image)
-        if len(held) == size:
-            yield torch.stack(held)
-            held = []
-    if held:
-        yield torch.stack(held)

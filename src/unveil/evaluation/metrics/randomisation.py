@@ -15,7 +15,8 @@ from unveil.classifiers import Classifier, TorchClassifier
 from unveil.errors import AttributionError
 from unveil.evaluation.metrics.labels import Item, means
 from unveil.evaluation.metrics.probe import Explain
-from unveil.evaluation.metrics.similarity import rank_correlation, ssim
+from unveil.evaluation.metrics.similarity import ssim
+from unveil.measures import rank_correlation
 
 WHAT = "the randomisation of weights"
 
@@ -70,15 +71,7 @@ def randomised(classifier: Classifier, layers: Sequence[str], seed: int = 0) -> 
         for name, part in chosen.items():
             with seeded(f"{seed}/{name}", classifier.device), torch.no_grad():
                 _forget(part)
-    return TorchClassifier(
-        module,
-        classifier.preparation,
-        classifier.labels,
-        output=classifier.output,
-        name=f"{classifier.name}, randomised",
-        device=classifier.device,
-        precision=classifier.precision,
-    )
+    return classifier.with_network(module, f"{classifier.name}, randomised")
 
 
 def cascading(

@@ -1,20 +1,12 @@
-"""How alike two maps are: rank correlation and structural similarity."""
+"""How alike two maps are: structural similarity."""
 
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage, stats
+from scipy import ndimage
 
 SIGMA_PX = 1.5
 WINDOW_PX = 11
 SMALL = (0.01**2, 0.03**2)  # keep the quotient steady where a window is dark, or flat
-
-
-def rank_correlation(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
-    """Spearman's ρ: the correlation of the ranks, equal values sharing their mean rank. None if a map is constant."""
-    ranks = [stats.rankdata(values.ravel()) for values in (one, other)]
-    first, second = (values - values.mean() for values in ranks)
-    spread = np.sqrt((first**2).sum() * (second**2).sum())
-    return float(first @ second / spread) if spread else None
 
 
 def ssim(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
