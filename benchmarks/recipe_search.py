@@ -97,8 +97,25 @@ def together(base: Recipe) -> Mapping[str, Recipe]:
         found[f"lower + most {most} + size 7"] = boxes(several, size=7)
         found[f"lower + most {most} + unbiased 9"] = replace(several, magnitude=UnbiasedL2(9))
         found[f"lower + most {most} + samples 16"] = smooth(several, samples=16)
-        for probability in (0.02, 0.005, 0.001):
-            found[f"lower + most {most} + stop {probability}"] = replace(several, stop=until(probability))
+    for most in (2, 3, 4):
+        for probability in (0.02, 0.01, 0.005, 0.001):
+            for least in (0.002, 0.004):
+                name = f"lower + most {most} + stop {probability} + min_area {least}"
+                found[name] = boxes(replace(lower, stop=until(probability)), most=most, min_area=least)
+    best = boxes(replace(lower, stop=until(0.02)), most=3, min_area=0.004)
+    for fill in (Mean(), SoftEdge(Mean(), 4), SoftEdge(Blur(16), 4), SoftEdge(Inpaint(), 4), Inpaint()):
+        found[f"best + {fill}"] = replace(best, fill=fill)
+    for band in (0, 5):
+        found[f"best + band {band}"] = boxes(best, band=band)
+    found["best + size 7"] = boxes(best, size=7)
+    found["best + unbiased 9"] = replace(best, magnitude=UnbiasedL2(9))
+    found["best + samples 16"] = smooth(best, samples=16)
+    found["best + noise .08"] = smooth(best, noise=0.08)
+    for most, probability in ((3, 0.02), (2, 0.02), (2, 0.03), (2, 0.05)):
+        final = smooth(boxes(replace(best, stop=until(probability)), most=most), samples=16)
+        found[f"final: most {most}, stop {probability}, samples 16, blur 16"] = replace(
+            final, fill=SoftEdge(Blur(16), 4)
+        )
     found["lower + most 4 + threshold .2"] = boxes(lower, most=4, threshold=Relative(0.2))
     found["lower + most 4 + threshold .1"] = boxes(lower, most=4, threshold=Relative(0.1))
     found["lower + most 4 + band 0"] = boxes(lower, most=4, band=0)
@@ -127,7 +144,9 @@ def measure(name: str, recipe: Recipe, network: str, scenes: int, first_seed: in
     return {
         "variant": name,
         "network": network,
-        **{key: said[key] for key in ("recall", "precision", "false_region_rate", "rim_rate", "area_per_cue_px", "iou")},
+        **{
+            key: said[key] for key in ("recall", "precision", "false_region_rate", "rim_rate", "area_per_cue_px", "iou")
+        },
         "recall_by_round": said["recall_by_round"],
         "recall_equal_area": score(rivals, 1)["recall"],
         "cues": said["cues"],
@@ -177,7 +196,11 @@ def main() -> None:
         kept[settings, row["network"], options.scenes, options.first_seed] = row
     rows = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        asked = [(name, known[name], network, options.scenes, options.first_seed) for network in options.networks for name in names]
+        asked = [
+            (name, known[name], network, options.scenes, options.first_seed)
+            for network in options.networks
+            for name in names
+        ]
         keys = [(one[1].to_toml(), *one[2:]) for one in asked]
         todo = [one for one, key in zip(asked, keys, strict=True) if key not in kept]
         for one, row in zip(todo, pool.map(job, todo), strict=True):
@@ -194,7 +217,9 @@ def main() -> None:
         "variants": summary(rows),
     }
     if options.json:
-        print(json.dumps({**result, "rows": rows, "recipes": {name: known[name].as_dict() for name in names}}, indent=1))
+        print(
+            json.dumps({**result, "rows": rows, "recipes": {name: known[name].as_dict() for name in names}}, indent=1)
+        )
         return
     for row in result["variants"]:
         print(row)

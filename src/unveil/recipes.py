@@ -13,7 +13,7 @@ from unveil.fills import Blur, Fill, Mean, SoftEdge
 from unveil.regions import BoxSmoothing, Relative, Select
 from unveil.saliency import L2, Magnitude, Positive, UnbiasedL2
 from unveil.settings import Settings
-from unveil.stopping import CoverageAbove, MaxRounds, Stop, TargetLost
+from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, Stop, TargetLost
 from unveil.targets import Predicted, Target
 from unveil.trust import Trust
 
@@ -41,7 +41,10 @@ SETTINGS = Settings(
         (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2", "ShrunkL2")),
         (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
-        (stopping, ("AnyOf", "MaxRounds", "TargetLost", "ScoreBelow", "CoverageAbove", "NotSignificant")),
+        (
+            stopping,
+            ("AnyOf", "MaxRounds", "TargetLost", "NotPredicted", "ScoreBelow", "CoverageAbove", "NotSignificant"),
+        ),
         (targets, ("Class", "Top", "Predicted", "Margin")),
         (trust, ("Trust",)),
     )
@@ -122,8 +125,8 @@ def recommended() -> Recipe:
         attribution=SmoothGrad(samples=32, noise=0.15),
         magnitude=UnbiasedL2(size=5),
         select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.3), band=8, split=True, min_area=0.004, most=4),
-        fill=SoftEdge(Blur(sigma=12), width=8),
-        stop=MaxRounds(5) | TargetLost() | CoverageAbove(0.6),
+        fill=SoftEdge(Blur(sigma=24), width=8),
+        stop=MaxRounds(5) | NotPredicted(0.1) | TargetLost(0.02) | CoverageAbove(0.6),
     )
 
 
@@ -132,9 +135,9 @@ def demo() -> Recipe:
     return replace(
         recommended(),
         name="demo",
-        attribution=SmoothGrad(samples=8, noise=0.05),
-        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.2), band=3, split=True, min_area=0.002, most=1),
-        fill=SoftEdge(Blur(sigma=8), width=4),
+        attribution=SmoothGrad(samples=16, noise=0.05),
+        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.15), band=3, split=True, min_area=0.004, most=3),
+        fill=SoftEdge(Blur(sigma=16), width=4),
     )
 
 
