@@ -16,6 +16,9 @@ class Notes:
         lines = path.read_text().splitlines() if path is not None and path.exists() else []
         self._known: dict[Key, Any] = {tuple(key): item for *key, item in map(json.loads, lines)}
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._known
+
     def find_or_make(self, key: Key, make: Callable[[], Any]) -> Any:
         """The item that is noted, else a new one."""
         if key not in self._known:

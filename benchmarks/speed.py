@@ -3,7 +3,6 @@
     python benchmarks/speed.py --json                                    # every model
     python benchmarks/speed.py --model resnet50 --weights FOLDER --images a.jpg b.jpg --json
     python benchmarks/speed.py --quick                                   # two rounds of ResNet-18, a minute or two
-    python benchmarks/speed.py --sweep --json                            # how the cost grows
 
 The reference: Captum's NoiseTunnel, 50 samples, batches of 8, over GuidedBackprop or over Saliency with signs; length
 over the channels, OpenCV's box filter of 11 x 11 three times with a threshold of 0.3 after each, mean fill. It is given
@@ -19,14 +18,12 @@ they take, by those of a product of two 2048 x 2048 matrices in the same digits,
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import mean, median
 
@@ -64,7 +61,7 @@ MODELS = {
 RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
 PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 THEIR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 400, 8
-OUR_SAMPLES = {"guided": 24, "gradient": 32}  # worth 50 of theirs: docs/speed.md
+OUR_SAMPLES = {"guided": 20, "gradient": 26}  # worth 50 of theirs: docs/speed.md
 
 Region = Bool[np.ndarray, "h w"]
 
@@ -101,13 +98,12 @@ class Setup:
 class Reference:
     """What people do today. The loop is theirs to write; here it is."""
 
-    def __init__(self, setup: Setup, rule: str, samples: int = THEIR_SAMPLES) -> None:
+    def __init__(self, setup: Setup, rule: str) -> None:
         self.network = nn.Sequential(torchvision.transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD), setup.module)
         self.method = CaptumGuided(self.network) if rule == "guided" else Saliency(self.network)
         self.options = {} if rule == "guided" else {"abs": False}
-        self.samples = samples
 
-    def region(self, pixels: Tensor, label: int, erased: Region, seed: int) -> Region:
+    def region(self, pixels: Tensor, label: int, erased: Region, seed: int, samples: int = THEIR_SAMPLES) -> Region:
         """One round: noise, gradients, length, boxes, thresholds."""
         torch.manual_seed(seed)
         shown = torch.where(torch.from_numpy(erased), torch.tensor(IMAGENET_MEAN)[:, None, None], pixels)[None]
@@ -115,7 +111,7 @@ class Reference:
             warnings.simplefilter("ignore")
             signed = NoiseTunnel(self.method).attribute(
                 shown.requires_grad_(),
-                nt_samples=self.samples,
+                nt_samples=samples,
                 nt_samples_batch_size=BATCH,
                 stdevs=0.15 * float(pixels.max() - pixels.min()),
                 target=label,
@@ -184,7 +180,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
         "reference_ms_a_sample": round(1e3 * their_rate, 1),
         "start_s": round(start_s, 2),
         "form": ours.quick_form,
-        "weights": "random" if weights_file(setup.name, options) is None else "trained",
+        "weights": "random" if weights_file(setup.name, options.weights) is None else "trained",
         "all_ours_s": [round(one, 2) for one in our_runs],
         "all_reference_s": [round(one, 2) for one in their_runs],
     }
@@ -247,16 +243,8 @@ def arithmetic(classifier: TorchClassifier, pixels: Tensor, rule: str) -> dict:
 
 def captum_rate(reference: Reference, pixels: Tensor, label: int) -> float:
     """Seconds a sample of the reference's gradients."""
-    few = replace_samples(reference, BATCH)
     erased = np.zeros(tuple(pixels.shape[1:]), dtype=bool)
-    return min(timed(lambda: few.region(pixels, label, erased, 0)) for _ in range(2)) / BATCH
-
-
-def replace_samples(reference: Reference, samples: int) -> Reference:
-    """The same with another number of samples."""
-    other = Reference.__new__(Reference)
-    other.__dict__.update(reference.__dict__, samples=samples)
-    return other
+    return min(timed(lambda: reference.region(pixels, label, erased, 0, BATCH)) for _ in range(2)) / BATCH
 
 
 def peak(digits: torch.dtype) -> float:
@@ -290,81 +278,28 @@ def high_water_mib() -> int:
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def weights_file(name: str, options: argparse.Namespace) -> Path | None:
+def weights_file(name: str, folder: Path | None) -> Path | None:
     """NAME_imagenet.safetensors or NAME.safetensors in the folder given."""
-    if options.weights is None:
+    if folder is None:
         return None
-    files = (options.weights / f"{name}{ending}.safetensors" for ending in ("_imagenet", ""))
+    files = (folder / f"{name}{ending}.safetensors" for ending in ("_imagenet", ""))
     return next((file for file in files if file.exists()), None)
 
 
-def set_up(name: str, options: argparse.Namespace) -> Setup:
-    """The network and the images."""
+def set_up(name: str, folder: Path | None, paths: Sequence[Path] = ()) -> Setup:
+    """The network and the images; planted scenes where none are given."""
     torch.manual_seed(0)
-    file = weights_file(name, options)
+    file = weights_file(name, folder)
     weights = {} if file is None else load_file(file)
     outputs = len(weights["classifier.weight"]) if "classifier.weight" in weights else 1000  # DenseNet's last layer
     module = getattr(torchvision.models, name)(weights=None, num_classes=outputs)
     if weights:
         module.load_state_dict(weights)
-    if options.images:
-        images = tuple(read_image(path) for path in options.images)
+    if paths:
+        images = tuple(read_image(path) for path in paths)
     else:
         images = tuple(Image.from_array(draw_scene(seed).pixels.transpose(1, 2, 0)) for seed in range(2))
     return Setup(name, module.eval(), images)
-
-
-def sweep(options: argparse.Namespace) -> list[dict]:
-    """How the cost of a run of ResNet-18 grows: one thing is changed at a time."""
-    setup = set_up("resnet18", options)
-    classifier = setup.classifier("auto")
-    pixels = (np.random.default_rng(0).random((2048, 2048, 3)) * 255).astype(np.uint8)
-    small = fast("gradient", 2, 16)
-    ask = partial(unveil.find_regions, classifier=classifier, trust=False)
-    rows = []
-
-    def row(what: str, value: int, work: Callable[[], object]) -> None:
-        rows.append({"what": what, "value": value, "seconds": round(timed(work), 2), "rss_mib": rss_mib()})
-        print(rows[-1], file=sys.stderr, flush=True)
-
-    classifier.quick(classifier.prepare(setup.images[0]).pixels)
-    for side in (224, 512, 1024, 2048):
-        image = Image.from_array(pixels[:side, :side])
-        row("image side", side, lambda image=image: ask(image, recipe=small))
-    for samples in (8, 16, 32, 64):
-        recipe = fast("gradient", 2, samples)
-        row("samples", samples, lambda recipe=recipe: ask(setup.images[0], recipe=recipe))
-    for rounds in (1, 2, 5, 10):
-        recipe = fast("gradient", rounds, 16)
-        row("rounds", rounds, lambda recipe=recipe: ask(setup.images[0], recipe=recipe))
-    for targets in (1, 2, 4, 8, 14):
-        top = unveil.Top(targets)
-        row(
-            "targets",
-            targets,
-            lambda top=top: ask(setup.images[0], recipe=small, target=top),
-        )
-    for size in (1, 4, 8, 16, 32):
-        row(
-            "batch size",
-            size,
-            lambda size=size: ask(setup.images[0], recipe=fast("gradient", 2, 32), batch_size=size),
-        )
-    one = fast("gradient", 1, 8)
-    counts = (1, 10, 100, 1000)
-    for start, stop in zip((0, *counts), counts, strict=False):
-        numbers = range(start, stop)
-        row("images", stop, lambda numbers=numbers: [
-            ask(Image.from_array(draw_scene(n).pixels.transpose(1, 2, 0)), recipe=one)
-            for n in numbers
-        ])  # fmt: skip
-    return rows
-
-
-def rss_mib() -> int:
-    """Resident memory now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() // 2**20
 
 
 def machine() -> dict:
@@ -392,7 +327,6 @@ def main() -> None:
     parser.add_argument("--true-rounds", type=int, default=2, help="rounds whose regions are held against the truth")
     parser.add_argument("--seeds", type=int, default=2, help="times that each of these is found")
     parser.add_argument("--quick", action="store_true", help="two rounds of ResNet-18, once")
-    parser.add_argument("--sweep", action="store_true", help="how the cost grows")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--memory-of", choices=("ours", "reference"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -400,14 +334,11 @@ def main() -> None:
     if options.quick:
         names, options.rounds, options.repeats, options.true_rounds = options.model or ["resnet18"], 2, 1, 1
     if options.memory_of:
-        print(memory_of(options.memory_of, set_up(names[0], options), rules[0]))
-        return
-    if options.sweep:
-        print(json.dumps({"machine": machine(), "rows": sweep(options)}, indent=1))
+        print(memory_of(options.memory_of, set_up(names[0], options.weights), rules[0]))
         return
     rows, console = [], Console(stderr=True)
     for name in names:
-        setup = set_up(name, options)
+        setup = set_up(name, options.weights, options.images or ())
         for rule in (rule for rule in MODELS[name] if rule in rules):
             rows.append(compare(setup, rule, options))
             console.print(rows[-1])

@@ -19,7 +19,7 @@ from unveil.regions import BoxSmoothing, Relative
 from unveil.rounds import Progress, find_regions, rounds
 from unveil.saliency import MaxAbs
 from unveil.search import Search
-from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, StopKind, TargetLost
+from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, ScoreBelow, StopKind, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
 # A box of one pixel: a region is exactly where the gradient is above the threshold.
@@ -110,6 +110,18 @@ def test_target_lost_in_closed_form():
     expected = next(index for index, logit in enumerate(logits) if logit < 0)
     assert (run.stop.kind, len(run.rounds)) == (StopKind.TARGET_LOST, expected)
     assert run.disappeared(run.rounds[-1]) == ("a",)
+
+
+def test_nothing_is_looked_for_where_nothing_is_predicted():
+    """Logit of a: 9.16 (as above) less 7.8 is 1.36; less 20 it is far below, but for an explicit answer."""
+    for offset, regions in ((-8.0 - 7.8, True), (-8.0 - 20, False)):
+        classifier_ = toy(Additive(SQUARES, WEIGHTS, [offset, 0.0]))
+        asked = recipe(target=Class("a"), stop=MaxRounds(5) | NotPredicted())
+        run = find_regions(white(), classifier_, asked)
+        assert bool(run.regions) is regions
+        assert (run.stop.kind is StopKind.NOTHING_PREDICTED, len(run.rounds) == 0) == (not regions, not regions)
+    assert "below 0.1" in run.stop.text
+    assert run.trust is None or run.trust.cards == ()
 
 
 def test_score_below_and_coverage_above():

@@ -5,7 +5,7 @@ import pytest
 
 from unveil.errors import RecipeError
 from unveil.predictions import Output, Prediction
-from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, State, StopKind, TargetLost
+from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, ScoreBelow, State, StopKind, TargetLost
 from unveil.targets import Scalar
 
 A, B, MARGIN = Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("a − b", ((0, 1.0), (1, -1.0)))
@@ -46,6 +46,30 @@ def test_the_score_is_the_largest_probability():
     assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0))) is StopKind.SCORE_BELOW
     assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(A, B))) is None
     assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(MARGIN,))) is None
+
+
+def test_what_is_not_predicted_is_not_looked_for():
+    def first(stop, now, scalars=(A,)) -> StopKind | None:
+        reason = stop.check_first(state(0, first=now, now=now, scalars=scalars))
+        return reason.kind if reason else None
+
+    # Sigmoid: 1/(1 + e^3) = .047, 1/(1 + e^2) = .119.
+    assert first(NotPredicted(), (-3.0, 2.0)) is StopKind.NOTHING_PREDICTED
+    assert first(NotPredicted(), (-2.0, 2.0)) is None
+    assert first(NotPredicted(), (-3.0, 2.0), (A, B)) is None, "one of those asked about is enough"
+    assert first(NotPredicted(), (-3.0, -3.0), (MARGIN,)) is None, "a margin has no probability"
+    assert first(MaxRounds(3) | NotPredicted(), (-3.0, 2.0)) is StopKind.NOTHING_PREDICTED
+    assert first(MaxRounds(3) | ScoreBelow(0.9), (-3.0, 2.0)) is None, "others never end a run before it began"
+    assert kind(NotPredicted(), state(now=(-9.0, 0.0))) is None, "and it has no say later"
+
+
+def test_the_most_likely_of_many_classes_is_predicted_however_unlikely():
+    low = Prediction(np.r_[0.1, np.zeros(99)].astype(np.float32), Output.SOFTMAX)
+    assert low.probabilities[0] < 0.02
+    for index, expected in ((0, None), (1, StopKind.NOTHING_PREDICTED)):
+        asked = State(0, (Scalar("x", ((index, 1.0),)),), low, low, 0.0)
+        reason = NotPredicted().check_first(asked)
+        assert (reason.kind if reason else None) is expected
 
 
 def test_coverage():

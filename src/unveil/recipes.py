@@ -117,8 +117,9 @@ def paper() -> Recipe:
 
 def recommended() -> Recipe:
     """What we would use: plain gradients (any model, and they pass randomisation tests), the noise floor taken off,
-    every component a region of its own, a soft blurred fill and a border band against rims, and a stop once the target
-    is lost.
+    every component a region of its own, a soft fill blurred so widely that little of an erased colour is left, a border
+    band against rims, nothing for a class that isn't predicted, and a stop once the target is lost. The settings that
+    scenes can decide were searched on planted ones (docs/benchmark.md).
     """
     return Recipe(
         name="recommended",
@@ -131,7 +132,7 @@ def recommended() -> Recipe:
 
 
 def demo() -> Recipe:
-    """`recommended`, scaled down to the planted scenes of `unveil demo`: 128 px wide, with signs of 14 to 26 px."""
+    """`recommended`, scaled down to planted scenes: 128 px wide, with signs of 14 to 26 px."""
     return replace(
         recommended(),
         name="demo",

@@ -143,9 +143,10 @@ class ScoreBelow(Stop):
 
 @dataclass(frozen=True)
 class NotPredicted(Stop):
-    """Before the first round, when every class asked about has a probability below `probability`: nothing is looked for.
+    """Before the first round, when no class asked about is predicted or has at least this `probability`.
 
-    A gradient shows places for any class, also for one of which the classifier says that it isn't there.
+    Then nothing is looked for: a gradient shows places for any class, also for one of which the classifier says that it
+    isn't there.
     """
 
     probability: float = 0.1
@@ -155,9 +156,12 @@ class NotPredicted(Stop):
         return None
 
     def check_first(self, state: State) -> StopReason | None:
-        """A reason if the largest of the probabilities is below."""
+        """A reason if every class asked about is that unlikely."""
+        predicted = set(state.now.predicted())
+        if any(scalar.label in predicted for scalar in state.scalars):
+            return None
         below = ScoreBelow(self.probability).check(state)
-        return StopReason(StopKind.NOTHING_PREDICTED, below.text) if below else None
+        return StopReason(StopKind.NOTHING_PREDICTED, f"{below.text}: not predicted") if below else None
 
 
 @dataclass(frozen=True)
