@@ -58,7 +58,7 @@ def iterated(scene: Scene, classifier: Classifier, recipe: Recipe) -> Outcome:
     """The regions of a run, round by round."""
     counted = Counted(classifier)
     started = time.process_time()
-    run = find_regions(Image.from_array(scene.pixels), counted, recipe)
+    run = find_regions(Image.from_array(scene.pixels), counted, recipe, trust=False)
     seconds = time.process_time() - started
     marked = tuple(Marked(region.target, region.outline.inside()) for region in run.regions)
     return Outcome(marked, seconds, counted.forward_passes, counted.backward_passes)

@@ -1,0 +1,203 @@
+"""Annotated objects of photographs that regions hit by which round, beside single maps cut at the same area; and how
+fast the probability falls when each method's pixels go.
+
+    python benchmarks/objects.py voc/VOC2012 --model torchvision/resnet50 --weights FILE --images 28 --json
+    python benchmarks/objects.py csv/photographs.csv --notes FILE --json      # with photographs.boxes.csv beside it
+
+The classifier is asked about the label that it predicts first. Two recipes go through their rounds; every single map of
+`unveil benchmark planted` but RISE is smoothed as `recommended` smooths and cut at the area that each recipe took after
+each round. An object counts if the model sees at least half of its box, and is
+
+- `covered`: a quarter of its box lies in the regions;
+- `iobb`: a region has at least half of its pixels in the box.
+
+`deletion`: mean probability of the label while pixels become the mean colour in 14 steps (low is good). For a recipe
+the pixels of earlier rounds go first, within a round those with more saliency.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from notes import Notes
+from torch import Tensor
+
+from unveil import Classifier, Image, Recipe, find_regions, load_classifier
+from unveil.attribution import Cam, Question
+from unveil.datasets import Sample, open_dataset
+from unveil.errors import UnveilError
+from unveil.evaluation.bootstrap import bounds, by_group, intervals
+from unveil.evaluation.metrics.curves import deletion
+from unveil.evaluation.metrics.probe import Probe
+from unveil.evaluation.planted import cut_at_area
+from unveil.evaluation.planted_methods import OneMap, one_maps
+from unveil.masks import union
+from unveil.recipes import paper, recommended
+from unveil.targets import Class, Scalar
+
+ROUNDS, STEPS, COVERED, ON_BOX, SEEN = 5, 14, 0.25, 0.5, 0.5
+Inside = Bool[np.ndarray, "h w"]
+Parts = tuple[Inside, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """An image, what the model sees of it and of its objects, and the label asked about."""
+
+    image: Image
+    pixels: Float[Tensor, "c h w"]
+    objects: list[Inside]
+    label: Scalar
+
+    @classmethod
+    def read(cls, sample: Sample, classifier: Classifier) -> "Photograph":
+        """From a data set."""
+        image = sample.read()
+        prepared = classifier.prepare(image)
+        (answer,) = classifier.predict(prepared.pixels[None])
+        first = int(answer.leading(1)[0])
+        seen = prepared.geometry.visible()
+        boxes = [box.inside(image.shape) for box in sample.boxes_on(image.shape) if not box.difficult]
+        kept = [box for box in boxes if np.count_nonzero(box & seen) >= SEEN * max(1, np.count_nonzero(box))]
+        objects = [prepared.geometry.region_to_model(box) for box in kept]
+        return cls(image, prepared.pixels, objects, Scalar(classifier.labels[first], ((first, 1.0),)))
+
+
+def hits(parts: Parts, objects: list[Inside]) -> dict[str, int]:
+    """How many objects these regions hit, by either criterion."""
+    together = union(parts, objects[0].shape) if objects else np.zeros((1, 1), bool)
+    return {
+        "covered": sum(bool(np.count_nonzero(together & one) >= COVERED * np.count_nonzero(one)) for one in objects),
+        "iobb": sum(
+            any(np.count_nonzero(part & one) >= ON_BOX * np.count_nonzero(part) for part in parts) for one in objects
+        ),
+    }
+
+
+def recipes() -> dict[str, Recipe]:
+    """Those that go through rounds, without trust cards."""
+    return {one.name: replace(one, trust=None) for one in (recommended(), paper())}
+
+
+def maps() -> dict[str, OneMap]:
+    """Single maps at their published settings; Grad-CAM looks at the last layer with places."""
+    found = {name: one for name, one in one_maps(4000).items() if name != "RISE"}
+    return {**found, "GradCAM": replace(found["GradCAM"], attribution=Cam("GradCAM"))}
+
+
+def measured(sample: Sample, classifier: Classifier) -> dict:
+    """Everything that is counted of one photograph."""
+    photo = Photograph.read(sample, classifier)
+    probe = Probe(classifier, photo.pixels, photo.label)
+    found: dict = {"objects": len(photo.objects), "rounds": {}, "maps": {}}
+    areas = {}
+    for name, recipe in recipes().items():
+        started = time.perf_counter()
+        run = find_regions(photo.image, classifier, recipe.with_target(Class(photo.label.name)))
+        seconds = time.perf_counter() - started
+        by_round = [tuple(part.grid_outline.inside() for part in one.regions) for one in run.rounds]
+        upto = [tuple(chain.from_iterable(by_round[: index + 1])) for index in range(ROUNDS)]
+        areas[name] = [int(np.count_nonzero(union(parts, photo.pixels.shape[1:]))) for parts in upto]
+        order = np.zeros(photo.pixels.shape[1:])
+        for place, one in reversed(list(enumerate(run.rounds))):
+            strength = recipe.select.smooth(one.maps[0].saliency)
+            inside = union(by_round[place], order.shape)
+            order = np.where(inside, 1 + ROUNDS - place + strength / strength.max(), order)
+        if run.rounds:
+            first = recipe.select.smooth(run.rounds[0].maps[0].saliency)
+            order = np.where(order > 0, order, first / first.max())
+        found["rounds"][name] = {
+            "hits": [hits(parts, photo.objects) for parts in upto],
+            "area": areas[name][-1] / order.size,
+            "deletion": deletion(probe, order, STEPS).auc,
+            "seconds": seconds,
+        }
+    for name, one in maps().items():
+        started = time.perf_counter()
+        question = Question(classifier, photo.pixels, [photo.label], f"0/{photo.image.sha256}/one map", 8)
+        (raw,) = one.magnitude.saliency(one.attribution.attribute(question).all)
+        seconds = time.perf_counter() - started
+        smooth = recommended().select.smooth(np.nan_to_num(raw.astype(np.float64)))
+        found["maps"][name] = {
+            "hits": {of: [hits(cut_at_area(smooth, area), photo.objects) for area in areas[of]] for of in areas},
+            "deletion": deletion(probe, smooth, STEPS).auc,
+            "seconds": seconds,
+        }
+    return found
+
+
+def share(counts: list[tuple[float, float]], groups: list[str]) -> dict:
+    """Σ of the first / Σ of the second, with its 95 % interval over images."""
+    table = by_group(np.array(counts, dtype=np.float64), groups)
+    low_high = intervals(table[:, :1], table[:, 1:], 0)
+    total, of = table.sum(0)
+    return {"value": round(float(total / of), 4) if of else None, "interval": bounds(low_high[:, 0])}
+
+
+def rows(found: dict[str, dict]) -> list[dict]:
+    """A row a method and a recipe whose areas it is given."""
+    groups, every = list(found), list(found.values())
+    made = []
+    for of, name in [(recipe, name) for recipe in recipes() for name in (recipe, *maps())]:
+        own = [one["rounds"][name] if name == of else one["maps"][name] for one in every]
+        hit = [one["hits"] if name == of else one["hits"][of] for one in own]
+        made.append(
+            {
+                "method": name,
+                "area_of": of,
+                **{
+                    kind: [
+                        share([(h[at][kind], one["objects"]) for h, one in zip(hit, every, strict=True)], groups)
+                        for at in range(ROUNDS)
+                    ]
+                    for kind in ("covered", "iobb")
+                },
+                "deletion": share([(one["deletion"], 1.0) for one in own], groups),
+                "seconds": round(float(np.median([one["seconds"] for one in own])), 2),
+                **({"area": round(float(np.mean([one["area"] for one in own])), 3)} if name == of else {}),
+            }
+        )
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="csv/FILE, voc/FOLDER …")
+    parser.add_argument("--model", default="torchvision/resnet50")
+    parser.add_argument("--weights")
+    parser.add_argument("--images", type=int, help="every n-th, so that there are so many; default: all")
+    parser.add_argument("--notes", type=Path, help="a file of what was measured, to go on from")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    classifier = load_classifier(options.model, options.weights)
+    samples = list(open_dataset(options.data))
+    if options.images:
+        samples = samples[:: max(1, len(samples) // options.images)][: options.images]
+    notes, found = Notes(options.notes), {}
+    for sample in samples:
+        try:
+            found[sample.id] = notes.find_or_make((sample.id,), lambda sample=sample: measured(sample, classifier))
+        except UnveilError as error:
+            print(f"{sample.id}: {error}", file=sys.stderr)
+        print(sample.id, file=sys.stderr, flush=True)
+    result = {
+        "model": options.model,
+        "images": len(found),
+        "objects": sum(one["objects"] for one in found.values()),
+        "rows": rows(found),
+    }
+    if options.json:
+        print(json.dumps(result, indent=1))
+        return
+    for row in result["rows"]:
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
