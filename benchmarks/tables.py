@@ -10,8 +10,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-RATES = ("recall", "recall_equal_area", "precision", "false_region_rate", "rim_rate")
-
 
 def number(value: float | None, interval: Sequence[float] | None = None) -> str:
     """Two digits, without the zero; with its interval, if there is one."""
@@ -27,29 +25,45 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in (*lines, *(" | ".join(row) for row in rows)))
 
 
-def planted(result: dict, method: str) -> str:
-    """A row a network and method."""
-    rows = []
-    for row in result["rows"]:
-        name = f"`{row['network']}-{row['head']}`"
-        if "refused" in row:
-            rows.append((name, row["method"], *("–" for _ in range(8))))
-            continue
-        between = row["intervals"]
-        by_round = " ".join(number(one) for one in row["recall_by_round"])
-        rows.append(
-            (
-                name,
-                row["method"],
-                number(row["recall"], between["recall"]),
-                by_round if row["recall_by_round"][0] != row["recall"] else "",
-                *(number(row[rate]) for rate in RATES[1:]),
-                number(row["ahead"], row["ahead_interval"]) if row.get("ahead") is not None else "",
-                f"{row['seconds']:.2f}",
-            )
+def rounds(result: dict, method: str) -> str:
+    """A row a network: one recipe, round by round."""
+    own = [row for row in result["rows"] if row["method"] == method and "refused" not in row]
+    rows = (
+        (
+            f"`{row['network']}-{row['head']}`",
+            str(row["cues"]),
+            *(number(one) for one in row["recall_by_round"][:-1]),
+            number(row["recall"], row["intervals"]["recall"]),
+            number(row["recall_equal_area"]),
+            number(row["precision"], row["intervals"]["precision"]),
+            number(row["false_region_rate"]),
+            number(row["rim_rate"]),
+            f"{row['seconds']:.2f}",
         )
-    head = ("network", "method", "recall", "by round", "at equal area", "precision", "false", "rims", "ahead", "s")
-    return table(head, rows)
+        for row in own
+    )
+    after = [f"after {index + 1}" for index in range(len(own[0]["recall_by_round"]))]
+    return table(("network", "cues", *after, "its first map", "precision", "false", "rims", "s"), rows)
+
+
+def single(result: dict, method: str) -> str:
+    """A row a single map, a column a network: recall at our area (at its own best threshold), and our lead."""
+    maps = {row["method"]: {} for row in result["rows"] if "threshold" in row}
+    for row in result["rows"]:
+        if row["method"] in maps:
+            maps[row["method"]][f"`{row['network']}-{row['head']}`"] = row
+    networks = list(dict.fromkeys(name for rows in maps.values() for name in rows))
+
+    def cell(row: dict | None) -> str:
+        if row is None or "refused" in row:
+            return "–"
+        return f"{number(row['recall_equal_area'])} ({number(row['recall'])}) **{row['ahead']:+.2f}**".replace(
+            "0.", "."
+        )
+
+    return table(
+        ("map", *networks), ([name, *(cell(rows.get(one)) for one in networks)] for name, rows in maps.items())
+    )
 
 
 def suites(result: dict, method: str) -> str:
@@ -78,7 +92,7 @@ def search(result: dict, method: str) -> str:
     return table((*head, "px a cue"), rows)
 
 
-TABLES: dict[str, Callable[[dict, str], str]] = {"planted": planted, "suites": suites, "search": search}
+TABLES: dict[str, Callable[[dict, str], str]] = {"rounds": rounds, "single": single, "suites": suites, "search": search}
 
 
 def main() -> None:

@@ -224,7 +224,7 @@ def _write_json(path: Path, value: dict) -> None:
 def _table(rows: Sequence[dict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("network", "method"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in (*COLUMNS, "seconds"):
         table.add_column(name.replace("_", "\n", 1).replace("_", " "), justify="right", no_wrap=True)
     for row in rows:

@@ -122,7 +122,7 @@ def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict
         f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}",
         soft_wrap=True,
     )
-    if table:
+    if table and done.regions:
         console.print(region_table(done))
         if (cards := trust_table(done)) is not None:
             console.print("", cards)
