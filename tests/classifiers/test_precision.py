@@ -33,7 +33,9 @@ def test_auto_has_exact_answers_and_quick_gradients_that_agree():
     one, other = (
         SmoothGrad(GuidedBackprop(), samples=8).attribute(Question(c, PIXELS, SCALARS, "key", 4)) for c in (exact, auto)
     )
-    assert auto.quick_form.startswith("bf16: the same region as in fp32 (IoU 0.9") or "IoU 1.00" in auto.quick_form
+    assert auto.quick_form.startswith(
+        ("bf16: the region is that of fp32 (IoU 0.9", "bf16: the region is that of fp32 (IoU 1")
+    )
     assert exact.quick_form == "fp32"
     difference = (one.all.mean - other.all.mean).norm() / one.all.mean.norm()
     assert 1e-4 < difference < 0.05, "in bf16, and close"
@@ -92,10 +94,24 @@ def test_a_network_that_cannot_be_cast_runs_under_autocast():
 
 def test_the_agreement_is_one_with_itself_and_nothing_with_noise():
     classifier = TorchClassifier(network(), PREPARATION)
-    assert agreement(classifier.logits, classifier.logits, PIXELS) == 1.0
+    itself = agreement(classifier.logits, classifier.logits, PIXELS)
+    assert itself.same == 1.0
+    assert 0 < itself.noise < 1.0
+    assert itself.enough
     other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPARATION)
-    assert agreement(classifier.logits, other.logits, PIXELS) < precision.AGREEMENT - 0.1
-    assert agreement(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS) == 0.0
+    different = agreement(classifier.logits, other.logits, PIXELS)
+    assert different.same < precision.AGREEMENT - 0.1
+    assert different.noise == itself.noise, "of the exact form alone"
+    assert not different.enough
+    undefined = agreement(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS)
+    assert (undefined.same, undefined.enough) == (0.0, False)
+
+
+def test_a_form_may_change_a_region_by_half_of_what_noise_does():
+    assert precision.Agreement(same=0.85, noise=0.7).enough
+    assert not precision.Agreement(same=0.84, noise=0.7).enough
+    assert precision.Agreement(same=0.9, noise=0.99).enough, "the region itself is the same"
+    assert not precision.Agreement(same=0.4, noise=0.0).enough
 
 
 def test_what_has_no_bf16_is_told_by_torch_itself():

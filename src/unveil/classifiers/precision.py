@@ -1,6 +1,7 @@
 """Whether half the digits are enough: bf16 for gradients that are averaged, where the regions stay the same."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from unveil.noise import generator
 
 SAMPLES, NOISE = 4, 0.15  # of the check: few, because more would only average differences away
 BOX, SHARE = 11, 0.1
-AGREEMENT = 0.9  # smallest IoU that counts as the same region
+AGREEMENT = 0.9  # the region is the same from this IoU on,
+SHARE_OF_NOISE = 0.5  # or if it changes by no more than this share of what other noise changes it by
 
 Logits = Callable[[Float[Tensor, "n c *grid"]], Float[Tensor, "n k"]]
 
@@ -32,18 +34,41 @@ def has_fast_bf16(device: torch.device) -> bool:
     return any(check() for check in checks if check is not None)
 
 
-def agreement(exact: Logits, quick: Logits, pixels: Float[Tensor, "c *grid"]) -> float:
-    """IoU of the regions that two forms of a network show in the same noisy copies of an image.
+@dataclass(frozen=True)
+class Agreement:
+    """IoU of the regions that two forms of a network show in the same noisy copies of an image (`same`), and of those
+    that the exact one shows in these and in others (`noise`)."""
+
+    same: float
+    noise: float
+
+    @property
+    def enough(self) -> bool:
+        """True if the form matters little: at all, or beside the noise that every averaged gradient has."""
+        return self.same >= AGREEMENT or 1 - self.same <= SHARE_OF_NOISE * (1 - self.noise)
+
+
+def agreement(exact: Logits, quick: Logits, pixels: Float[Tensor, "c *grid"]) -> Agreement:
+    """How much a region depends on the form of the network, and how much on the noise.
 
     The region: `SHARE` of the grid where |mean gradient| is largest, after a mean over a box of `BOX` pixels; the
     gradient is that of the leading logit, over `SAMPLES` copies. 0 if a value isn't finite.
     """
-    sigma = NOISE * (pixels.max() - pixels.min())
-    noise = [torch.randn(pixels.shape, generator=generator("precision", number)) for number in range(SAMPLES)]
-    noisy = pixels + sigma * torch.stack(noise).to(pixels.device)
     with torch.no_grad():
         leading = int(exact(pixels[None]).argmax())
-    one, other = (_strongest(_gradient(form, noisy, leading)) for form in (exact, quick))
+    copies = [_noisy(pixels, range(start, start + SAMPLES)) for start in (0, SAMPLES)]
+    asked = ((exact, copies[0]), (quick, copies[0]), (exact, copies[1]))
+    one, quickly, again = (_strongest(_gradient(form, noisy, leading)) for form, noisy in asked)
+    return Agreement(_iou(one, quickly), _iou(one, again))
+
+
+def _noisy(pixels: Float[Tensor, "c *grid"], numbers: range) -> Float[Tensor, "n c *grid"]:
+    sigma = NOISE * (pixels.max() - pixels.min())
+    noise = [torch.randn(pixels.shape, generator=generator("precision", number)) for number in numbers]
+    return pixels + sigma * torch.stack(noise).to(pixels.device)
+
+
+def _iou(one: Bool[np.ndarray, "*grid"] | None, other: Bool[np.ndarray, "*grid"] | None) -> float:
     return 0.0 if one is None or other is None else iou(one, other)
 
 

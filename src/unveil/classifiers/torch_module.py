@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unveil.classifiers.base import Classifier, check_labels, numbered
 from unveil.classifiers.folding import folded
 from unveil.classifiers.forms import Form
-from unveil.classifiers.precision import AGREEMENT, agreement, has_fast_bf16
+from unveil.classifiers.precision import agreement, has_fast_bf16
 from unveil.classifiers.preparation import Preparation
 from unveil.classifiers.probing import probe, size_for_cpu
 from unveil.errors import ClassifierError
@@ -78,7 +78,8 @@ class TorchClassifier(Classifier):
         """This classifier in the form for gradients that are averaged over noise.
 
         With the precision `auto` the first image asked about decides: bf16, if the processor is fast at it and the
-        region of this image stays the same as in fp32. The decision is kept for all later images.
+        region of this image stays the same as in fp32, or differs far less than it does by the noise. The decision is
+        kept for all later images.
         """
         if self.precision != "auto":
             return self
@@ -192,10 +193,11 @@ class Quick(Classifier):
         if exact.dtype is not torch.float32 or not has_fast_bf16(classifier.device):
             return cls(classifier, exact, "fp32: this processor isn't fast at bf16")
         half = classifier.in_half()
-        same = agreement(classifier.logits, lambda x: classifier.answers(half, x), pixels)
-        if same < AGREEMENT:
-            return cls(classifier, exact, f"fp32: in bf16 the region would differ (IoU {same:.2f})")
-        return cls(classifier, half, f"bf16: the same region as in fp32 (IoU {same:.2f})")
+        found = agreement(classifier.logits, lambda x: classifier.answers(half, x), pixels)
+        if not found.enough:
+            return cls(classifier, exact, f"fp32: in bf16 the region would differ (IoU {found.same:.2f})")
+        why = f"bf16: the region is that of fp32 (IoU {found.same:.2f}; with other noise {found.noise:.2f})"
+        return cls(classifier, half, why)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; differentiable."""
