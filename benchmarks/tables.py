@@ -1,4 +1,4 @@
-"""The tables of docs/benchmark.md, in Markdown, from the results that the commands wrote.
+"""The tables of docs/benchmark.md and docs/speed.md, in Markdown, from the results that the commands wrote.
 
 python benchmarks/tables.py planted results.json
 python benchmarks/tables.py suites results.json --method recommended
@@ -92,7 +92,36 @@ def search(result: dict, method: str) -> str:
     return table((*head, "px a cue"), rows)
 
 
-TABLES: dict[str, Callable[[dict, str], str]] = {"rounds": rounds, "single": single, "suites": suites, "search": search}
+def speed(result: dict, method: str) -> str:
+    """A row a network and rule."""
+    head = (
+        *("network", "rule", "samples, ours / Captum", "ours, s", "Captum, s", "ratio", "IoU, ours", "IoU, Captum"),
+        *("regions", "peak MiB, ours / Captum", "ms a sample, ours / Captum", "digits", "share of peak"),
+    )
+    rows = (
+        (
+            one["model"],
+            one["rule"],
+            f"{one['samples']} / {one['reference_samples']}",
+            f"{one['ours_s']:.1f}",
+            f"{one['reference_s']:.1f}",
+            f"**{one['ratio']:.1f}**",
+            number(one["ours_iou"]),
+            number(one["reference_iou"]),
+            str(one["regions_compared"]),
+            f"{one['peak_mib']} / {one['reference_peak_mib']}",
+            f"{one['ms_a_sample']:.0f} / {one['reference_ms_a_sample']:.0f}",
+            one["form"].partition(":")[0],
+            number(one["share_of_peak"]),
+        )
+        for one in result["rows"]
+    )
+    return table(head, rows)
+
+
+TABLES: dict[str, Callable[[dict, str], str]] = {
+    made.__name__: made for made in (rounds, single, suites, search, speed)
+}
 
 
 def main() -> None:
