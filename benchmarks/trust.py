@@ -31,6 +31,7 @@ from unveil.planted.proof import wilson
 from unveil.recipes import demo, paper
 from unveil.regions import BoxSmoothing, Relative
 from unveil.search import Search
+from unveil.stopping import CoverageAbove, MaxRounds
 from unveil.trust.asking import Subject
 from unveil.trust.nulls import Elsewhere, placements
 
@@ -177,7 +178,9 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
         found = each(kept, f"{name}, {which}", of, Examined(classifier, recipe, which))
         return [row for scene in found for row in scene["rows"]]
 
-    cues, none = rows("demo", demo(), "predicted"), rows("demo", demo(), "absent", seeds[::3])
+    cues = rows("demo", demo(), "predicted")
+    # `demo` doesn't look for what isn't predicted; here it has to.
+    none = rows("demo", replace(demo(), stop=MaxRounds(5) | CoverageAbove(0.6)), "absent", seeds[::3])
     rims = {noise: rows(f"paper, noise {noise}", paper_scaled(noise), "present") for noise in (0.05, 0.15)}
     asked = each(kept, "demo, predicted", seeds, lambda seed: None)
     of_paper = [row for rows in rims.values() for row in rows]

@@ -123,7 +123,7 @@ def recommended() -> Recipe:
     """
     return Recipe(
         name="recommended",
-        attribution=SmoothGrad(samples=32, noise=0.15),
+        attribution=SmoothGrad(samples=32, noise=0.05),
         magnitude=UnbiasedL2(size=5),
         select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.3), band=8, split=True, min_area=0.004, most=4),
         fill=SoftEdge(Blur(sigma=24), width=8),

@@ -31,11 +31,7 @@ class Form:
     def in_half(self, blank: Tensor) -> "Form":
         """The form in bf16: a copy with bf16 weights, or autocast where the network doesn't run so; `blank` is an input
         to try."""
-        network = copy.deepcopy(self.network).to(torch.bfloat16)
-        for part in network.modules():
-            if isinstance(part, NORMS):
-                part.float()
-        form = Form(network, torch.bfloat16)
+        form = Form(_in_half(self.network), torch.bfloat16)
         try:
             with torch.no_grad():
                 form(blank)
@@ -43,3 +39,18 @@ class Form:
             # It makes tensors of its own in fp32, or has an operation without mixed digits.
             return Form(self.network, self.dtype, autocast=True)
         return form
+
+
+def _in_half(network: nn.Module) -> nn.Module:
+    """A copy with bf16 weights; never are there two in fp32, which would be the most memory that a run takes."""
+    halves: dict[int, object] = {}
+    for part in network.modules():
+        if not isinstance(part, NORMS):
+            for weight in part.parameters(recurse=False):
+                if weight.is_floating_point():
+                    halves[id(weight)] = nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False)
+            for buffer in part.buffers(recurse=False):
+                if buffer.is_floating_point():
+                    halves[id(buffer)] = buffer.to(torch.bfloat16)
+    # What stands in the memo is taken in place of a copy.
+    return copy.deepcopy(network, halves)
