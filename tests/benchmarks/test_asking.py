@@ -50,7 +50,7 @@ def test_a_counted_classifier_answers_alike_and_counts_images():
     pixels = draw_scene(100_001).pixels.transpose(1, 2, 0)
     one, other = (unveil.find_regions(pixels, model, "demo", trust=False) for model in (inner, counted))
     assert one.regions == other.regions
-    samples, rounds = 8, len(one.rounds)
+    samples, rounds = 16, len(one.rounds)
     targets = sum(len(item.maps) for item in one.rounds)
     asked_again = sum(len(item.regions) + (len(item.regions) > 1) for item in one.rounds)
     assert counted.backward_passes == samples * targets
