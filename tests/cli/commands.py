@@ -9,6 +9,11 @@ from PIL import Image as Pillow
 
 from unveil.cli import main
 
+# As a terminal starts it. A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from unveil.cli import main; main()"
+)
+
 MODEL = """
 import torch, unveil
 from torch import nn

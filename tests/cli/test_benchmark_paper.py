@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Shell
+from commands import INTERRUPTIBLE, Shell
 from hypothesis import given
 from hypothesis import strategies as st
 from published import RADIOGRAPHS, chest, dogs, noise, voc
@@ -430,7 +430,7 @@ def test_numbers_are_cut_and_nothing_else():
 
 def test_ctrl_c_says_how_to_go_on_and_the_next_call_does(bench: Bench):
     root = chest(bench.folder / "CXR8")
-    command = [sys.executable, "-c", "from unveil.cli import main; main()", *map(str, bench.words(root, "slow"))]
+    command = [sys.executable, "-c", INTERRUPTIBLE, *map(str, bench.words(root, "slow"))]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
     runs = bench.out / "runs"
     deadline = time.monotonic() + 120

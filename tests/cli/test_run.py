@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import Shell
+from commands import INTERRUPTIBLE, Shell
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -378,7 +378,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
     (shell.folder / "slow.py").write_text(SLOW)
     paths = [shell.photograph(f"{number}.png", number) for number in range(12)]
     out = shell.folder / "out"
-    command = [sys.executable, "-c", "from unveil.cli import main; main()", "run", *map(str, paths)]
+    command = [sys.executable, "-c", INTERRUPTIBLE, "run", *map(str, paths)]
     command += [
         "-m",
         f"python/{shell.folder / 'slow.py'}:make",
