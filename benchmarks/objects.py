@@ -28,8 +28,8 @@ from jaxtyping import Bool, Float
 from notes import Notes
 from torch import Tensor
 
-from unveil import Classifier, Image, Recipe, find_regions, load_classifier
-from unveil.attribution import Cam, Question
+from unveil import Classifier, Image, Recipe, Run, find_regions, load_classifier
+from unveil.attribution import Cam
 from unveil.datasets import Sample, open_dataset
 from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals
@@ -95,41 +95,53 @@ def measured(sample: Sample, classifier: Classifier) -> dict:
     """Everything that is counted of one photograph."""
     photo = Photograph.read(sample, classifier)
     probe = Probe(classifier, photo.pixels, photo.label)
-    found: dict = {"objects": len(photo.objects), "rounds": {}, "maps": {}}
-    areas = {}
-    for name, recipe in recipes().items():
-        started = time.perf_counter()
-        run = find_regions(photo.image, classifier, recipe.with_target(Class(photo.label.name)))
-        seconds = time.perf_counter() - started
-        by_round = [tuple(part.grid_outline.inside() for part in one.regions) for one in run.rounds]
-        upto = [tuple(chain.from_iterable(by_round[: index + 1])) for index in range(ROUNDS)]
-        areas[name] = [int(np.count_nonzero(union(parts, photo.pixels.shape[1:]))) for parts in upto]
-        order = np.zeros(photo.pixels.shape[1:])
-        for place, one in reversed(list(enumerate(run.rounds))):
-            strength = recipe.select.smooth(one.maps[0].saliency)
-            inside = union(by_round[place], order.shape)
-            order = np.where(inside, 1 + ROUNDS - place + strength / strength.max(), order)
-        if run.rounds:
-            first = recipe.select.smooth(run.rounds[0].maps[0].saliency)
-            order = np.where(order > 0, order, first / first.max())
-        found["rounds"][name] = {
-            "hits": [hits(parts, photo.objects) for parts in upto],
-            "area": areas[name][-1] / order.size,
-            "deletion": deletion(probe, order, STEPS).auc,
-            "seconds": seconds,
-        }
-    for name, one in maps().items():
-        started = time.perf_counter()
-        question = Question(classifier, photo.pixels, [photo.label], f"0/{photo.image.sha256}/one map", 8)
-        (raw,) = one.magnitude.saliency(one.attribution.attribute(question).all)
-        seconds = time.perf_counter() - started
-        smooth = recommended().select.smooth(np.nan_to_num(raw.astype(np.float64)))
-        found["maps"][name] = {
-            "hits": {of: [hits(cut_at_area(smooth, area), photo.objects) for area in areas[of]] for of in areas},
-            "deletion": deletion(probe, smooth, STEPS).auc,
-            "seconds": seconds,
-        }
-    return found
+    rounds = {name: in_rounds(recipe, photo, probe) for name, recipe in recipes().items()}
+    areas = {name: row["areas"] for name, row in rounds.items()}
+    return {
+        "objects": len(photo.objects),
+        "rounds": rounds,
+        "maps": {name: in_one_map(one, photo, probe, areas) for name, one in maps().items()},
+    }
+
+
+def in_rounds(recipe: Recipe, photo: Photograph, probe: Probe) -> dict:
+    """Hits after every round, with the area taken by then."""
+    started = time.perf_counter()
+    run = find_regions(photo.image, probe.classifier, recipe.with_target(Class(photo.label.name)))
+    seconds = time.perf_counter() - started
+    by_round = [tuple(part.grid_outline.inside() for part in one.regions) for one in run.rounds]
+    upto = [tuple(chain.from_iterable(by_round[: index + 1])) for index in range(ROUNDS)]
+    areas = [int(np.count_nonzero(union(parts, probe.pixels.shape[1:]))) for parts in upto]
+    return {
+        "hits": [hits(parts, photo.objects) for parts in upto],
+        "areas": areas,
+        "area": areas[-1] / probe.pixels[0].numel(),
+        "deletion": deletion(probe, order(run, by_round, recipe), STEPS).auc,
+        "seconds": seconds,
+    }
+
+
+def order(run: Run, by_round: list[Parts], recipe: Recipe) -> Float[np.ndarray, "h w"]:
+    """Larger for pixels of earlier rounds, within a round for those with more saliency; by the first map elsewhere."""
+    smooth = [recipe.select.smooth(one.maps[0].saliency) for one in run.rounds]
+    values = smooth[0] / smooth[0].max() if smooth else np.zeros(run.source.geometry.model_shape)
+    for place, found in reversed(list(enumerate(smooth))):
+        inside = union(by_round[place], values.shape)
+        values = np.where(inside, 1 + ROUNDS - place + found / found.max(), values)
+    return values
+
+
+def in_one_map(one: OneMap, photo: Photograph, probe: Probe, areas: dict[str, list[int]]) -> dict:
+    """Hits at the areas that every recipe took."""
+    started = time.perf_counter()
+    raw = one.raw(probe.classifier, photo.pixels, photo.label, f"0/{photo.image.sha256}/one map")
+    seconds = time.perf_counter() - started
+    smooth = recommended().select.smooth(raw)
+    return {
+        "hits": {of: [hits(cut_at_area(smooth, area), photo.objects) for area in areas[of]] for of in areas},
+        "deletion": deletion(probe, smooth, STEPS).auc,
+        "seconds": seconds,
+    }
 
 
 def share(counts: list[tuple[float, float]], groups: list[str]) -> dict:

@@ -28,9 +28,8 @@ from notes import Notes
 
 from unveil import Recipe, load_classifier
 from unveil.attribution import Gradient, GradientMethod, GuidedBackprop, SmoothGrad
-from unveil.evaluation.planted import cut_at_area, score
-from unveil.evaluation.planted_methods import LEAST_PX, InRounds
-from unveil.evaluation.planted_rows import Questions, draw_questions, found_by
+from unveil.evaluation.planted_methods import InRounds
+from unveil.evaluation.planted_rows import Bench, Questions, draw_questions, row_in_rounds
 from unveil.fills import Blur, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import recommended
 from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative, Threshold
@@ -130,24 +129,14 @@ def questions(network: str, scenes: int, first_seed: int) -> Questions:
 
 
 def measure(recipe: Recipe, network: str, scenes: int, first_seed: int) -> dict:
-    """One recipe on one network."""
+    """One recipe on one network: its row in the benchmark, and the processor's seconds a question."""
     torch.set_num_threads(1)
-    asked = questions(network, scenes, first_seed).asked
-    classifier, method = load_classifier(f"planted/{network}", device="cpu"), InRounds("searched", recipe)
-    trials, rivals, began = [], [], time.process_time()
-    for one in asked:
-        trial, first = method.find(classifier, one, 0)
-        trials.append(trial)
-        rivals.append(one.trial((cut_at_area(first, trial.area, LEAST_PX),)))
-    seconds = (time.process_time() - began) / len(asked)
-    said = score(trials, 5)
-    return {
-        **{key: said[key] for key in (*MEANS, "recall", "recall_by_round")},
-        "recall_equal_area": score(rivals, 1)["recall"],
-        "cues": said["cues"],
-        "found": sum(found_by(trial) for trial in trials),
-        "cpu_seconds": round(seconds, 3),
-    }
+    classifier, asked = load_classifier(f"planted/{network}", device="cpu"), questions(network, scenes, first_seed)
+    began = time.process_time()
+    made = row_in_rounds(InRounds("searched", recipe), Bench(classifier, asked, asked, 0), lambda done, total: None)
+    seconds = (time.process_time() - began) / len(asked.asked)
+    kept = {key: made["row"][key] for key in (*MEANS, "recall", "recall_by_round", "recall_equal_area", "cues")}
+    return {**kept, "found": sum(made["took"]["found"]), "cpu_seconds": round(seconds, 3)}
 
 
 def summary(rows: list[dict]) -> list[dict]:

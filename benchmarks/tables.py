@@ -7,8 +7,10 @@ python benchmarks/tables.py search one-at-a-time.json
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from unveil.cli.markdown import table
 
 
 def number(value: float | None, interval: Sequence[float] | None = None) -> str:
@@ -17,12 +19,6 @@ def number(value: float | None, interval: Sequence[float] | None = None) -> str:
         return "–"
     text = f"{value:.2f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
     return text if interval is None else f"{text} [{number(interval[0])}, {number(interval[1])}]"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all but the first two columns to the right."""
-    lines = [" | ".join(head), " | ".join("---" if place < 2 else "---:" for place in range(len(head)))]
-    return "\n".join(f"| {line} |" for line in (*lines, *(" | ".join(row) for row in rows)))
 
 
 def rounds(result: dict, method: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from unveil.attribution import (
     Attribution,
@@ -27,7 +28,7 @@ from unveil.recipes import Recipe, get_recipe
 from unveil.regions import Select
 from unveil.rounds import find_regions
 from unveil.saliency import L2, Magnitude, Positive
-from unveil.targets import Class
+from unveil.targets import Class, Scalar
 
 # All single maps are smoothed as those of `demo`, by 5 x 5 boxes twice; parts below 0.2 % of the image are left out.
 SMOOTH: Select = get_recipe("demo").select
@@ -103,11 +104,17 @@ class OneMap(Method):
         image = Image.from_array(asked.scene.pixels)
         pixels = classifier.prepare(image).pixels
         (prediction,) = classifier.predict(pixels[None])
-        scalars = Class(asked.label).resolve(prediction, prediction, classifier.labels)
-        question = Question(classifier, pixels, scalars, f"{seed}/{image.sha256}/one map", 8)
+        (scalar,) = Class(asked.label).resolve(prediction, prediction, classifier.labels)
+        return SMOOTH.smooth(self.raw(classifier, pixels, scalar, f"{seed}/{image.sha256}/one map"))
+
+    def raw(
+        self, classifier: Classifier, pixels: Float[Tensor, "c h w"], scalar: Scalar, key: str
+    ) -> Float[np.ndarray, "h w"]:
+        """The map of a target, not smoothed; `key` names the noise."""
+        question = Question(classifier, pixels, [scalar], key, 8)
         (found,) = self.magnitude.saliency(self.attribution.attribute(question).all)
         # An attribution may be NaN where nothing speaks for the label at all.
-        return SMOOTH.smooth(np.nan_to_num(found.astype(np.float64)))
+        return np.nan_to_num(found.astype(np.float64))
 
 
 def in_rounds(name: str) -> InRounds:
