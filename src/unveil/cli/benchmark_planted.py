@@ -222,12 +222,14 @@ def _write_json(path: Path, value: dict) -> None:
 
 
 def _table(rows: Sequence[dict]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("network", "method"):
-        table.add_column(name, no_wrap=True)
-    for name in (*COLUMNS, "seconds"):
-        table.add_column(name.replace("_", "\n", 1).replace("_", " "), justify="right", no_wrap=True)
-    for row in rows:
-        cells = [number(row[name]) for name in (*COLUMNS, "seconds")]
-        table.add_row(f"{row['network']}-{row['head']}", escape(row["method"]), *cells)
+    """Narrow enough for a terminal of 80 columns: names are never cut, headings have a word a line."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    names = [(f"{row['network']}-{row['head']}", row["method"]) for row in rows]
+    for name, column in zip(("network", "method"), zip(*names, strict=True), strict=True):
+        table.add_column(name, no_wrap=True, min_width=max(map(len, column)))
+    for name in COLUMNS:
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    for (network, method), row in zip(names, rows, strict=True):
+        table.add_row(network, escape(method), *(number(row[name]) for name in (*COLUMNS, "seconds")))
     return table
