@@ -1,6 +1,6 @@
 """What a classifier answered: the whole prediction vector, as logits and as probabilities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -21,7 +21,7 @@ class Prediction:
     `logits`: shape (labels,), float64, unitless. Everything else is derived from them.
     """
 
-    logits: Float[np.ndarray, "labels"]
+    logits: Float[np.ndarray, "labels"] = field(repr=False)
     output: Output
 
     @property

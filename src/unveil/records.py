@@ -162,13 +162,13 @@ class Asked:
 
     name: str
     fingerprint: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
     output: Output
     device: str
     precision: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """All rounds of one image, with everything that made them.
 
@@ -186,6 +186,12 @@ class Run:
     seconds: float = field(compare=False)
     final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False, compare=False)
     trust: Cards | None = None
+
+    def __repr__(self) -> str:
+        """A line, for prompts and notebooks: a record of 1000 labels is long."""
+        regions, rounds = len(self.regions), len(self.rounds)
+        asked = f"{self.source.name} by {self.classifier.name}"
+        return f"<Run of {asked}: {regions} regions in {rounds} rounds; stopped: {self.stop.text}>"
 
     @property
     def stop(self) -> StopReason:

@@ -54,7 +54,7 @@ def load_classifier(
     given = Overrides(labels, preparation, output)
     names = _read_labels(labels)
     if isinstance(model, nn.Module):
-        built, name = Built(model, None, names), type(model).__name__
+        built, name = Built(model, None, names, held=True), type(model).__name__
         target = None if device == "auto" else choose_device(device)
     else:
         name, target = model, choose_device(device)
@@ -70,6 +70,7 @@ def load_classifier(
         name=name,
         device=target,
         precision=choose_precision(precision),
+        copied=built.held,
     )
 
 

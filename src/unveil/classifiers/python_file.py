@@ -39,7 +39,7 @@ def build(request: Request) -> Built | TorchClassifier:
         )
     if request.weights and request.weights != RANDOM:
         load_into(made, read_weights(request.weights), request.weights)
-    return Built(made, None, request.labels)
+    return Built(made, None, request.labels, held=True)
 
 
 def _factory(path: Path, name: str):

@@ -23,9 +23,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Built:
-    """A model as its source built it; None where the source doesn't say."""
+    """A model as its source built it; None where the source doesn't say. `held`: someone else may hold the module, so
+    that it must stay as it is."""
 
     module: nn.Module
     preparation: Preparation | None
     labels: tuple[str, ...] | None
     output: Output = Output.SOFTMAX
+    held: bool = False

@@ -15,6 +15,7 @@ from unveil.classifiers.forms import Form
 from unveil.classifiers.precision import agreement, has_fast_bf16
 from unveil.classifiers.preparation import Preparation
 from unveil.classifiers.probing import probe, size_for_cpu
+from unveil.classifiers.rearranging import rearranged
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
@@ -23,7 +24,7 @@ class TorchClassifier(Classifier):
     """A frozen, evaluating copy of a module, asked for logits and for gradients with respect to pixels.
 
     The copy is what makes sure that mode, hooks, `.grad` and `requires_grad` of the module given stay untouched, also
-    after an error and while a run is half done.
+    after an error and while a run is half done. A module that nobody else holds needs none: `copied=False`.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class TorchClassifier(Classifier):
         name: str | None = None,
         device: torch.device | None = None,
         precision: str = "fp32",
+        copied: bool = True,
     ) -> None:
         """Freeze a copy on `device` (where the module is, if not given).
 
         `precision`: `fp32`, `bf16`, or `auto`: answers in fp32, and gradients that are averaged over noise in bf16
-        where the processor is fast at it and the regions stay the same.
+        where the processor is fast at it and the regions stay the same. `copied`: False freezes the module itself, which
+        saves the memory of its weights; don't use it any further.
 
         Raises `ClassifierError` for a module that can't be copied or doesn't give a row of logits an image.
         """
@@ -48,12 +51,12 @@ class TorchClassifier(Classifier):
         self.preparation, self.output = preparation, output
         self.device = device or _device_of(module)
         self.precision = precision
-        self._module = _frozen_copy(module).to(self.device)
+        self.fingerprint = fingerprint(module)
+        self._module = _frozen(_copy_of(module) if copied else module).to(self.device)
         # A network of volumes has weights that this layout isn't made for, whatever the preparation says.
         if len(preparation.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
-        self.fingerprint = fingerprint(module)
         self._by_layers = Form(self._module, self._dtype)
         self._quick: Quick | None = None
         self._batch_size: int | None = None
@@ -125,7 +128,8 @@ class TorchClassifier(Classifier):
         return copy.deepcopy(self._module)
 
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
-        """Another network in this one's place: the same preparation, labels, output, device and precision."""
+        """Another network in this one's place: the same preparation, labels, output, device and precision. The module is
+        frozen itself, not a copy of it."""
         return TorchClassifier(
             module,
             self.preparation,
@@ -134,6 +138,7 @@ class TorchClassifier(Classifier):
             name=name,
             device=self.device,
             precision=self.precision,
+            copied=False,
         )
 
     @cached_property
@@ -143,7 +148,7 @@ class TorchClassifier(Classifier):
         # Whoever asks first may be in inference mode; weights made in it would never have gradients again.
         with torch.inference_mode(False), torch.no_grad():
             blank = self.normalised(self._blank())
-            form = Form(folded(self._module, blank), self._dtype)
+            form = Form(rearranged(folded(self._module, blank), blank), self._dtype)
             return form.in_half(blank) if self.precision == "bf16" else form
 
     @property
@@ -213,22 +218,25 @@ def fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _frozen_copy(module: nn.Module) -> nn.Module:
+def _copy_of(module: nn.Module) -> nn.Module:
     try:
-        copied = copy.deepcopy(module)
+        return copy.deepcopy(module)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ClassifierError(
             "a module that can be copied",
             f"{type(module).__name__}: {_first_line(error)}",
             "detach the tensors it keeps",
         ) from error
-    for part in copied.modules():
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    for part in module.modules():
         # Forward hooks may be part of the model (weight norms); backward hooks would change the gradients asked for.
         part._backward_hooks.clear()
         part._backward_pre_hooks.clear()
-    copied.eval()
-    copied.zero_grad(set_to_none=True)
-    return copied.requires_grad_(False)
+    module.eval()
+    module.zero_grad(set_to_none=True)
+    return module.requires_grad_(False)
 
 
 def _device_of(module: nn.Module) -> torch.device:

@@ -1,0 +1,90 @@
+"""The same network with two parts of transformers done in a faster order: attention and cutting into patches.
+
+- `nn.MultiheadAttention` turns its tokens so that the sequence comes first. PyTorch then multiplies them by a copy of
+  the weights for every place of the sequence, forward and backward; here the tokens stay as they lie.
+- A convolution whose stride is its kernel looks at every pixel once. It is one matrix product of the patches, and so is
+  its gradient, for which PyTorch has no fast way.
+"""
+
+import copy
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unveil.classifiers.folding import says_the_same
+
+SMALLEST_PATCH = 8  # px; convolutions of 2 x 2 and 4 x 4 are as fast as products
+
+
+def rearranged(module: nn.Module, blank: Tensor) -> nn.Module:
+    """The frozen `module` with these parts replaced, or itself where there are none or it wants them as they were.
+
+    `blank`: an input of the right shape. Weights are shared with the module given, not copied.
+    """
+    kinds = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: PatchConvolution}
+    parts = {name: part for name, part in module.named_modules() if type(part) in kinds and name}
+    fitting = {name: kinds[type(part)] for name, part in parts.items() if kinds[type(part)].fits(part)}
+    if not fitting:
+        return module
+    tensors = [*module.parameters(), *module.buffers()]
+    made = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    for name, kind in fitting.items():
+        made.set_submodule(name, _as(kind, made.get_submodule(name)))
+    try:
+        return made if says_the_same(module, made, blank) else module
+    except Exception:  # noqa: BLE001 (the user's code, asked about parts of other classes)
+        return module
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """softmax(q·kᵀ/√d)·v of tokens (n, l, e) with themselves. What it is asked beyond that it does as before."""
+
+    @staticmethod
+    def fits(layer: nn.MultiheadAttention) -> bool:
+        """True for one matrix of weights for q, k and v, batches first, nothing added to the keys, no dropout."""
+        alike = layer.batch_first and layer.in_proj_weight is not None
+        return alike and layer.bias_k is None and not layer.add_zero_attn and not layer.training and _unheard(layer)
+
+    def forward(  # type: ignore[override]
+        self, query: Tensor, key: Tensor, value: Tensor, *args: object, **options: object
+    ) -> tuple[Tensor, Tensor | None]:
+        """The tokens after attention, and its weights, if they are wanted."""
+        alone = query is key and query is value and query.ndim == 3 and options.get("need_weights") is False
+        if args or not alone or any(one is not None and one is not False for one in options.values()):
+            return super().forward(query, key, value, *args, **options)  # type: ignore[arg-type]
+        mixed = functional.linear(query, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = mixed.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        found = functional.scaled_dot_product_attention(q, k, v)
+        return functional.linear(found.transpose(1, 2).flatten(2), self.out_proj.weight, self.out_proj.bias), None
+
+
+class PatchConvolution(nn.Conv2d):
+    """A convolution (n, c, h, w) → (n, o, h/k, w/k) whose k x k patches don't overlap, as one product."""
+
+    @staticmethod
+    def fits(layer: nn.Conv2d) -> bool:
+        """True for steps from patch to patch, without padding, and patches worth it."""
+        plain = layer.padding in ((0, 0), "valid") and layer.dilation == (1, 1) and layer.groups == 1
+        large = layer.kernel_size == layer.stride and min(layer.kernel_size) >= SMALLEST_PATCH
+        return plain and large and _unheard(layer)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """What doesn't fill a patch at the right and below is left out, as by a convolution."""
+        high, wide = self.kernel_size
+        rows, columns = input.shape[-2] // high, input.shape[-1] // wide
+        whole = input[..., : rows * high, : columns * wide].permute(0, 2, 3, 1)
+        patches = whole.unflatten(1, (rows, high)).unflatten(3, (columns, wide)).transpose(2, 3)
+        # Channels last on both sides: pixels are read in the order in which they lie, and the weights are a view.
+        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
+        return functional.linear(patches.flatten(3), weight, self.bias).permute(0, 3, 1, 2)
+
+
+def _as(kind: type[nn.Module], layer: nn.Module) -> nn.Module:
+    """The layer under another class: attributes that the user's code reads, like `weight`, stay."""
+    made = copy.copy(layer)
+    made.__class__ = kind
+    return made
+
+
+def _unheard(layer: nn.Module) -> bool:
+    return not layer._forward_hooks and not layer._forward_pre_hooks

@@ -1,0 +1,164 @@
+"""Attention and patches in another order say the same, with the same gradients; whatever asks for more gets it."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers.rearranging import PatchConvolution, SelfAttention, rearranged
+
+BLANK = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
+
+
+def settled(module: nn.Module) -> nn.Module:
+    """No tensor left at zero, as torchvision leaves a transformer's head."""
+    torch.manual_seed(1)
+    for parameter in module.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return module.double().eval().requires_grad_(False)
+
+
+def transformer() -> nn.Module:
+    return torchvision.models.VisionTransformer(32, 8, 2, 4, 24, 48, num_classes=5)
+
+
+class Tokens(nn.Module):
+    """Patches of 8 px and one layer of attention, called as the subclass says."""
+
+    def __init__(self, *, size: int = 8, **options: object) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 12, size, size)
+        self.attention = nn.MultiheadAttention(12, 3, batch_first=True, **options)
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return self.head(self.attend(x).mean(1))
+
+    def attend(self, x):
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+class Weighted(Tokens):
+    """Reads the weights of its attention."""
+
+    def attend(self, x):
+        found, weights = self.attention(x, x, x)
+        return found * weights.amax((1, 2))[:, None, None]
+
+
+class Masked(Tokens):
+    """Every token looks at those before it."""
+
+    def attend(self, x):
+        mask = torch.triu(torch.ones(x.shape[1], x.shape[1], dtype=torch.bool), 1)
+        return self.attention(x, x, x, need_weights=False, attn_mask=mask)[0]
+
+
+class Crossed(Tokens):
+    """Asks about other tokens than it has."""
+
+    def attend(self, x):
+        return self.attention(x[:, :4], x, x, need_weights=False)[0]
+
+
+class Reading(Tokens):
+    """Reads attributes of its parts, as models do to find digits and sizes."""
+
+    def attend(self, x):
+        x = x.to(self.patches.weight.dtype) * self.patches.weight.shape[-1]
+        return super().attend(x) + self.attention.in_proj_weight.mean()
+
+
+class Layered(Tokens):
+    """PyTorch's own layer around its attention, which reads many attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(12, 3, 24, batch_first=True)
+
+    def attend(self, x):
+        return self.layer(x)
+
+
+def gradients(module: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = inputs.clone().requires_grad_()
+    logits = module(inputs)
+    return logits, torch.autograd.grad(logits[:, 1].square().sum(), inputs)[0]
+
+
+NETWORKS = [transformer, Tokens, lambda: Tokens(bias=False), Weighted, Masked, Crossed, Reading, Layered]
+
+
+@pytest.mark.parametrize(("make", "size"), [(make, (32, 32)) for make in NETWORKS] + [(Tokens, (37, 33))])
+def test_the_same_logits_and_gradients_as_the_module(make, size):
+    """In float64 to the last digits, also where rows are left over beside the patches."""
+    module = settled(make())
+    found = rearranged(module, BLANK)
+    assert found is not module
+    inputs = torch.randn(3, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    (logits, gradient), (expected, other) = gradients(found, inputs), gradients(module, inputs)
+    assert torch.allclose(logits, expected, rtol=1e-10)
+    assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
+
+
+def test_every_layer_of_a_transformer_is_replaced_and_shares_its_weights():
+    module = settled(transformer())
+    found = rearranged(module, BLANK)
+    assert sum(isinstance(part, SelfAttention) for part in found.modules()) == 2
+    assert sum(isinstance(part, PatchConvolution) for part in found.modules()) == 1
+    assert {id(one) for one in found.parameters()} == {id(one) for one in module.parameters()}
+    assert not any(isinstance(part, (SelfAttention, PatchConvolution)) for part in module.modules())
+
+
+def heard() -> nn.Module:
+    module = Tokens(size=4)
+    module.attention.register_forward_hook(lambda part, given, output: (2 * output[0], None))
+    return module
+
+
+def sequence_first() -> nn.Module:
+    module = Tokens(size=4)
+    module.attention.batch_first = False
+    return module
+
+
+def in_training() -> nn.Module:
+    module = Tokens(size=4, dropout=0.5).double()
+    module.attention.train()
+    return module
+
+
+class Strict(Tokens):
+    """Refuses parts of other classes."""
+
+    def forward(self, x):
+        if type(self.attention) is not nn.MultiheadAttention:
+            raise TypeError("an unknown layer")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [heard, sequence_first, in_training, Strict, lambda: Tokens(size=4, add_bias_kv=True), lambda: nn.Linear(3, 2)],
+)
+def test_what_does_not_fit_stays_as_it_is(make):
+    module = make()
+    if not isinstance(module, Tokens) or not module.attention.training:
+        module = module.double().eval()
+    assert rearranged(module, BLANK) is module
+
+
+def test_a_classifier_answers_by_the_faster_form_and_leaves_the_module():
+    module = settled(transformer())
+    classifier = TorchClassifier(module, Preparation.square(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)))
+    pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    answered = []
+    for part in classifier._form.network.modules():
+        if isinstance(part, SelfAttention):
+            part.register_forward_hook(lambda *_: answered.append(1))
+    assert torch.allclose(classifier.logits(pixels), module(classifier.normalised(pixels)), rtol=1e-10)
+    assert len(answered) == 2
+    assert not any(isinstance(part, SelfAttention) for part in module.modules())
