@@ -43,7 +43,16 @@ SETTINGS = Settings(
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
         (
             stopping,
-            ("AnyOf", "MaxRounds", "TargetLost", "NotPredicted", "ScoreBelow", "CoverageAbove", "NotSignificant"),
+            (
+                "AnyOf",
+                "MaxRounds",
+                "TargetLost",
+                "NotPredicted",
+                "ScoreBelow",
+                "Explained",
+                "CoverageAbove",
+                "NotSignificant",
+            ),
         ),
         (targets, ("Class", "Top", "Predicted", "Margin")),
         (trust, ("Trust",)),
@@ -57,8 +66,9 @@ class Recipe:
     """All settings of a run.
 
     `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
-    every target of the first round has a track of its own. `trust`: how the regions' trust cards are made; None leaves
-    them out, and is `trust = false` in a file. Compare `recipes.paper()` and `recipes.recommended()`.
+    every target of the first round has a track of its own. `least_drop`: a region whose erasing alone takes less than
+    this share of what the most effective of its round takes from its target is left for a later round. `trust`: how
+    the regions' trust cards are made; None leaves them out, and is `trust = false` in a file. Compare `recipes.paper()` and `recipes.recommended()`.
     """
 
     name: str = "custom"
@@ -69,11 +79,14 @@ class Recipe:
     fill: Fill = field(default_factory=Mean)
     stop: Stop = field(default_factory=MaxRounds)
     joint: bool = True
+    least_drop: float = 0.0
     trust: Trust | None = field(default_factory=Trust)
 
     def __post_init__(self) -> None:
         if self.stop.most_rounds is None:
             raise RecipeError("a stop that ends for sure", repr(self.stop), "join it with a bound: MaxRounds(5) | …")
+        if not 0 <= self.least_drop < 1:
+            raise RecipeError("least_drop in [0, 1)", str(self.least_drop), "0 keeps every region")
 
     def with_target(self, target: Target) -> "Recipe":
         """The same recipe, asking about something else."""

@@ -4,6 +4,7 @@ run."""
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +198,12 @@ def _record(
 ) -> Round:
     """Erase what was found, ask again, and write the round down."""
     regions = [(found, inside) for found in look for inside in found.selection.regions]
+    alone, after = _ask_again(search, before, erased, [inside for _, inside in regions])
+    kept = _effective(search.recipe.least_drop, before, [found.scalar for found, _ in regions], alone)
+    if not all(kept):
+        regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
+        _, after = _ask_again(search, before, erased, [inside for _, inside in regions])
     erased_after = erased | union((inside for _, inside in regions), erased.shape)
-    alone, after = _ask_again(search, before, erased, [inside for _, inside in regions], erased_after)
     # A label asked about for the first time later on is held against what the first round showed for its labels.
     shown: FloatMap = np.mean(list(first_maps.values()), axis=0)
     area = int(np.count_nonzero(erased_after))
@@ -227,15 +232,31 @@ def _record(
     )
 
 
+def _effective(least: float, before: Prediction, scalars: list[Scalar], alone: list[Prediction]) -> list[bool]:
+    """Which regions take at least this share of what the most effective one takes from the same target; the first of
+    those that take nothing."""
+    drops = [
+        float(scalar.score(before.logits) - scalar.score(after.logits))
+        for scalar, after in zip(scalars, alone, strict=True)
+    ]
+    kept = [True] * len(drops)
+    for scalar in dict.fromkeys(scalars):
+        own = [index for index, other in enumerate(scalars) if other == scalar]
+        most = max(own, key=lambda index: drops[index])
+        for index in own:
+            kept[index] = least == 0 or index == most or drops[index] >= least * drops[most] > 0
+    return kept
+
+
 def _ask_again(
-    search: Search, before: Prediction, erased: BoolMap, regions: list[BoolMap], erased_after: BoolMap
+    search: Search, before: Prediction, erased: BoolMap, regions: list[BoolMap]
 ) -> tuple[list[Prediction], Prediction]:
     """Predictions with each region alone erased as well, and with all of them."""
     if not regions:
         return [], before
     areas = [erased | inside for inside in regions]
     if len(regions) > 1:
-        areas.append(erased_after)
+        areas.append(erased | union(regions, erased.shape))
     answers = search.classifier.predict(torch.stack([search.erase(area) for area in areas]), search.batch_size)
     return answers[: len(regions)], answers[-1]
 
@@ -281,4 +302,5 @@ def _why_stop(search: Search, done: Round, scalars: Sequence[Scalar]) -> StopRea
     def smallest_p(draws: int) -> float | None:
         return significance(search.asker, done, {scalar.name: scalar for scalar in scalars}, draws)
 
-    return search.recipe.stop.check(State(done.index, scalars, search.first, done.after, done.coverage, smallest_p))
+    state = State(done.index, scalars, search.first, done.after, done.coverage, smallest_p, blank=lambda: search.blank)
+    return search.recipe.stop.check(state)

@@ -76,6 +76,15 @@ class Search:
         """Asks the classifier about this image with parts erased, for the trust cards and the null."""
         return Asker(self.classifier, self.prepared.pixels, self.recipe.fill, self.key, self.batch_size)
 
+    @cached_property
+    def blank(self) -> Prediction:
+        """The prediction for an image of nothing but the mean colour."""
+        pixels = self.prepared.pixels
+        mean = torch.tensor(self.classifier.preparation.mean).to(pixels)
+        nothing = mean.reshape(-1, *(1,) * (pixels.ndim - 1)).expand_as(pixels)
+        (said,) = self.classifier.predict(nothing[None], self.batch_size)
+        return said
+
     def erase(self, erased: Bool[np.ndarray, "*grid"]) -> Float[Tensor, "c *grid"]:
         """The original with these pixels replaced by the recipe's fill."""
         pixels = self.prepared.pixels

@@ -17,6 +17,7 @@ class StopKind(StrEnum):
     TARGET_LOST = "target lost"
     SCORE_BELOW = "score below"
     COVERAGE_ABOVE = "coverage above"
+    EXPLAINED = "explained"
     NOT_SIGNIFICANT = "not significant"
     NOTHING_FOUND = "nothing found"
     NOTHING_PREDICTED = "nothing predicted"
@@ -36,7 +37,8 @@ class State:
 
     `significance(draws)` compares each region's drop with that of its shape in so many other places, and gives the
     smallest p, corrected for the number of the round's regions; None if there is no other place. It asks the
-    classifier when it is called, so a run without a stop that wants it costs nothing more.
+    classifier when it is called, so a run without a stop that wants it costs nothing more. `blank()` is the prediction
+    for an image of nothing but the mean colour; None where that isn't known.
     """
 
     round: int
@@ -45,6 +47,7 @@ class State:
     now: Prediction
     coverage: float
     significance: Callable[[int], float | None] = lambda draws: None
+    blank: Callable[[], Prediction | None] = lambda: None
 
 
 class Stop(ABC):
@@ -162,6 +165,38 @@ class NotPredicted(Stop):
             return None
         below = ScoreBelow(self.probability).check(state)
         return StopReason(StopKind.NOTHING_PREDICTED, f"{below.text}: not predicted") if below else None
+
+
+@dataclass(frozen=True)
+class Explained(Stop):
+    """When what is erased accounts for `share` of the score, for every target of this round.
+
+    Explained are (f(first) − f(now)) / (f(first) − f(blank)), f the target's value and blank an image of nothing but
+    the mean colour. Where evidence adds up over the image, little is left long before the class stops being predicted,
+    and what later rounds find is what a rest hangs on. A target that scores no more than for the blank image is never
+    explained.
+    """
+
+    share: float = 0.85
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise RecipeError("a share above 0, and at most 1", str(self.share), "0.85 is usual")
+
+    def check(self, state: State) -> StopReason | None:
+        """A reason once the least explained of the targets is explained."""
+        blank = state.blank()
+        if blank is None or not state.scalars:
+            return None
+        explained = min(self._explained(scalar, state, blank) for scalar in state.scalars)
+        if explained < self.share:
+            return None
+        return StopReason(StopKind.EXPLAINED, f"{explained:.0%} of the score is explained")
+
+    @staticmethod
+    def _explained(scalar: Scalar, state: State, blank: Prediction) -> float:
+        first, now, nothing = (float(scalar.score(one.logits)) for one in (state.first, state.now, blank))
+        return (first - now) / (first - nothing) if first > nothing else 0.0
 
 
 @dataclass(frozen=True)

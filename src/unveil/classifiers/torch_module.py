@@ -42,8 +42,8 @@ class TorchClassifier(Classifier):
         """Freeze a copy on `device` (where the module is, if not given).
 
         `precision`: `fp32`, `bf16`, or `auto`: answers in fp32, and gradients that are averaged over noise in bf16
-        where the processor is fast at it and the regions stay the same. `copied`: False freezes the module itself, which
-        saves the memory of its weights; don't use it any further.
+        where the processor is fast at it and the regions stay the same. `copied`: False freezes the module itself,
+        which saves the memory of its weights; don't use it any further.
 
         Raises `ClassifierError` for a module that can't be copied or doesn't give a row of logits an image.
         """
@@ -128,8 +128,8 @@ class TorchClassifier(Classifier):
         return copy.deepcopy(self._module)
 
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
-        """Another network in this one's place: the same preparation, labels, output, device and precision. The module is
-        frozen itself, not a copy of it."""
+        """Another network in this one's place, frozen itself and not a copy: the same preparation, labels, output, device
+        and precision."""
         return TorchClassifier(
             module,
             self.preparation,
