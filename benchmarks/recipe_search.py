@@ -34,7 +34,7 @@ from unveil.fills import Blur, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import recommended
 from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative, Threshold
 from unveil.saliency import L2, Magnitude, MaxAbs, ShrunkL2, UnbiasedL2
-from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, TargetLost
+from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, TargetLost
 
 NETWORKS = tuple(f"{name}-{head}" for name in ("convnet", "resnet", "densenet") for head in ("max", "average"))
 MEANS = ("precision", "false_region_rate", "rim_rate", "area_per_cue_px", "iou")
@@ -57,18 +57,22 @@ class Settings:
     most: int = 1
     fill: Fill = field(default_factory=lambda: SoftEdge(Blur(8), 4))
     until: float = 0.1  # goes on while the class has at least this probability
+    explained: float | None = None  # and until so much of the score is explained
+    least_drop: float = 0.0
 
     def recipe(self) -> Recipe:
         """As a value that can be run."""
+        stop = MaxRounds(5) | NotPredicted(0.1) | TargetLost(self.until) | CoverageAbove(0.6)
         return replace(
             recommended(),
+            least_drop=self.least_drop,
             attribution=SmoothGrad(self.method, self.samples, self.noise, self.antithetic),  # type: ignore[arg-type]
             magnitude=self.magnitude,
             select=BoxSmoothing(
                 self.size, self.passes, self.threshold, self.band, split=True, min_area=self.min_area, most=self.most
             ),
             fill=self.fill,
-            stop=MaxRounds(5) | NotPredicted(0.1) | TargetLost(self.until) | CoverageAbove(0.6),
+            stop=stop if self.explained is None else stop | Explained(self.explained),
         )
 
 
@@ -86,6 +90,8 @@ TRIED: Mapping[str, Sequence] = {
     "band": (0, 1, 6),
     "min_area": (0.001, 0.004),
     "most": (2, 3, 4),
+    "explained": (0.8, 0.85, 0.9),
+    "least_drop": (0.1,),
     "fill": (Mean(), Blur(8), Noise(), Inpaint(), SoftEdge(Mean(), 4), SoftEdge(Blur(8), 8), SoftEdge(Blur(16), 4)),
 }
 
@@ -97,23 +103,18 @@ def one_at_a_time() -> Mapping[str, Settings]:
 
 
 def together() -> Mapping[str, Settings]:
-    """What helped alone, joined. `recommended` is the one of 3 regions a round, 16 samples and the wide blur."""
-    lower = replace(BASE, threshold=Relative(0.15), until=0.02, min_area=0.004)
+    """What helped alone, joined; then what keeps weak regions out of it. `recommended` is one of the last."""
+    lower = replace(BASE, threshold=Relative(0.15), min_area=0.004)
+    joined = [replace(lower, until=until, most=most) for most in (2, 3, 4) for until in (0.05, 0.02, 0.01)]
     wide = SoftEdge(Blur(16), 4)
-    joined = [
-        replace(lower, until=until, most=most) for most in (1, 2, 3, 4) for until in (0.1, 0.05, 0.02, 0.01, 0.005)
-    ]
-    three = replace(lower, most=3)
-    alone = {
-        "fill": (Mean(), SoftEdge(Mean(), 4), wide, SoftEdge(Inpaint(), 4), Inpaint()),
-        "samples": (16,),
-        "size": (7,),
-        "magnitude": (UnbiasedL2(9),),
-        "noise": (0.08,),
-        "band": (0, 5),
-    }
-    joined += [replace(three, **{name: value}) for name, values in alone.items() for value in values]
-    joined += [replace(three, samples=16, fill=wide, most=most) for most in (2, 3, 4)]
+    for change in ({"fill": wide}, {"samples": 16}, {"magnitude": UnbiasedL2(9)}, {"noise": 0.08}):
+        joined.append(replace(lower, until=0.02, most=3, **change))
+    final = replace(lower, most=3, samples=16, fill=wide, until=0.01)
+    weak = replace(final, least_drop=0.1, explained=0.85)
+    joined += [replace(one, until=until) for one in (final, weak) for until in (0.02, 0.01, 0.005)]
+    joined += [replace(final, least_drop=0.1), replace(final, explained=0.85)]
+    joined += [replace(weak, least_drop=least) for least in (0.05, 0.2)]
+    joined += [replace(weak, explained=share) for share in (0.8, 0.9)]
     return {_differences(one): one for one in joined}
 
 

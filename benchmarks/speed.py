@@ -62,7 +62,7 @@ RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
 PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 THEIR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 400, 8
 SHARPER = 2  # random weights of attention, times this
-OUR_SAMPLES = {"guided": 24, "gradient": 26}  # worth 50 of theirs: docs/speed.md
+OUR_SAMPLES = {"guided": 24, "gradient": 24}  # worth 50 of theirs: docs/speed.md
 
 Region = Bool[np.ndarray, "h w"]
 

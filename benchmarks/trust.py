@@ -61,6 +61,14 @@ def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
     return bool(one.index > 1 and not is_on_cues(region, scene) and near > 0.5)
 
 
+def holds_a_cue(region: Region, scene: Scene) -> bool:
+    """The truth about cues: at least half of one of its class is in the region. What is only on cues may be a sliver
+    that an earlier region left, and the rim around it. (Regions never hold what was erased before.)"""
+    inside = region.grid_outline.inside()
+    cues = (cue.inside for cue in scene.cues if cue.label == region.target)
+    return any(np.count_nonzero(inside & cue) >= 0.5 * np.count_nonzero(cue) for cue in cues)
+
+
 def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
     """Every region with its truth and its card."""
     cards = iter(run.trust.cards if run.trust else ())
@@ -71,6 +79,7 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
                 "round": one.index,
                 "target": region.target,
                 "true": is_on_cues(region, scene),
+                "cue": holds_a_cue(region, scene),
                 "rim_truth": is_rim(region, one, scene, NEAR_PX),
                 "rim_truth_scaled": is_rim(region, one, scene, SCALED_PX),
                 "drop": region.drop,
@@ -189,6 +198,8 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
         "seeds": [first, first + scenes - 1],
         "true_cues_called_artefact": rate([row for row in cues if row["true"]], "artefact"),
         "true_cues_called_supported": rate([row for row in cues if row["true"]], "supported"),
+        "papers_cues_called_artefact": rate([row for row in of_paper if row["cue"]], "artefact"),
+        "papers_cues_called_supported": rate([row for row in of_paper if row["cue"]], "supported"),
         "rims_called_artefact": rate([row for row in of_paper if row["rim_truth"]], "artefact"),
         "rims_called_supported": rate([row for row in of_paper if row["rim_truth"]], "supported"),
         "rims_within_3.4_px_called_artefact": rate([row for row in of_paper if row["rim_truth_scaled"]], "artefact"),
@@ -200,7 +211,8 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
                 f"paper, noise {noise}, {name}": verdicts([row for row in rows if chosen(row)])
                 for noise, rows in rims.items()
                 for name, chosen in (
-                    ("regions on cues", lambda row: row["true"]),
+                    ("regions that hold a cue", lambda row: row["cue"]),
+                    ("other regions on cues", lambda row: row["true"] and not row["cue"]),
                     ("rims", lambda row: row["rim_truth"]),
                     ("other regions", lambda row: not row["true"] and not row["rim_truth"]),
                 )

@@ -19,7 +19,7 @@ from unveil.regions import BoxSmoothing, Relative
 from unveil.rounds import Progress, find_regions, rounds
 from unveil.saliency import MaxAbs
 from unveil.search import Search
-from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, ScoreBelow, StopKind, TargetLost
+from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, ScoreBelow, StopKind, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
 # A box of one pixel: a region is exactly where the gradient is above the threshold.
@@ -110,6 +110,61 @@ def test_target_lost_in_closed_form():
     expected = next(index for index, logit in enumerate(logits) if logit < 0)
     assert (run.stop.kind, len(run.rounds)) == (StopKind.TARGET_LOST, expected)
     assert run.disappeared(run.rounds[-1]) == ("a",)
+
+
+def test_the_end_when_enough_is_explained():
+    """Squares take 5.4, 5.76 and 6 of 17.16 beyond the black image, which is the mean here: .31, .65, 1."""
+    for share, rounds_ in ((0.3, 1), (0.6, 2), (0.7, 3)):
+        asked = recipe(stop=MaxRounds(5) | Explained(share))
+        run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-4.0, 0.0])), asked)
+        assert (run.stop.kind, len(run.rounds)) == (StopKind.EXPLAINED, rounds_)
+    assert run.stop.text == "100% of the score is explained"
+
+
+# All squares are above the threshold at once, in the order of their saliency's sum; a small one takes 0.36.
+ALL = BoxSmoothing(size=1, passes=1, threshold=Relative(0.1), split=True)
+UNEQUAL = [(2, 3, 6), (20, 8, 2), (30, 30, 10)]  # take 5.4, 0.36 and 6 from a; nothing, 0.24 and nothing from b
+
+
+def test_a_region_that_takes_little_beside_others_is_left_for_later():
+    module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
+    for least, found in ((0.0, [{0, 1, 2}]), (0.059, [{0, 1, 2}]), (0.061, [{0, 2}, {1}]), (0.95, [{2}, {0}, {1}])):
+        asked = recipe(select=ALL, least_drop=least, stop=MaxRounds(len(found)))
+        run = find_regions(white(), toy(module), asked)
+        seen = [
+            {index for index in range(3) for region in one.regions if region.outline.inside()[UNEQUAL[index][:2]]}
+            for one in run.rounds
+        ]
+        assert seen == found
+        # What is left isn't erased: what the classifier says next is the closed form without what was kept.
+        kept = sum((5.4, 0.36, 6.0)[index] for index in found[0])
+        assert run.rounds[0].after.logits[0] == pytest.approx(11.76 - 1 - kept, rel=1e-4)
+        assert run.rounds[0].erased_after.area_px == sum(UNEQUAL[index][2] ** 2 for index in found[0])
+
+
+def test_a_target_is_compared_with_itself():
+    """The small square is all that b has, and is kept for it, though it is little to a."""
+    module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
+    run = find_regions(white(), toy(module), recipe(select=ALL, target=Top(2), least_drop=0.5, stop=MaxRounds(1)))
+    assert sorted((region.target, region.outline.area_px) for region in run.regions) == [
+        ("a", 36),
+        ("a", 100),
+        ("b", 4),
+    ]
+
+
+def test_where_nothing_takes_anything_the_most_salient_stays():
+    module = Additive(UNEQUAL, [[-weight for weight in WEIGHTS[0]], [0.0] * 3], [-1.0, 0.0])
+    run = find_regions(white(), toy(module), recipe(select=ALL, least_drop=0.1, stop=MaxRounds(1)))
+    (region,) = run.regions
+    assert region.outline.area_px == 100, "the largest sum: .02 · 100 px"
+    assert region.drop == pytest.approx(-6.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.0, float("nan")])
+def test_no_share_of_a_drop(least):
+    with pytest.raises(RecipeError, match="least_drop in"):
+        recipe(least_drop=least)
 
 
 def test_nothing_is_looked_for_where_nothing_is_predicted():

@@ -1,11 +1,13 @@
 """Stops: each reason, their order when joined, and bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from unveil.errors import RecipeError
 from unveil.predictions import Output, Prediction
-from unveil.stopping import CoverageAbove, MaxRounds, NotPredicted, ScoreBelow, State, StopKind, TargetLost
+from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, ScoreBelow, State, StopKind, TargetLost
 from unveil.targets import Scalar
 
 A, B, MARGIN = Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("a − b", ((0, 1.0), (1, -1.0)))
@@ -70,6 +72,30 @@ def test_the_most_likely_of_many_classes_is_predicted_however_unlikely():
         asked = State(0, (Scalar("x", ((index, 1.0),)),), low, low, 0.0)
         reason = NotPredicted().check_first(asked)
         assert (reason.kind if reason else None) is expected
+
+
+def test_explained_is_the_share_of_the_score_beyond_a_blank_image():
+    def kind_of(share, *, first, now, blank, scalars=(A,)) -> StopKind | None:
+        at = state(first=first, now=now, scalars=scalars)
+        at = replace(at, blank=lambda: Prediction(np.array(blank), Output.SIGMOID))
+        return kind(Explained(share), at)
+
+    # (10 − 1) / (10 − −2) = .75
+    assert kind_of(0.75, first=(10.0, 0.0), now=(1.0, 0.0), blank=(-2.0, 0.0)) is StopKind.EXPLAINED
+    assert kind_of(0.76, first=(10.0, 0.0), now=(1.0, 0.0), blank=(-2.0, 0.0)) is None
+    # The least explained of two decides: b keeps all it had.
+    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 5.0), blank=(0.0, 0.0), scalars=(A, B)) is None
+    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 1.0), blank=(0.0, 0.0), scalars=(A, B)) is StopKind.EXPLAINED
+    # A margin has a score too: first 10 − 4, now 3 − 4, blank 0.
+    assert kind_of(1.0, first=(10.0, 4.0), now=(3.0, 4.0), blank=(0.0, 0.0), scalars=(MARGIN,)) is StopKind.EXPLAINED
+    assert kind_of(0.1, first=(1.0, 0.0), now=(-9.0, 0.0), blank=(2.0, 0.0)) is None, "less than blank to begin with"
+    assert kind(Explained(0.1), state(now=(-9.0, 0.0))) is None, "never where blank isn't known"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1, float("nan")])
+def test_no_share_to_explain(share):
+    with pytest.raises(RecipeError, match="a share above 0"):
+        Explained(share)
 
 
 def test_coverage():

@@ -68,7 +68,8 @@ class Recipe:
     `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
     every target of the first round has a track of its own. `least_drop`: a region whose erasing alone takes less than
     this share of what the most effective of its round takes from its target is left for a later round. `trust`: how
-    the regions' trust cards are made; None leaves them out, and is `trust = false` in a file. Compare `recipes.paper()` and `recipes.recommended()`.
+    the regions' trust cards are made; None leaves them out, and is `trust = false` in a file. Compare
+    `recipes.paper()` and `recipes.recommended()`.
     """
 
     name: str = "custom"

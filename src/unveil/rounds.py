@@ -233,8 +233,8 @@ def _record(
 
 
 def _effective(least: float, before: Prediction, scalars: list[Scalar], alone: list[Prediction]) -> list[bool]:
-    """Which regions take at least this share of what the most effective one takes from the same target; the first of
-    those that take nothing."""
+    """Which regions take at least this share of what the most effective one takes from the same target; where none
+    takes anything, the most salient."""
     drops = [
         float(scalar.score(before.logits) - scalar.score(after.logits))
         for scalar, after in zip(scalars, alone, strict=True)
@@ -242,9 +242,9 @@ def _effective(least: float, before: Prediction, scalars: list[Scalar], alone: l
     kept = [True] * len(drops)
     for scalar in dict.fromkeys(scalars):
         own = [index for index, other in enumerate(scalars) if other == scalar]
-        most = max(own, key=lambda index: drops[index])
+        most = max(drops[index] for index in own)
         for index in own:
-            kept[index] = least == 0 or index == most or drops[index] >= least * drops[most] > 0
+            kept[index] = least == 0 or (drops[index] >= least * most if most > 0 else index == own[0])
     return kept
 
 

@@ -128,8 +128,8 @@ class TorchClassifier(Classifier):
         return copy.deepcopy(self._module)
 
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
-        """Another network in this one's place, frozen itself and not a copy: the same preparation, labels, output, device
-        and precision."""
+        """Another network in this one's place, frozen itself and not a copy: the same preparation, labels, output,
+        device and precision."""
         return TorchClassifier(
             module,
             self.preparation,

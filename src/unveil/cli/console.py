@@ -106,7 +106,7 @@ def region_table(run: "Run") -> Table:
                 str(one.index),
                 escape(region.target),
                 f"{region.area_px:,}",
-                f"{region.drop:+.2f}",
+                f"{region.drop:+z.2f}",
                 "" if before is None or after is None else f"{before:.1%} → {after:.1%}",
                 "" if region.settled is None else f"{region.settled:.2f}",
                 f"{region.revealed:.2f}",

@@ -27,12 +27,12 @@ def trust_table(run: "Run") -> Table | None:
         table.add_row(
             str(one.index),
             escape(region.target),
-            f"{-card.necessity:+.2f}",
-            f"{card.sufficiency:+.2f}",
+            f"{-card.necessity:+z.2f}",
+            f"{card.sufficiency:+z.2f}",
             "" if card.q is None else f"{card.q:.3f}",
             f"{card.agreement:.0%}",
             "" if card.border is None else f"{card.border:.0%}",
-            "" if card.share is None else f"{card.share:+.2f}",
+            "" if card.share is None else f"{card.share:+z.2f}",
             f"[{STYLES[card.verdict]}]{card.verdict}[/]: {escape(card.reason)}",
         )
     return table

@@ -134,7 +134,7 @@ def _show_title(axes: Axes, column: Column) -> None:
 
 def _in_words(region: Region) -> str:
     settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
-    return f"drop {region.drop:+.2f}{settled}{' · rim' if region.is_rim else ''}"
+    return f"drop {region.drop:+z.2f}{settled}{' · rim' if region.is_rim else ''}"
 
 
 def _bars(run: Run) -> int:

@@ -44,8 +44,8 @@ def _lacking(region: Region, null: Null, q: float | None, alpha: float, agreemen
     if q > alpha:
         return f"{_comparison(null)} (q = {q:.2f})"
     if agreement.least < LEAST_AGREEMENT:
-        drops = ", ".join(f"{drop:+.2f}" for drop in agreement.drops)
-        return f"its drop depends on the fill: {region.drop:+.2f}, with others {drops}"
+        drops = ", ".join(f"{drop:+z.2f}" for drop in agreement.drops)
+        return f"its drop depends on the fill: {region.drop:+z.2f}, with others {drops}"
     return ""
 
 
