@@ -56,13 +56,14 @@ class Settings:
     min_area: float = 0.002
     most: int = 1
     fill: Fill = field(default_factory=lambda: SoftEdge(Blur(8), 4))
+    predicted: float = 0.1  # begins where the class has at least this probability
     until: float = 0.1  # goes on while the class has at least this probability
     explained: float | None = None  # and until so much of the score is explained
     least_drop: float = 0.0
 
     def recipe(self) -> Recipe:
         """As a value that can be run."""
-        stop = MaxRounds(5) | NotPredicted(0.1) | TargetLost(self.until) | CoverageAbove(0.6)
+        stop = MaxRounds(5) | NotPredicted(self.predicted) | TargetLost(self.until) | CoverageAbove(0.6)
         return replace(
             recommended(),
             least_drop=self.least_drop,
@@ -78,6 +79,7 @@ class Settings:
 
 BASE = Settings()
 TRIED: Mapping[str, Sequence] = {
+    "predicted": (0.01, 0.2, 0.3),
     "until": (0.5, 0.2, 0.05, 0.02),
     "samples": (4, 16, 32, "auto"),
     "noise": (0.02, 0.1, 0.15),
@@ -149,7 +151,7 @@ def summary(rows: list[dict]) -> list[dict]:
             f"{key}_{head}": round(mean(row[key] for row in own if row["network"].endswith(head)), 3)
             for head in ("max", "average")
             if any(row["network"].endswith(head) for row in own)
-            for key in ("recall", "recall_equal_area")
+            for key in ("recall", "recall_equal_area", "precision")
         }
         means = {key: round(mean(row[key] or 0.0 for row in own), 3) for key in (*MEANS, "cpu_seconds")}
         found.append({"variant": name, **by_head, "recall_worst": round(min(row["recall"] for row in own), 3), **means})

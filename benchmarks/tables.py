@@ -79,8 +79,11 @@ def suites(result: dict, method: str) -> str:
 
 def search(result: dict, method: str) -> str:
     """A row a variant."""
-    names = ("recall_max", "recall_average", "recall_worst", "precision", "false_region_rate", "rim_rate", "iou")
-    head = ("change", "recall, max", "recall, average", "recall, worst network", "precision", "false", "rims", "IoU")
+    heads = ("max", "average")
+    names = (*(f"{rate}_{one}" for rate in ("recall", "precision") for one in heads), "recall_worst")
+    names = (*names, "false_region_rate", "rim_rate", "iou")
+    head = ("change", *(f"{rate}, {one}" for rate in ("recall", "precision") for one in heads), "recall, worst network")
+    head = (*head, "false", "rims", "IoU")
     rows = (
         [one["variant"], *(number(one[name]) for name in names), f"{one['area_per_cue_px']:.0f}"]
         for one in result["variants"]
@@ -92,7 +95,8 @@ def speed(result: dict, method: str) -> str:
     """A row a network and rule."""
     head = (
         *("network", "rule", "samples, ours / Captum", "ours, s", "Captum, s", "ratio", "IoU, ours", "IoU, Captum"),
-        *("regions", "peak MiB, ours / Captum", "ms a sample, ours / Captum", "digits", "share of peak"),
+        *("ahead ± s.e.", "images", "peak MiB, ours / Captum", "ms a sample, ours / Captum", "digits"),
+        "share of peak",
     )
     rows = (
         (
@@ -104,7 +108,8 @@ def speed(result: dict, method: str) -> str:
             f"**{one['ratio']:.1f}**",
             number(one["ours_iou"]),
             number(one["reference_iou"]),
-            str(one["regions_compared"]),
+            _ahead(one),
+            str(one["images_compared"]),
             f"{one['peak_mib']} / {one['reference_peak_mib']}",
             f"{one['ms_a_sample']:.0f} / {one['reference_ms_a_sample']:.0f}",
             one["form"].partition(":")[0],
@@ -113,6 +118,11 @@ def speed(result: dict, method: str) -> str:
         for one in result["rows"]
     )
     return table(head, rows)
+
+
+def _ahead(one: dict) -> str:
+    ahead = f"{one['ours_iou'] - one['reference_iou']:+z.2f}".replace("0.", ".")
+    return ahead if one["iou_ahead_se"] is None else f"{ahead} ± {number(one['iou_ahead_se'])}"
 
 
 TABLES: dict[str, Callable[[dict, str], str]] = {
