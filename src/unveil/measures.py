@@ -1,6 +1,8 @@
 """Cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a rim; and how
 alike two maps rank their pixels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -62,3 +64,15 @@ def rank_correlation(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "
     ranks -= ranks.mean(1, keepdims=True)
     sizes = np.sqrt((ranks**2).sum(1))
     return float((ranks[0] * ranks[1]).sum() / sizes.prod()) if sizes.all() else None
+
+
+def effective(drops: Sequence[float], targets: Sequence[str], least: float) -> list[bool]:
+    """Which regions take at least this share of what the most effective one takes from the same target; where none
+    takes anything, the first. All of them for a share of 0."""
+    kept = [True] * len(drops)
+    for target in dict.fromkeys(targets):
+        own = [index for index, other in enumerate(targets) if other == target]
+        most = max(drops[index] for index in own)
+        for index in own:
+            kept[index] = least == 0 or (drops[index] >= least * most if most > 0 else index == own[0])
+    return kept

@@ -18,7 +18,7 @@ from unveil.cards import Cards
 from unveil.classifiers import Classifier, load_classifier
 from unveil.images import read_image
 from unveil.masks import Outline, iou, union
-from unveil.measures import revealed, rim, settled
+from unveil.measures import effective, revealed, rim, settled
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe, get_recipe
 from unveil.records import Region, Round, Run, TargetMap
@@ -199,7 +199,11 @@ def _record(
     """Erase what was found, ask again, and write the round down."""
     regions = [(found, inside) for found in look for inside in found.selection.regions]
     alone, after = _ask_again(search, before, erased, [inside for _, inside in regions])
-    kept = _effective(search.recipe.least_drop, before, [found.scalar for found, _ in regions], alone)
+    scores = [float(found.scalar.score(said.logits)) for (found, _), said in zip(regions, alone, strict=True)]
+    drops = [
+        float(found.scalar.score(before.logits)) - score for (found, _), score in zip(regions, scores, strict=True)
+    ]
+    kept = effective(drops, [found.scalar.name for found, _ in regions], search.recipe.least_drop)
     if not all(kept):
         regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
         _, after = _ask_again(search, before, erased, [inside for _, inside in regions])
@@ -230,22 +234,6 @@ def _record(
         image=eight_bit(search.erase(erased)),
         rectifiers=look[0].rectifiers,
     )
-
-
-def _effective(least: float, before: Prediction, scalars: list[Scalar], alone: list[Prediction]) -> list[bool]:
-    """Which regions take at least this share of what the most effective one takes from the same target; where none
-    takes anything, the most salient."""
-    drops = [
-        float(scalar.score(before.logits) - scalar.score(after.logits))
-        for scalar, after in zip(scalars, alone, strict=True)
-    ]
-    kept = [True] * len(drops)
-    for scalar in dict.fromkeys(scalars):
-        own = [index for index, other in enumerate(scalars) if other == scalar]
-        most = max(drops[index] for index in own)
-        for index in own:
-            kept[index] = least == 0 or (drops[index] >= least * most if most > 0 else index == own[0])
-    return kept
 
 
 def _ask_again(
