@@ -75,6 +75,11 @@ def test_suites_without_cues_have_false_regions():
 
 
 def test_variants_of_the_search():
-    names = ("recall_max", "recall_average", "recall_worst", "precision", "false_region_rate", "rim_rate", "iou")
-    variant = {"variant": "most 3", **dict.fromkeys(names, 0.5), "area_per_cue_px": 401.7}
-    assert lines(search({"variants": [variant]}, ""))[-1] == "most 3 | .50 | .50 | .50 | .50 | .50 | .50 | .50 | 402"
+    names = (
+        *("recall_max", "recall_average", "precision_max", "precision_average", "recall_worst"),
+        *("false_region_rate", "rim_rate", "iou"),
+    )
+    values = {name: 0.1 * (number + 1) for number, name in enumerate(names)}
+    variant = {"variant": "most 3", **values, "area_per_cue_px": 401.7}
+    expected = "most 3 | .10 | .20 | .30 | .40 | .50 | .60 | .70 | .80 | 402"
+    assert lines(search({"variants": [variant]}, ""))[-1] == expected
