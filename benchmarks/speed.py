@@ -200,7 +200,8 @@ def timed(work: Callable[[], object]) -> float:
 def quality(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
     """How close the regions of both come to the truth: the mean IoU, and the difference's standard error over images
     (their seeds and rounds averaged)."""
-    by_image = [list(_of_image(setup, rule, image, options)) for image in setup.images[: options.true_images]]
+    sides = setup.classifier("auto"), setup.classifier("fp32"), Reference(setup, rule)
+    by_image = [list(_of_image(image, rule, *sides, options)) for image in setup.images[: options.true_images]]
     ours, reference = (mean(pair[side] for pairs in by_image for pair in pairs) for side in (0, 1))
     ahead = [mean(one - other for one, other in pairs) for pairs in by_image]
     return {
@@ -212,9 +213,15 @@ def quality(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
     }
 
 
-def _of_image(setup: Setup, rule: str, image: Image, options: argparse.Namespace) -> Iterator[tuple[float, float]]:
+def _of_image(
+    image: Image,
+    rule: str,
+    ours: TorchClassifier,
+    exact: TorchClassifier,
+    reference: Reference,
+    options: argparse.Namespace,
+) -> Iterator[tuple[float, float]]:
     """IoU with the truth of our region and of the reference's, with the same pixels erased: those of the truth."""
-    ours, exact, reference = setup.classifier("auto"), setup.classifier("fp32"), Reference(setup, rule)
     search = Search.begin(image, ours, fast(rule, 1), 0, BATCH)
     truth = Search.begin(image, exact, slow(rule), 1, BATCH)
     label = int(truth.first.leading(1)[0])

@@ -85,7 +85,7 @@ def search(result: dict, method: str) -> str:
     head = ("change", *(f"{rate}, {one}" for rate in ("recall", "precision") for one in heads), "recall, worst network")
     head = (*head, "false", "rims", "IoU")
     rows = (
-        [one["variant"], *(number(one[name]) for name in names), f"{one['area_per_cue_px']:.0f}"]
+        [one["variant"], *(number(one.get(name)) for name in names), f"{one['area_per_cue_px']:.0f}"]
         for one in result["variants"]
     )
     return table((*head, "px a cue"), rows)
@@ -109,7 +109,7 @@ def speed(result: dict, method: str) -> str:
             number(one["ours_iou"]),
             number(one["reference_iou"]),
             _ahead(one),
-            str(one["images_compared"]),
+            str(one.get("images_compared", "–")),
             f"{one['peak_mib']} / {one['reference_peak_mib']}",
             f"{one['ms_a_sample']:.0f} / {one['reference_ms_a_sample']:.0f}",
             one["form"].partition(":")[0],
@@ -121,8 +121,10 @@ def speed(result: dict, method: str) -> str:
 
 
 def _ahead(one: dict) -> str:
+    """With its standard error, where several images were compared; files made before have none."""
     ahead = f"{one['ours_iou'] - one['reference_iou']:+z.2f}".replace("0.", ".")
-    return ahead if one["iou_ahead_se"] is None else f"{ahead} ± {number(one['iou_ahead_se'])}"
+    error = one.get("iou_ahead_se")
+    return ahead if error is None else f"{ahead} ± {number(error)}"
 
 
 TABLES: dict[str, Callable[[dict, str], str]] = {

@@ -199,15 +199,13 @@ def _record(
     """Erase what was found, ask again, and write the round down."""
     regions = [(found, inside) for found in look for inside in found.selection.regions]
     alone, after = _ask_again(search, before, erased, [inside for _, inside in regions])
-    scores = [float(found.scalar.score(said.logits)) for (found, _), said in zip(regions, alone, strict=True)]
-    drops = [
-        float(found.scalar.score(before.logits)) - score for (found, _), score in zip(regions, scores, strict=True)
-    ]
-    kept = effective(drops, [found.scalar.name for found, _ in regions], search.recipe.least_drop)
-    if not all(kept):
-        regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
-        _, after = _ask_again(search, before, erased, [inside for _, inside in regions])
+    asked = [found.scalar for found, _ in regions]
+    drops = [float(one.score(before.logits) - one.score(said.logits)) for one, said in zip(asked, alone, strict=True)]
+    kept = effective(drops, [one.name for one in asked], search.recipe.least_drop)
+    regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
     erased_after = erased | union((inside for _, inside in regions), erased.shape)
+    if not all(kept):
+        (after,) = alone if len(alone) == 1 else _ask(search, [erased_after])
     # A label asked about for the first time later on is held against what the first round showed for its labels.
     shown: FloatMap = np.mean(list(first_maps.values()), axis=0)
     area = int(np.count_nonzero(erased_after))
@@ -245,8 +243,13 @@ def _ask_again(
     areas = [erased | inside for inside in regions]
     if len(regions) > 1:
         areas.append(erased | union(regions, erased.shape))
-    answers = search.classifier.predict(torch.stack([search.erase(area) for area in areas]), search.batch_size)
+    answers = _ask(search, areas)
     return answers[: len(regions)], answers[-1]
+
+
+def _ask(search: Search, areas: list[BoolMap]) -> list[Prediction]:
+    """Predictions with each of these areas erased."""
+    return search.classifier.predict(torch.stack([search.erase(area) for area in areas]), search.batch_size)
 
 
 def _region(

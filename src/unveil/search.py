@@ -14,7 +14,7 @@ from unveil import __version__
 from unveil.cards import Cards
 from unveil.classifiers import Classifier, Prepared
 from unveil.errors import RecipeError
-from unveil.fills import Ground, erase
+from unveil.fills import Ground, Mean, erase
 from unveil.images import Image
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe
@@ -80,8 +80,8 @@ class Search:
     def blank(self) -> Prediction:
         """The prediction for an image of nothing but the mean colour."""
         pixels = self.prepared.pixels
-        mean = torch.tensor(self.classifier.preparation.mean).to(pixels)
-        nothing = mean.reshape(-1, *(1,) * (pixels.ndim - 1)).expand_as(pixels)
+        everything = torch.ones(self.grid, dtype=torch.bool, device=pixels.device)
+        nothing = erase(pixels, everything, Mean(), _ground(self.classifier, self.key))
         (said,) = self.classifier.predict(nothing[None], self.batch_size)
         return said
 

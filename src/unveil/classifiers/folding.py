@@ -148,7 +148,12 @@ def _is_rectifier(traced: fx.GraphModule, node: fx.Node) -> bool:
 def _heard(module: nn.Module) -> bool:
     """True if a part made of parts has hooks: tracing opens it, and they would be lost."""
     opened = (part for part in module.modules() if any(part.children()))
-    return any(part._forward_hooks or part._forward_pre_hooks for part in opened)
+    return any(is_heard(part) for part in opened)
+
+
+def is_heard(part: nn.Module) -> bool:
+    """True if hooks listen to the part's forward pass, so that it has to stay as it is."""
+    return bool(part._forward_hooks or part._forward_pre_hooks)
 
 
 @torch.no_grad()

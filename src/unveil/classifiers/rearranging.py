@@ -11,7 +11,7 @@ import copy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unveil.classifiers.folding import says_the_same
+from unveil.classifiers.folding import is_heard, says_the_same
 
 SMALLEST_PATCH = 8  # px; convolutions of 2 x 2 and 4 x 4 are as fast as products
 
@@ -22,8 +22,11 @@ def rearranged(module: nn.Module, blank: Tensor) -> nn.Module:
     `blank`: an input of the right shape. Weights are shared with the module given, not copied.
     """
     kinds = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: PatchConvolution}
-    parts = {name: part for name, part in module.named_modules() if type(part) in kinds and name}
-    fitting = {name: kinds[type(part)] for name, part in parts.items() if kinds[type(part)].fits(part)}
+    fitting = {
+        name: kind
+        for name, part in module.named_modules()
+        if (kind := kinds.get(type(part))) is not None and name and kind.fits(part) and not is_heard(part)
+    }
     if not fitting:
         return module
     tensors = [*module.parameters(), *module.buffers()]
@@ -43,7 +46,7 @@ class SelfAttention(nn.MultiheadAttention):
     def fits(layer: nn.MultiheadAttention) -> bool:
         """True for one matrix of weights for q, k and v, batches first, nothing added to the keys, no dropout."""
         alike = layer.batch_first and layer.in_proj_weight is not None
-        return alike and layer.bias_k is None and not layer.add_zero_attn and not layer.training and _unheard(layer)
+        return alike and layer.bias_k is None and not layer.add_zero_attn and not layer.training
 
     def forward(  # type: ignore[override]
         self, query: Tensor, key: Tensor, value: Tensor, *args: object, **options: object
@@ -66,7 +69,7 @@ class PatchConvolution(nn.Conv2d):
         """True for steps from patch to patch, without padding, and patches worth it."""
         plain = layer.padding in ((0, 0), "valid") and layer.dilation == (1, 1) and layer.groups == 1
         large = layer.kernel_size == layer.stride and min(layer.kernel_size) >= SMALLEST_PATCH
-        return plain and large and _unheard(layer)
+        return plain and large
 
     def forward(self, input: Tensor) -> Tensor:
         """What doesn't fill a patch at the right and below is left out, as by a convolution."""
@@ -84,7 +87,3 @@ def _as(kind: type[nn.Module], layer: nn.Module) -> nn.Module:
     made = copy.copy(layer)
     made.__class__ = kind
     return made
-
-
-def _unheard(layer: nn.Module) -> bool:
-    return not layer._forward_hooks and not layer._forward_pre_hooks
