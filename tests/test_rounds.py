@@ -112,6 +112,11 @@ def test_target_lost_in_closed_form():
     assert run.disappeared(run.rounds[-1]) == ("a",)
 
 
+def test_a_run_is_a_line_at_a_prompt():
+    run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
+    assert repr(run) == f"<Run of {run.source.name} by Additive: 2 regions in 2 rounds; stopped: 2 rounds done>"
+
+
 def test_the_end_when_enough_is_explained():
     """Squares take 5.4, 5.76 and 6 of 17.16 beyond the black image, which is the mean here: .31, .65, 1."""
     for share, rounds_ in ((0.3, 1), (0.6, 2), (0.7, 3)):

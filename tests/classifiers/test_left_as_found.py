@@ -154,3 +154,16 @@ def test_a_model_that_cannot_be_copied_is_one_clear_error():
         ClassifierError, match="a module that can be copied; got Sequential: .*; detach the tensors it keeps"
     ):
         TorchClassifier(made, PREPARATION)
+
+
+def test_a_module_that_nobody_else_holds_is_frozen_itself():
+    """Its weights exist once; by default they don't, so that the module given can change."""
+    for copied in (True, False):
+        made = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16, 2))
+        classifier = TorchClassifier(made, Preparation.square(4, (0.0,) * 3, (1.0,) * 3), copied=copied)
+        pixels = torch.rand(1, 3, 4, 4)
+        before = classifier.logits(pixels)
+        with torch.no_grad():
+            made[1].bias += 1
+        assert torch.allclose(classifier.logits(pixels), before + (0 if copied else 1))
+        assert made[1].weight.requires_grad is copied
