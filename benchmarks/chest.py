@@ -1,14 +1,16 @@
-"""Two networks of CheXNet's architecture on a folder of radiographs: one learns findings that were planted, one the
-real labels.
+"""Networks on a folder of radiographs: of CheXNet's architecture, one that learns findings that were planted and one
+that learns the real labels, or others of torchvision's from ImageNet's weights.
 
 python benchmarks/chest.py plant  ASSETS/chestxray14 OUT/planted          # test patients' images with findings, as CSV
 python benchmarks/chest.py train  ASSETS/chestxray14 OUT/planted-net --findings planted
 python benchmarks/chest.py train  ASSETS/chestxray14 OUT/real-net --findings real --start OUT/planted-net
+python benchmarks/chest.py train  ASSETS/chestxray14 OUT/real-resnet18 --findings real --network resnet18 --start FILE
 python benchmarks/chest.py prove  ASSETS/chestxray14 OUT/planted-net      # does it use every finding?
 
 The folder holds labels.csv (image, findings, patient_id) and the images of `--images`. A fifth of the patients is kept
-for tests. Weights are written as `chexnet/FILE` reads them, with labels.txt and report.json beside them; a stopped
-training goes on where it was. The same seed gives the same images; sums of floats may differ between machines.
+for tests. Weights are written as `chexnet/FILE` reads them (another network's as `torchvision/NAME --weights FILE
+--labels labels.txt --output sigmoid` does), with labels.txt and report.json beside them; a stopped training goes on
+where it was. The same seed gives the same images; sums of floats may differ between machines.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from torch.nn import functional
 
 from unveil import read_image
 from unveil.classifiers.chexnet import PREPARATION
+from unveil.classifiers.precision import has_fast_bf16
 from unveil.classifiers.torchvision import bare
 from unveil.datasets.chestxray14 import LABELS as REAL
 from unveil.planted.radiographs import LABELS as PLANTED
@@ -41,6 +44,7 @@ from unveil.planted.schedule import warm_up_and_cosine
 SIDE = 224
 TEST_SHARE = 5  # one patient of so many
 WEIGHTS, STATE = "model.safetensors", "training.safetensors"
+HEADS = {"densenet121": "classifier.", "resnet18": "fc.", "resnet50": "fc."}  # what other labels need anew
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Settings:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     seed: int = 0
+    network: str = "densenet121"
 
 
 def radiographs(folder: Path, images: str) -> list[Radiograph]:
@@ -144,9 +149,10 @@ def train(folder: Path, images: str, out: Path, settings: Settings, start: Path 
     known, unseen = ([item for item in items if item.for_test is test] for test in (False, True))
     names = PLANTED if settings.findings == "planted" else REAL
     torch.manual_seed(settings.seed)
-    network = bare("densenet121", len(names)).to(device).to(memory_format=torch.channels_last)
+    network = bare(settings.network, len(names)).to(device).to(memory_format=torch.channels_last)
     if start is not None:
-        trunk = {key: value for key, value in load_file(start / WEIGHTS).items() if not key.startswith("classifier.")}
+        before = load_file(start / WEIGHTS if start.is_dir() else start)
+        trunk = {key: value for key, value in before.items() if not key.startswith(HEADS[settings.network])}
         network.load_state_dict({**network.state_dict(), **trunk})
     out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
@@ -186,7 +192,7 @@ def _learn(
             variant = epoch % images.shape[1]
             pixels = batch(images[rows, variant], rng, SIDE // 2 if epoch < settings.small_epochs else SIDE)
             wanted = torch.from_numpy(labels[rows, variant]).to(device)
-            with torch.autocast(device, torch.bfloat16):
+            with torch.autocast(device, torch.bfloat16, enabled=has_fast_bf16(torch.device(device))):
                 logits = network(pixels.to(device))
             loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted, pos_weight=weight)
             optimiser.zero_grad(set_to_none=True)
@@ -267,7 +273,8 @@ def auc(scores: np.ndarray, there: np.ndarray) -> float:
 def load(folder: Path, device: str) -> nn.Module:
     """A network that `train` wrote."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    network = bare("densenet121", len(names))
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    network = bare(report["settings"]["network"], len(names))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.to(device).eval()
 
@@ -337,7 +344,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--images", default="images_320")
     parser.add_argument("--findings", choices=("planted", "real"), default="planted")
-    parser.add_argument("--start", type=Path, help="a network to start from, but for its last layer")
+    parser.add_argument("--network", choices=tuple(HEADS), default="densenet121")
+    parser.add_argument(
+        "--start", type=Path, help="where another training went, or a .safetensors file: all but its last layer"
+    )
     parser.add_argument("--small-epochs", type=int, default=22, help="epochs at 112 px")
     parser.add_argument("--epochs", type=int, default=5, help="epochs at 224 px")
     parser.add_argument("--variants", type=int, default=6)
@@ -353,7 +363,12 @@ def main() -> None:
         print(json.dumps(proof, indent=2))
         return
     settings = Settings(
-        options.findings, options.small_epochs, options.epochs, options.variants, learning_rate=options.learning_rate
+        options.findings,
+        options.small_epochs,
+        options.epochs,
+        options.variants,
+        learning_rate=options.learning_rate,
+        network=options.network,
     )
     report = train(options.folder, options.images, options.out, settings, options.start, options.device)
     print(json.dumps(report, indent=2))

@@ -105,7 +105,7 @@ def one_at_a_time() -> Mapping[str, Settings]:
 
 
 def together() -> Mapping[str, Settings]:
-    """What helped alone, joined; then what keeps weak regions out of it. `recommended` is one of the last."""
+    """What helped alone, joined; then what keeps weak regions out of it. One of these is `demo`."""
     lower = replace(BASE, threshold=Relative(0.15), min_area=0.004)
     joined = [replace(lower, until=until, most=most) for most in (2, 3, 4) for until in (0.05, 0.02, 0.01)]
     wide = SoftEdge(Blur(16), 4)
@@ -114,6 +114,7 @@ def together() -> Mapping[str, Settings]:
     final = replace(lower, most=3, samples=16, fill=wide, until=0.01)
     weak = replace(final, least_drop=0.1, explained=0.85)
     joined += [replace(one, until=until) for one in (final, weak) for until in (0.02, 0.01, 0.005)]
+    joined += [replace(weak, predicted=0.2)]  # `demo`
     joined += [replace(final, least_drop=0.1), replace(final, explained=0.85)]
     joined += [replace(weak, least_drop=least) for least in (0.05, 0.2)]
     joined += [replace(weak, explained=share) for share in (0.8, 0.9)]
