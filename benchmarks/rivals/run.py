@@ -2,9 +2,11 @@
 
     python benchmarks/rivals/run.py --network planted/demo --scenes 60 --rex-python REX/bin/python --json > FILE
     python benchmarks/rivals/run.py --scenes 10 --only sis-gradient sag
+    python benchmarks/rivals/run.py --network planted/resnet-average --suites usual many overlap --scenes 4
 
 Every method is asked about every label that the classifier predicts at first, on one thread of the processor. README.md
 says what each does, what its settings are, and how to make the environment of ReX (without one, ReX is left out).
+Scenes are those of `unveil demo`, or with `--suites` so many of each of the benchmark's, from the seed of its report.
 """
 
 import argparse
@@ -33,12 +35,13 @@ from unveil import __version__, find_regions, load_classifier
 from unveil.classifiers import Classifier
 from unveil.images import Image
 from unveil.planted import SIZE, Scene, draw_scene
+from unveil.planted.suites import SUITES, suite_scene
 from unveil.recipes import Recipe, get_recipe
 
 sys.path.append(str(Path(__file__).parents[1]))  # of a script, only its own folder is looked in
 from notes import Notes
 
-FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
+FIRST_SEED, FIRST_OF_SUITES = 100_000, 700_000  # scenes that neither the training nor the proof has seen
 PUBLISHED_SIDE = 224  # px of the images that ReX's lengths are made for
 OURS = "rounds"
 
@@ -83,9 +86,11 @@ def asked_rival(rival: Rival, scene: Scene, classifier: Classifier, labels: list
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked: the network, how many scenes, our recipe, and the rivals."""
+    """What is asked: the network, how many scenes of each suite (without one: of the demo's world), our recipe, and the
+    rivals."""
 
     network: str
+    suites: tuple[str, ...]
     scenes: int
     recipe: Recipe
     rivals: dict[str, Rival]
@@ -97,15 +102,20 @@ class Plan:
         classifier = load_classifier(self.network)
         names = (OURS, *self.rivals)
         tallies: dict[str, list[list[float]]] = {name: [] for name in names}
-        seeds = range(FIRST_SEED, FIRST_SEED + self.scenes)
-        for seed in track(seeds, "scenes", console=Console(stderr=True), transient=True):
-            for name, values in self._counted(seed, classifier):
+        for scene in track(list(self._drawn()), "scenes", console=Console(stderr=True), transient=True):
+            for name, values in self._counted(scene, classifier):
                 tallies[name].append(values)
         return {**self._circumstances(classifier), "rows": [self._row(name, tallies[name]) for name in names]}
 
-    def _counted(self, seed: int, classifier: Classifier) -> Iterator[tuple[str, list[float]]]:
+    def _drawn(self) -> Iterator[Scene]:
+        if not self.suites:
+            yield from map(draw_scene, range(FIRST_SEED, FIRST_SEED + self.scenes))
+        for suite in self.suites:
+            for seed in range(FIRST_OF_SUITES, FIRST_OF_SUITES + self.scenes):
+                yield suite_scene(suite, seed)
+
+    def _counted(self, scene: Scene, classifier: Classifier) -> Iterator[tuple[str, list[float]]]:
         """Every method's counts in one scene."""
-        scene = draw_scene(seed)
         labels = list(classifier.predict(torch.from_numpy(scene.pixels)[None])[0].predicted())
         asked = [classifier.labels[index] for index in labels]
         ours = iterated(scene, classifier, self.recipe)
@@ -115,7 +125,7 @@ class Plan:
                 theirs = ours if name == OURS else asked_rival(self.rivals[name], scene, classifier, labels)
                 return counts(scene, asked, theirs, ours)
 
-            yield name, self.notes.find_or_make((self.network, name, seed), count)
+            yield name, self.notes.find_or_make((self.network, name, scene.seed), count)
 
     def _row(self, name: str, scenes: list[list[float]]) -> dict:
         head = {"method": name, "network": self.network}
@@ -127,8 +137,9 @@ class Plan:
         return {
             "network": self.network,
             "fingerprint": classifier.fingerprint,
+            "suites": list(self.suites),
             "scenes": self.scenes,
-            "first_seed": FIRST_SEED,
+            "first_seed": FIRST_OF_SUITES if self.suites else FIRST_SEED,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread used",
             "versions": {"unveil": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }
@@ -150,7 +161,8 @@ def print_table(result: dict) -> None:
         "area_px_per_label": "px\na label", "seconds_per_label": "seconds\na label",
         "forward_passes_per_label": "forward\npasses",
     }  # fmt: skip
-    table = Table(title=f"{result['scenes']} scenes, {result['network']}", title_justify="left", box=None)
+    of = f" each of {', '.join(result['suites'])}" if result["suites"] else ""
+    table = Table(title=f"{result['scenes']} scenes{of}, {result['network']}", title_justify="left", box=None)
     table.add_column("method")
     for heading in shown.values():
         table.add_column(heading, justify="right")
@@ -163,7 +175,8 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="planted/demo", help="a name that load_classifier knows")
-    parser.add_argument("--scenes", type=int, default=30)
+    parser.add_argument("--suites", nargs="+", choices=tuple(SUITES), default=(), help="of unveil benchmark planted")
+    parser.add_argument("--scenes", type=int, default=30, help="of each suite")
     parser.add_argument("--recipe", default="demo", help="our own settings: a name or a TOML file")
     parser.add_argument("--rex-python", type=Path, help="the Python of the environment that has rex-xai")
     parser.add_argument("--only", nargs="+", help="names of the rivals to ask")
@@ -179,7 +192,7 @@ def main(arguments: list[str]) -> None:
     known = rivals(options.rex_python)
     chosen = {name: known[name] for name in options.only} if options.only is not None else known
     recipe, notes = get_recipe(options.recipe), Notes(options.notes)
-    result = Plan(options.network, options.scenes, recipe, chosen, notes).carry_out()
+    result = Plan(options.network, tuple(options.suites), options.scenes, recipe, chosen, notes).carry_out()
     if options.json:
         print(json.dumps(result, indent=2))
     else:

@@ -9,14 +9,17 @@ import torch
 from asking import Answer, Rival
 from rex import RexError
 
+from unveil import load_classifier
 from unveil.planted import draw_scene
+from unveil.planted.suites import suite_scene
 
 
 class Perfect(Rival):
     """Knows the scene from its pixels, and marks every cue of the label."""
 
-    def __init__(self) -> None:
-        self.scenes = {draw_scene(seed).pixels.tobytes(): draw_scene(seed) for seed in range(100_000, 100_004)}
+    def __init__(self, scenes=()) -> None:
+        scenes = scenes or [draw_scene(seed) for seed in range(100_000, 100_004)]
+        self.scenes = {scene.pixels.tobytes(): scene for scene in scenes}
 
     def find(self, pixels, classifier, label_index):
         scene = self.scenes[pixels.numpy().tobytes()]
@@ -55,6 +58,23 @@ def test_rows_beside_each_other(known, capsys):
     assert (everywhere["recall"], everywhere["false_region_rate"]) == (1, 1)
     assert everywhere["area_px_per_label"] == 128 * 128
     assert everywhere["recall_equal_area"] == 1, "the mark that reaches our area is still taken"
+
+
+def test_scenes_of_suites(known, monkeypatch, capsys):
+    drawn = [suite_scene(suite, seed) for suite in ("usual", "overlap") for seed in (700_000, 700_001)]
+    knows = Perfect(drawn)
+    monkeypatch.setattr(run, "rivals", lambda python: {"perfect": knows})
+    run.main(["--network", "planted/convnet-average", "--suites", "usual", "overlap", "--scenes", "2", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["suites"], result["scenes"], result["first_seed"]) == (["usual", "overlap"], 2, 700_000)
+    classifier = load_classifier("planted/convnet-average")
+    cues = 0
+    for scene in drawn:
+        (answer,) = classifier.predict(torch.from_numpy(scene.pixels)[None])
+        asked = {classifier.labels[index] for index in answer.predicted()}
+        cues += sum(cue.label in asked for cue in scene.cues)
+    perfect = result["rows"][1]["counts"]
+    assert perfect["cues"] == perfect["found"] == cues > 4
 
 
 class Broken(Rival):
