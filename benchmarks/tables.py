@@ -106,8 +106,8 @@ def speed(result: dict, method: str) -> str:
             f"{one['ours_s']:.1f}",
             f"{one['reference_s']:.1f}",
             f"**{one['ratio']:.1f}**",
-            number(one["ours_iou"]),
-            number(one["reference_iou"]),
+            number(one.get("ours_iou")),
+            number(one.get("reference_iou")),
             _ahead(one),
             str(one.get("images_compared", "–")),
             f"{one['peak_mib']} / {one['reference_peak_mib']}",
@@ -122,6 +122,8 @@ def speed(result: dict, method: str) -> str:
 
 def _ahead(one: dict) -> str:
     """With its standard error, where several images were compared; files made before have none."""
+    if "ours_iou" not in one:  # --times-only
+        return "–"
     ahead = f"{one['ours_iou'] - one['reference_iou']:+z.2f}".replace("0.", ".")
     error = one.get("iou_ahead_se")
     return ahead if error is None else f"{ahead} ± {number(error)}"
