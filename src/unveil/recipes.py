@@ -153,8 +153,10 @@ def _stop(predicted: float) -> Stop:
 
 
 def demo() -> Recipe:
-    """`recommended`, scaled down to planted scenes: 128 px wide, with signs of 14 to 26 px, by networks that give labels
-    that are there at least a half, and up to a fifth to some that aren't."""
+    """`recommended`, scaled down to planted scenes: 128 px wide, with signs of 14 to 26 px.
+
+    The networks of these scenes give at least a half to labels that are there, and up to a fifth to some that aren't.
+    """
     return replace(
         recommended(),
         name="demo",

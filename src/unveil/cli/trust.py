@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,16 +16,20 @@ if TYPE_CHECKING:
 STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTEFACT: "red"}
 
 
-def trust_table(run: "Run") -> Table | None:
-    """A line a region, in the order of the run, with the verdict and its reason; None for a run without cards."""
+def trust_table(run: "Run") -> Group | None:
+    """A line a region, in the order of the run, then every verdict with its reason, which is a sentence and has no
+    place in a column; None for a run without cards."""
     if run.trust is None or not run.trust.cards:
         return None
-    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    for name in ("round", "target", "erased alone", "kept alone", "p", "fills agree", "border", "share"):
+    table, reasons = Table(box=None, pad_edge=False, header_style="bold"), Table.grid(padding=(0, 1))
+    for name in ("", "round", "target", "erased alone", "kept alone", "p", "fills agree", "border", "share"):
         table.add_column(name, justify="left" if name == "target" else "right")
-    table.add_column("verdict", ratio=1)
-    for one, region, card in _with_cards(run):
+    table.add_column("verdict")
+    reasons.add_column(justify="right")
+    for number, (one, region, card) in enumerate(_with_cards(run), start=1):
+        verdict = f"[{STYLES[card.verdict]}]{card.verdict}[/]"
         table.add_row(
+            str(number),
             str(one.index),
             escape(region.target),
             f"{-card.necessity:+z.2f}",
@@ -33,9 +38,10 @@ def trust_table(run: "Run") -> Table | None:
             f"{card.agreement:.0%}",
             "" if card.border is None else f"{card.border:.0%}",
             "" if card.share is None else f"{card.share:+z.2f}",
-            f"[{STYLES[card.verdict]}]{card.verdict}[/]: {escape(card.reason)}",
+            verdict,
         )
-    return table
+        reasons.add_row(str(number), f"{verdict}: {escape(card.reason)}")
+    return Group(table, "", reasons)
 
 
 def trust_as_json(run: "Run") -> dict | None:
