@@ -9,6 +9,7 @@ from unveil.trust.borders import Agreement, Border
 from unveil.trust.nulls import Null
 
 LEAST_AGREEMENT = 0.5  # of the smallest drop with the largest, over all fills
+WHOLE = 0.9  # of a drop: an edge leaves all of it or more with the border alone, since a ring has two edges
 
 
 def judge(
@@ -18,8 +19,8 @@ def judge(
 
     `supported`: the drop is more than that of the same shape elsewhere, other fills agree, and it comes from the
     inside: with only the region's rim erased, what stays of it is nearer to the rim's share of the area than to all.
-    `artefact`: the drop itself is in doubt, and the region lies at the rim of what was erased before, or its drop stays
-    with its border alone. `weak`: all others.
+    `artefact`: the drop itself is in doubt, and the region lies at the rim of what was erased before, or nearly all of
+    its drop stays with its border alone. `weak`: all others.
     """
     lacks = _lacking(region, null, q, alpha, agreement)
     edge = border is not None and border.stays >= (1 + border.area) / 2
@@ -30,7 +31,7 @@ def judge(
     if border is None or not edge:
         return Verdict.WEAK, lacks
     stays = f"{border.stays:.0%} of its drop stays when only its border is erased"
-    if lacks and q is not None and q <= alpha:
+    if lacks and q is not None and q <= alpha and border.stays >= WHOLE:
         return Verdict.ARTEFACT, f"{stays}, and {lacks}"
     return Verdict.WEAK, f"{stays}; {lacks}" if lacks else stays
 
