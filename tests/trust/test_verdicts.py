@@ -1,24 +1,29 @@
 """Verdicts at their levels: every test alone decides, just on either side of its level."""
 
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 
 from unveil.cards import Verdict
+from unveil.masks import Outline
+from unveil.records import Region
 from unveil.trust.borders import Agreement, Border
 from unveil.trust.nulls import Null
 from unveil.trust.verdicts import judge
 
-CUE = SimpleNamespace(drop=2.0, is_rim=False, rim=0.1)
-RIM = SimpleNamespace(drop=2.0, is_rim=True, rim=0.7)
-NO_DROP = SimpleNamespace(drop=0.0, is_rim=False, rim=0.1)
+
+def region(drop: float = 2.0, rim: float = 0.1) -> Region:
+    outline = Outline.of(np.ones((3, 3), dtype=bool))
+    return Region("a", outline, outline, None, drop, 0.0, None, None, None, 0.0, rim)
+
+
+CUE, RIM, NO_DROP = region(), region(rim=0.7), region(drop=0.0)
 AGREE, DISAGREE = Agreement((1.9, 2.0), 0.5), Agreement((0.9, 2.0), 0.49)
 RARE = Null(1 / 40, 39)
 INSIDE, HALF, EDGE = Border(0.59, 0.2), Border(0.6, 0.2), Border(0.9, 0.2)  # half-way between .2 and 1 is .6
 
 
 @pytest.mark.parametrize(
-    ("region", "q", "agreement", "border", "verdict"),
+    ("one", "q", "agreement", "border", "verdict"),
     [
         (CUE, 0.1, AGREE, INSIDE, Verdict.SUPPORTED),
         (CUE, 0.1, AGREE, None, Verdict.SUPPORTED),  # no rim to erase alone
@@ -35,14 +40,14 @@ INSIDE, HALF, EDGE = Border(0.59, 0.2), Border(0.6, 0.2), Border(0.9, 0.2)  # ha
         (RIM, 0.1, DISAGREE, INSIDE, Verdict.ARTEFACT),
     ],
 )
-def test_levels(region, q, agreement, border, verdict):
-    found, reason = judge(region, RARE, q, 0.1, agreement, border)
+def test_levels(one, q, agreement, border, verdict):
+    found, reason = judge(one, RARE, q, 0.1, agreement, border)
     assert found is verdict
     assert reason
 
 
 def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artefact():
-    for region, verdict in ((CUE, Verdict.WEAK), (RIM, Verdict.ARTEFACT)):
-        found, reason = judge(region, Null(None, 0), None, 0.1, AGREE, INSIDE)
+    for one, verdict in ((CUE, Verdict.WEAK), (RIM, Verdict.ARTEFACT)):
+        found, reason = judge(one, Null(None, 0), None, 0.1, AGREE, INSIDE)
         assert found is verdict
         assert "fits nowhere else" in reason
