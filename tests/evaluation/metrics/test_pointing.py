@@ -59,6 +59,13 @@ def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
     assert pointed(spot(2, 2), nothing, "cat", 1) == Pointed("cat", 1, None, None)
 
 
+def test_both_games_of_one_map():
+    saliency, truth = 3 * spot(2, 2) + spot(5, 6), block(slice(1, 3), slice(1, 3))
+    assert pointed(saliency, truth, "cat", 1) == Pointed("cat", 1, True, 0.75)
+    assert pointed(saliency, ~truth, "cat", 1) == Pointed("cat", 1, False, 0.25)
+    assert pointed(saliency, ~truth, "cat", 1, tolerance_px=1.5) == Pointed("cat", 1, True, 0.25)
+
+
 def test_pixels_that_the_model_does_not_see_do_not_count():
     saliency = np.where(block(slice(0, 7), slice(0, 4)), np.nan, 1 + spot(3, 6)).astype(np.float32)
     assert hits_truth(saliency, block(slice(3, 4), slice(6, 7)))
