@@ -97,8 +97,12 @@ def test_what_cannot_be_asked_is_refused():
         deletion(probe, np.where(np.eye(16) * np.arange(16) == 3, np.nan, 1.0))
     with pytest.raises(AttributionError, match=r"grid \(16, 16\)"):
         deletion(probe, np.ones((8, 8)))
-    with pytest.raises(RecipeError, match="1 to 256 steps"):
-        deletion(probe, np.ones((16, 16)), steps=0)
+    for steps in (0, 257):
+        with pytest.raises(RecipeError, match="1 to 256 steps"):
+            deletion(probe, np.ones((16, 16)), steps=steps)
+    np.testing.assert_array_equal(deletion(probe, np.ones((16, 16)), steps=1).shares, [0, 1])
+    assert deletion(probe, np.ones((16, 16)), steps=256).shares[1] == 1 / 256
+    assert len(deletion(probe, np.ones((16, 16))).shares) == 225, "224 steps, as published"
 
 
 def test_summary_by_hand():
