@@ -135,16 +135,16 @@ def test_the_noise_is_named_small_and_only_where_pixels_are_gone():
     pixels = noise(side=SIDE)
     saliency = np.random.default_rng(3).random((SIDE, SIDE))
 
-    def images(batch_size, seed, level=0.01):
+    def images(batch_size, seed, **level):
         seen.clear()
-        road(Probe(classifier, pixels, FIRST, seed=seed, batch_size=batch_size), saliency, (0.3, 0.6), level)
+        road(Probe(classifier, pixels, FIRST, seed=seed, batch_size=batch_size), saliency, (0.3, 0.6), **level)
         return torch.stack(seen)
 
     first = images(8, 0)
     torch.testing.assert_close(first, images(1, 0), rtol=0, atol=0)
-    plain = images(8, 0, 0.0)
+    plain = images(8, 0, noise=0.0)
     gone = torch.from_numpy(Probe(classifier, pixels, FIRST).ranks(saliency) < round(0.3 * SIDE**2))
     torch.testing.assert_close(first[0][:, ~gone], pixels[:, ~gone], rtol=0, atol=0)
     difference = (first - plain)[0][:, gone]
-    assert difference.std() == pytest.approx(0.01, rel=0.1)
+    assert difference.std() == pytest.approx(0.01, rel=0.1), "the default"
     assert (images(8, 1)[0] != first[0]).any()
