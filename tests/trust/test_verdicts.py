@@ -51,3 +51,24 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artefact():
         found, reason = judge(one, Null(None, 0), None, 0.1, AGREE, INSIDE)
         assert found is verdict
         assert "fits nowhere else" in reason
+
+
+@pytest.mark.parametrize(
+    ("null", "q", "agreement", "border", "reason"),
+    [
+        (RARE, 0.025, AGREE, INSIDE, "no place of 39 takes as much, and other fills agree (50%)"),
+        (Null(2 / 40, 39), 0.1, AGREE, None, "1 of 39 other places takes as much, and other fills agree (50%)"),
+        (Null(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places take as much (q = 0.12)"),
+        (
+            RARE,
+            0.025,
+            DISAGREE,
+            EDGE,
+            "90% of its drop stays when only its border is erased, and its drop depends on the fill: +2.00, with others "
+            "+0.90, +2.00",
+        ),
+        (RARE, 0.025, AGREE, HALF, "60% of its drop stays when only its border is erased"),
+    ],
+)
+def test_reasons_in_words(null, q, agreement, border, reason):
+    assert judge(CUE, null, q, 0.1, agreement, border)[1] == reason
