@@ -220,7 +220,7 @@ def _resume(out: Path, settings: Settings, network: nn.Module, optimiser: torch.
     if not (out / STATE).exists():
         return 0
     with safe_open(out / STATE, "pt") as file:
-        if json.loads(file.metadata()["settings"]) != asdict(settings):
+        if Settings(**json.loads(file.metadata()["settings"])) != settings:
             raise SystemExit(f"{out} holds a training with other settings; give another folder")
     tensors = load_file(out / STATE)
     network.load_state_dict({key[8:]: value for key, value in tensors.items() if key.startswith("network.")})
@@ -274,7 +274,7 @@ def load(folder: Path, device: str) -> nn.Module:
     """A network that `train` wrote."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    network = bare(report["settings"]["network"], len(names))
+    network = bare(Settings(**report["settings"]).network, len(names))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.to(device).eval()
 

@@ -381,9 +381,10 @@ def main() -> None:
         rows.append(compare(set_up(name, options.weights, options.images or ()), rule, options))
         console.print(rows[-1])
     console.print("all times are taken")
-    for row, (name, rule) in zip(rows, asked, strict=True) if not options.times_only else ():
-        row.update(quality(set_up(name, options.weights, options.images or ()), rule, options))
-        console.print(row)
+    if not options.times_only:
+        for row, (name, rule) in zip(rows, asked, strict=True):
+            row.update(quality(set_up(name, options.weights, options.images or ()), rule, options))
+            console.print(row)
     if options.json:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
 

@@ -33,6 +33,7 @@ from sufficient import GradientSubsets, SufficientSubsets
 
 from unveil import __version__, find_regions, load_classifier
 from unveil.classifiers import Classifier
+from unveil.cli.benchmark_planted import FIRST_SEED as FIRST_OF_SUITES
 from unveil.images import Image
 from unveil.planted import SIZE, Scene, draw_scene
 from unveil.planted.suites import SUITES, suite_scene
@@ -41,7 +42,7 @@ from unveil.recipes import Recipe, get_recipe
 sys.path.append(str(Path(__file__).parents[1]))  # of a script, only its own folder is looked in
 from notes import Notes
 
-FIRST_SEED, FIRST_OF_SUITES = 100_000, 700_000  # scenes that neither the training nor the proof has seen
+FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
 PUBLISHED_SIDE = 224  # px of the images that ReX's lengths are made for
 OURS = "rounds"
 
@@ -102,7 +103,8 @@ class Plan:
         classifier = load_classifier(self.network)
         names = (OURS, *self.rivals)
         tallies: dict[str, list[list[float]]] = {name: [] for name in names}
-        for scene in track(list(self._drawn()), "scenes", console=Console(stderr=True), transient=True):
+        total = self.scenes * max(1, len(self.suites))
+        for scene in track(self._drawn(), "scenes", total, console=Console(stderr=True), transient=True):
             for name, values in self._counted(scene, classifier):
                 tallies[name].append(values)
         return {**self._circumstances(classifier), "rows": [self._row(name, tallies[name]) for name in names]}
