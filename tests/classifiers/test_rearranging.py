@@ -1,4 +1,4 @@
-"""Attention and patches in another order say the same, with the same gradients; whatever asks for more gets it."""
+"""Attention, patches and first layers in another order say the same, with the same gradients; whatever asks for more gets it."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torchvision
 from torch import nn
 
 from unveil.classifiers import Preparation, TorchClassifier
-from unveil.classifiers.rearranging import PatchConvolution, SelfAttention, rearranged
+from unveil.classifiers.rearranging import PatchConvolution, SelfAttention, SteppedConvolution, rearranged
 
 BLANK = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
 
@@ -89,6 +89,18 @@ def gradients(module: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, to
     return logits, torch.autograd.grad(logits[:, 1].square().sum(), inputs)[0]
 
 
+class Stem(nn.Module):
+    """A first layer in steps, as a ResNet has, a rectifier and a head."""
+
+    def __init__(self, kernel, stride, padding=0, channels: int = 3, *, bias: bool = False, **options: object) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 6, kernel, stride, padding, bias=bias, **options)
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.conv(x)).square().mean((2, 3)))
+
+
 NETWORKS = [transformer, Tokens, lambda: Tokens(bias=False), Weighted, Masked, Crossed, Reading, Layered]
 
 
@@ -104,6 +116,65 @@ def test_the_same_logits_and_gradients_as_the_module(make, size):
     assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
 
 
+@pytest.mark.parametrize("size", [(32, 32), (31, 38), (33, 29)])
+@pytest.mark.parametrize(
+    "stem",
+    [
+        (7, 2, 3),
+        (7, 2, 0),
+        (7, 2, 9),
+        (11, 4, 2),
+        (4, 4),
+        (4, 2, 1),
+        (5, 3, 2),
+        ((7, 5), (2, 3), (3, 1)),
+        (7, 2, 3, 1),
+        (6, 3, 3, 4),
+    ],
+)
+def test_a_first_layer_in_steps_says_the_same_by_blocks(stem, size):
+    """Kernels that fill their blocks and that don't, pictures that the steps fill and that they don't."""
+    module = settled(Stem(*stem, bias=size[0] % 2 == 0))
+    channels = module.conv.in_channels
+    found = rearranged(module, BLANK[:, :1].expand(-1, channels, -1, -1))
+    assert [type(part) for part in found.modules()][1] is SteppedConvolution
+    inputs = torch.randn(3, channels, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    (logits, gradient), (expected, other) = gradients(found, inputs), gradients(module, inputs)
+    assert torch.allclose(logits, expected, rtol=1e-10)
+    assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Stem(7, 1, 3),
+        lambda: Stem(3, 2, 1),
+        lambda: Stem(4, 6),
+        lambda: Stem(7, 2, 3, dilation=2),
+        lambda: Stem(7, 2, 3, padding_mode="reflect"),
+        lambda: Stem(5, 2, "valid"),
+    ],
+)
+def test_other_first_layers_stay_as_they_are(make):
+    module = settled(make())
+    assert rearranged(module, BLANK) is module
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "alexnet", "convnext_tiny"])
+def test_the_first_layer_of_the_usual_networks_is_replaced(name):
+    """The layer, shares its weight, and a classifier's gradients are those of the module."""
+    module = settled(torchvision.models.get_model(name, weights=None, num_classes=7))
+    classifier = TorchClassifier(module, Preparation.square(64, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)))
+    parts = list(classifier._form.network.modules())
+    assert sum(isinstance(part, SteppedConvolution) for part in parts) == 1
+    assert not any(isinstance(part, SteppedConvolution) for part in module.modules())
+    pixels = torch.rand(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    logits, gradient = gradients(classifier.logits, pixels)
+    expected, other = gradients(lambda given: module(classifier.normalised(given)), pixels)
+    assert torch.allclose(logits, expected, rtol=1e-8)
+    assert torch.allclose(gradient, other, rtol=1e-6, atol=1e-10 * float(other.abs().max()))
+
+
 def test_every_layer_of_a_transformer_is_replaced_and_shares_its_weights():
     module = settled(transformer())
     found = rearranged(module, BLANK)
@@ -114,21 +185,28 @@ def test_every_layer_of_a_transformer_is_replaced_and_shares_its_weights():
 
 
 def heard() -> nn.Module:
-    module = Tokens(size=4)
+    module = Tokens(size=2)
     module.attention.register_forward_hook(lambda part, given, output: (2 * output[0], None))
     return module
 
 
 def sequence_first() -> nn.Module:
-    module = Tokens(size=4)
+    module = Tokens(size=2)
     module.attention.batch_first = False
     return module
 
 
+class Training(Tokens):
+    """Draws its dropout in evaluation too."""
+
+    def train(self, mode: bool = True) -> nn.Module:
+        super().train(mode)
+        self.attention.train()
+        return self
+
+
 def in_training() -> nn.Module:
-    module = Tokens(size=4, dropout=0.5).double()
-    module.attention.train()
-    return module
+    return Training(size=2, dropout=0.5)
 
 
 class Strict(Tokens):
@@ -142,12 +220,11 @@ class Strict(Tokens):
 
 @pytest.mark.parametrize(
     "make",
-    [heard, sequence_first, in_training, Strict, lambda: Tokens(size=4, add_bias_kv=True), lambda: nn.Linear(3, 2)],
+    [heard, sequence_first, in_training, Strict, lambda: Tokens(size=2, add_bias_kv=True), lambda: nn.Linear(3, 2)],
 )
 def test_what_does_not_fit_stays_as_it_is(make):
-    module = make()
-    if not isinstance(module, Tokens) or not module.attention.training:
-        module = module.double().eval()
+    module = make().double().eval()
+    assert module(BLANK if isinstance(module, Tokens) else torch.zeros(2, 3).double()).shape[1] in (2, 5)
     assert rearranged(module, BLANK) is module
 
 
