@@ -279,11 +279,15 @@ def peak(digits: torch.dtype) -> float:
 
 
 def peak_mib(side: str, model: str, rule: str, options: argparse.Namespace) -> int:
-    """Largest resident memory of one round in a process of its own, less that of the libraries."""
+    """Largest resident memory of one round in a process of its own, less that of the libraries; the median of three."""
     call = [sys.executable, __file__, "--model", model, "--rule", rule, "--memory-of", side]
     call += ["--weights", str(options.weights)] if options.weights else []
-    done = subprocess.run(call, capture_output=True, text=True, check=True)  # noqa: S603 (this file itself)
-    return int(done.stdout.strip().splitlines()[-1])
+
+    def once() -> int:
+        done = subprocess.run(call, capture_output=True, text=True, check=True)  # noqa: S603 (this file itself)
+        return int(done.stdout.strip().splitlines()[-1])
+
+    return int(median(once() for _ in range(3)))
 
 
 def memory_of(side: str, setup: Setup, rule: str) -> int:

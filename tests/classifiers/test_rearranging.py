@@ -1,5 +1,7 @@
 """Attention, patches and first layers in another order say the same, with the same gradients; whatever asks for more gets it."""
 
+import copy
+
 import pytest
 import torch
 import torchvision
@@ -182,6 +184,30 @@ def test_every_layer_of_a_transformer_is_replaced_and_shares_its_weights():
     assert sum(isinstance(part, PatchConvolution) for part in found.modules()) == 1
     assert {id(one) for one in found.parameters()} == {id(one) for one in module.parameters()}
     assert not any(isinstance(part, (SelfAttention, PatchConvolution)) for part in module.modules())
+
+
+@pytest.mark.parametrize("tokens", [50, 256, 257])
+def test_attention_in_bf16_is_as_exact_as_pytorchs(tokens):
+    """Few tokens by matrix products, more by PyTorch's own; both near what float64 says."""
+    torch.manual_seed(4)
+    exact = nn.MultiheadAttention(64, 4, batch_first=True).double().eval().requires_grad_(False)
+    nn.init.normal_(exact.in_proj_weight, std=0.3)  # weights far from all alike
+    x = torch.randn(2, tokens, 64, dtype=torch.float64)
+    theirs = copy.deepcopy(exact).to(torch.bfloat16)
+    ours = copy.deepcopy(theirs)
+    ours.__class__ = SelfAttention
+
+    def answer(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone().requires_grad_()
+        found = layer(x, x, x, need_weights=False)[0]
+        gradient = torch.autograd.grad((found * torch.linspace(-1, 1, 64).to(found.dtype)).sum(), x)[0]
+        return torch.stack([found.detach(), gradient]).double()
+
+    true, own, other = answer(exact, x), answer(ours, x.to(torch.bfloat16)), answer(theirs, x.to(torch.bfloat16))
+    size = true.square().mean((1, 2, 3))
+    error, usual = ((one - true).square().mean((1, 2, 3)) / size for one in (own, other))
+    assert (error < 0.01).all()
+    assert (error < 3 * usual).all()
 
 
 def heard() -> nn.Module:
