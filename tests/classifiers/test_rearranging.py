@@ -1,4 +1,4 @@
-"""Attention, patches and first layers in another order say the same, with the same gradients; whatever asks for more gets it."""
+"""Attention and convolutions in another order say the same, with the same gradients; whatever asks for more gets it."""
 
 import copy
 
@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from unveil.classifiers import Preparation, TorchClassifier
-from unveil.classifiers.rearranging import PatchConvolution, SelfAttention, SteppedConvolution, rearranged
+from unveil.classifiers.rearranging import SelfAttention, SteppedConvolution, rearranged
 
 BLANK = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
 
@@ -164,7 +164,7 @@ def test_other_first_layers_stay_as_they_are(make):
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "alexnet", "convnext_tiny"])
 def test_the_first_layer_of_the_usual_networks_is_replaced(name):
-    """The layer, shares its weight, and a classifier's gradients are those of the module."""
+    """Its answers and gradients are the module's, which stays as it is."""
     module = settled(torchvision.models.get_model(name, weights=None, num_classes=7))
     classifier = TorchClassifier(module, Preparation.square(64, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)))
     parts = list(classifier._form.network.modules())
@@ -181,9 +181,9 @@ def test_every_layer_of_a_transformer_is_replaced_and_shares_its_weights():
     module = settled(transformer())
     found = rearranged(module, BLANK)
     assert sum(isinstance(part, SelfAttention) for part in found.modules()) == 2
-    assert sum(isinstance(part, PatchConvolution) for part in found.modules()) == 1
+    assert sum(isinstance(part, SteppedConvolution) for part in found.modules()) == 1
     assert {id(one) for one in found.parameters()} == {id(one) for one in module.parameters()}
-    assert not any(isinstance(part, (SelfAttention, PatchConvolution)) for part in module.modules())
+    assert not any(isinstance(part, (SelfAttention, SteppedConvolution)) for part in module.modules())
 
 
 @pytest.mark.parametrize("tokens", [50, 256, 257])

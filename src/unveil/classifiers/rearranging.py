@@ -1,11 +1,10 @@
-"""The same network with three parts done in a faster order: attention, cutting into patches, and first layers in steps.
+"""The same network with two parts done in a faster order: attention, and convolutions of pictures in steps.
 
 - `nn.MultiheadAttention` turns its tokens so that the sequence comes first. PyTorch then multiplies them by a copy of
   the weights for every place of the sequence, forward and backward; here the tokens stay as they lie.
-- A convolution whose stride is its kernel looks at every pixel once. It is one matrix product of the patches, and so is
-  its gradient, for which PyTorch has no fast way.
-- A first layer in steps of s (7 x 7 in steps of 2 in ResNets) has a slow gradient, because a picture has few channels.
-  Over blocks of s x s pixels, whose pixels are channels, it is a convolution of fewer places in steps of one.
+- A convolution in steps of s (7 x 7 in steps of 2 in ResNets) has a slow gradient, because a picture has few channels.
+  Over blocks of s x s pixels, whose pixels are channels, it is a convolution of fewer places in steps of one. Where the
+  kernel is a step (the patches of transformers), a single matrix product.
 """
 
 import copy
@@ -16,9 +15,9 @@ from torch.nn import functional
 
 from unveil.classifiers.folding import is_heard, says_the_same
 
-SMALLEST_PATCH = 8  # px; convolutions of 2 x 2 and 4 x 4 are as fast as products
 FEW_TOKENS = 256  # in bf16 on a CPU, up to here: PyTorch's gradient takes 8 ms of 50 tokens, that of products 2
-FEW_CHANNELS = 4  # with more, PyTorch's own gradient is faster
+FEW_CHANNELS = 4  # with more, PyTorch's own gradient is faster, but for large patches
+SMALLEST_PATCH = 8  # px
 SMALLEST_IN_STEPS = 4  # px of a kernel; at 3 x 3 the time that turning takes is all that it wins
 
 
@@ -27,10 +26,11 @@ def rearranged(module: nn.Module, blank: Tensor) -> nn.Module:
 
     `blank`: an input of the right shape. Weights are shared with the module given, not copied.
     """
+    kinds = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: SteppedConvolution}
     fitting = {
         name: kind
         for name, part in module.named_modules()
-        if name and (kind := _faster(part)) is not None and not is_heard(part)
+        if (kind := kinds.get(type(part))) is not None and name and kind.fits(part) and not is_heard(part)
     }
     if not fitting:
         return module
@@ -69,23 +69,6 @@ class SelfAttention(nn.MultiheadAttention):
         return functional.linear(found.transpose(1, 2).flatten(2), self.out_proj.weight, self.out_proj.bias), None
 
 
-class PatchConvolution(nn.Conv2d):
-    """A convolution (n, c, h, w) → (n, o, h/k, w/k) whose k x k patches don't overlap, as one product."""
-
-    @staticmethod
-    def fits(layer: nn.Conv2d) -> bool:
-        """True for steps from patch to patch, without padding, and patches worth it."""
-        plain = layer.padding in ((0, 0), "valid") and layer.dilation == (1, 1) and layer.groups == 1
-        large = layer.kernel_size == layer.stride and min(layer.kernel_size) >= SMALLEST_PATCH
-        return plain and large
-
-    def forward(self, input: Tensor) -> Tensor:
-        """What doesn't fill a patch at the right and below is left out, as by a convolution."""
-        # Channels last on both sides: pixels are read in the order in which they lie, and the weights are a view.
-        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
-        return functional.linear(_blocks(input, self.kernel_size), weight, self.bias).permute(0, 3, 1, 2)
-
-
 class SteppedConvolution(nn.Conv2d):
     """A convolution (n, c, h, w) → (n, o, h', w') in steps of s: one in steps of 1 over blocks (n, c·s², h/s, w/s).
 
@@ -94,39 +77,34 @@ class SteppedConvolution(nn.Conv2d):
 
     @staticmethod
     def fits(layer: nn.Conv2d) -> bool:
-        """True for few channels, steps of 2 or more, and a kernel larger than that or as large."""
+        """True for a kernel as large as its step or larger, on few channels or without overlap."""
         plain = layer.padding_mode == "zeros" and layer.dilation == (1, 1) and layer.groups == 1
+        patches = layer.kernel_size == layer.stride and layer.padding in ((0, 0), "valid")
+        if patches and min(layer.stride) >= SMALLEST_PATCH:
+            return plain
         stepped = min(layer.stride) >= 2 and min(layer.kernel_size) >= max(SMALLEST_IN_STEPS, *layer.stride)
         return plain and stepped and layer.in_channels <= FEW_CHANNELS and not isinstance(layer.padding, str)
 
     def forward(self, input: Tensor) -> Tensor:
         """As many places as the convolution has: what of the blocks lies beyond the picture is zero."""
+        padding = (0, 0) if isinstance(self.padding, str) else self.padding
         filled, edges = [], []
-        for size, kernel, step, edge in zip(input.shape[-2:], self.kernel_size, self.stride, self.padding, strict=True):
-            filled.append(-(-kernel // step) * step - kernel)
-            places = (size + 2 * int(edge) - kernel) // step + 1
-            edges.append((int(edge), (places - 1) * step + kernel + filled[-1] - size - int(edge)))
-        blocks = _blocks(functional.pad(input, (*edges[1], *edges[0])), self.stride).permute(0, 3, 1, 2)
-        weight = functional.pad(self.weight, (0, filled[1], 0, filled[0]))
-        weight = _blocks(weight, self.stride).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        return functional.conv2d(blocks, weight, self.bias)
+        for size, kernel, step, edge in zip(input.shape[-2:], self.kernel_size, self.stride, padding, strict=True):
+            filled.append(-kernel % step)
+            places = (size + 2 * edge - kernel) // step + 1
+            edges.append((edge, (places - 1) * step + kernel + filled[-1] - size - edge))
+        blocks = _blocks(functional.pad(input, (*edges[1], *edges[0])), self.stride)
+        # Channels last on both sides: pixels are read in the order in which they lie, and a patch's weights are a view.
+        weight = functional.pad(self.weight, (0, filled[1], 0, filled[0])) if any(filled) else self.weight
+        weight = _blocks(weight, self.stride).contiguous()
+        return functional.conv2d(blocks.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), self.bias)
 
 
 def _blocks(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """(n, c, h, w) → (n, h/a, w/b, a·b·c) by blocks of a x b pixels; what doesn't fill one is left out."""
+    """(n, c, h, w) → (n, h/a, w/b, a·b·c) by blocks of a x b pixels that fill the images."""
     high, wide = size
-    rows, columns = images.shape[-2] // high, images.shape[-1] // wide
-    whole = images[..., : rows * high, : columns * wide].permute(0, 2, 3, 1)
-    return whole.unflatten(1, (rows, high)).unflatten(3, (columns, wide)).transpose(2, 3).flatten(3)
-
-
-def _faster(part: nn.Module) -> type[nn.Module] | None:
-    """The class that does what `part` does faster, if there is one."""
-    if type(part) is nn.MultiheadAttention and SelfAttention.fits(part):
-        return SelfAttention
-    if type(part) is not nn.Conv2d:
-        return None
-    return next((kind for kind in (PatchConvolution, SteppedConvolution) if kind.fits(part)), None)
+    rows = images.permute(0, 2, 3, 1).unflatten(1, (-1, high))
+    return rows.unflatten(3, (-1, wide)).transpose(2, 3).flatten(3)
 
 
 def _as(kind: type[nn.Module], layer: nn.Module) -> nn.Module:
