@@ -18,12 +18,10 @@ faster of two libraries.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -154,9 +152,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
     pixels = ours.prepare(image).pixels
     label = int(ours.predict(pixels[None])[0].leading(1)[0])
     recipe = fast(rule, options.rounds)
-    started = time.perf_counter()
-    ours.quick(pixels)
-    start_s = time.perf_counter() - started
+    start_s = timed(lambda: ours.quick(pixels))
     our_runs, their_runs = [], []
     for _ in range(options.repeats):
         our_runs.append(timed(lambda: whole_run(image, ours, recipe, label)))
@@ -189,13 +185,6 @@ def whole_run(image: Image, classifier: TorchClassifier, recipe: Recipe, label: 
     run = unveil.find_regions(image, classifier, recipe, target=Class(label), trust=False)
     if MaxRounds(len(run.rounds)) != recipe.stop:
         raise SystemExit(f"{classifier.name} stopped early, {run.stop.text}: give images on which it goes on")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def quality(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
@@ -267,17 +256,6 @@ def captum_rate(reference: Reference, pixels: Tensor, label: int) -> float:
     return min(timed(lambda: reference.region(pixels, label, erased, 0, BATCH)) for _ in range(2)) / BATCH
 
 
-def peak(digits: torch.dtype) -> float:
-    """GFLOP/s of a product of two 2048 x 2048 matrices, the best of six: by PyTorch's product or as a convolution of
-    1 x 1, whichever is faster (the libraries behind them differ, by a factor of two in fp32 on some processors)."""
-    one = torch.randn(2048, 2048).to(digits)
-    layer = nn.Conv2d(2048, 2048, 1, bias=False).to(digits).to(memory_format=torch.channels_last)
-    grid = one.T[None, :, :, None].contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
-        ways = (lambda: one @ one, lambda: layer(grid))
-        return max(2 * 2048**3 / timed(way) / 1e9 for way in ways for _ in range(6))
-
-
 def peak_mib(side: str, model: str, rule: str, options: argparse.Namespace) -> int:
     """Largest resident memory of one round in a process of its own, less that of the libraries; the median of three."""
     call = [sys.executable, __file__, "--model", model, "--rule", rule, "--memory-of", side]
@@ -303,12 +281,6 @@ def memory_of(side: str, setup: Setup, rule: str) -> int:
         pixels = PREPARATION.apply(image)[0]
         Reference(setup, rule).run(pixels, 0, 1)
     return high_water_mib() - before
-
-
-def high_water_mib() -> int:
-    """Largest resident memory of this process so far. Not ru_maxrss, which a child takes over from its parent."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def weights_file(name: str, folder: Path | None) -> Path | None:
@@ -346,20 +318,6 @@ def wake(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.MultiheadAttention):
             part.in_proj_weight.data *= SHARPER
-
-
-def machine() -> dict:
-    """What the times belong to."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
-    first = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
-    return {
-        "processor": first.get("model name") or platform.processor(),
-        "family": first.get("cpu family"),  # where a machine hides its model: 25 is AMD's Zen 3 and 4, 26 is Zen 5
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def main() -> None:

@@ -10,10 +10,7 @@ kept.
 """
 
 import argparse
-import ctypes
-import gc
 import json
-import resource
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from speed import fast, machine, set_up, timed
+from measuring import kept_mib, machine, rss_mib, timed
+from speed import fast, set_up
 
 import unveil
 from unveil import Image
@@ -46,19 +44,6 @@ class Rows:
         row = {"what": what, "value": value, "seconds": round(seconds, 4), "rss_mib": rss_mib()}
         self.rows.append({**row, "kept_mib": kept_mib() if what in GIVEN_BACK else None})
         print(self.rows[-1], file=sys.stderr, flush=True)
-
-
-def rss_mib() -> int:
-    """Resident memory now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() // 2**20
-
-
-def kept_mib() -> int:
-    """Resident memory without what the allocator holds for later."""
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    return rss_mib()
 
 
 def scene(seed: int) -> Image:

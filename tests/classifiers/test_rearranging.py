@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from unveil.classifiers import Preparation, TorchClassifier
-from unveil.classifiers.rearranging import SelfAttention, SteppedConvolution, rearranged
+from unveil.classifiers.rearranging import SelfAttention, SteppedConvolution, rearranged, recast
 
 BLANK = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
 
@@ -91,6 +91,12 @@ def gradients(module: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, to
     return logits, torch.autograd.grad(logits[:, 1].square().sum(), inputs)[0]
 
 
+def assert_same(found: nn.Module, module: nn.Module, inputs: torch.Tensor) -> None:
+    (logits, gradient), (expected, other) = gradients(found, inputs), gradients(module, inputs)
+    assert torch.allclose(logits, expected, rtol=1e-10)
+    assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
+
+
 class Stem(nn.Module):
     """A first layer in steps, as a ResNet has, a rectifier and a head."""
 
@@ -113,9 +119,7 @@ def test_the_same_logits_and_gradients_as_the_module(make, size):
     found = rearranged(module, BLANK)
     assert found is not module
     inputs = torch.randn(3, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    (logits, gradient), (expected, other) = gradients(found, inputs), gradients(module, inputs)
-    assert torch.allclose(logits, expected, rtol=1e-10)
-    assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
+    assert_same(found, module, inputs)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 38), (33, 29)])
@@ -141,9 +145,7 @@ def test_a_first_layer_in_steps_says_the_same_by_blocks(stem, size):
     found = rearranged(module, BLANK[:, :1].expand(-1, channels, -1, -1))
     assert [type(part) for part in found.modules()][1] is SteppedConvolution
     inputs = torch.randn(3, channels, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    (logits, gradient), (expected, other) = gradients(found, inputs), gradients(module, inputs)
-    assert torch.allclose(logits, expected, rtol=1e-10)
-    assert torch.allclose(gradient, other, rtol=1e-8, atol=1e-12 * float(other.abs().max()))
+    assert_same(found, module, inputs)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +196,7 @@ def test_attention_in_bf16_is_as_exact_as_pytorchs(tokens):
     nn.init.normal_(exact.in_proj_weight, std=0.3)  # weights far from all alike
     x = torch.randn(2, tokens, 64, dtype=torch.float64)
     theirs = copy.deepcopy(exact).to(torch.bfloat16)
-    ours = copy.deepcopy(theirs)
-    ours.__class__ = SelfAttention
+    ours = recast(theirs)
 
     def answer(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
         x = x.clone().requires_grad_()

@@ -26,18 +26,17 @@ def rearranged(module: nn.Module, blank: Tensor) -> nn.Module:
 
     `blank`: an input of the right shape. Weights are shared with the module given, not copied.
     """
-    kinds = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: SteppedConvolution}
-    fitting = {
-        name: kind
+    fitting = [
+        name
         for name, part in module.named_modules()
-        if (kind := kinds.get(type(part))) is not None and name and kind.fits(part) and not is_heard(part)
-    }
+        if name and type(part) in KINDS and KINDS[type(part)].fits(part) and not is_heard(part)
+    ]
     if not fitting:
         return module
     tensors = [*module.parameters(), *module.buffers()]
     made = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
-    for name, kind in fitting.items():
-        made.set_submodule(name, _as(kind, made.get_submodule(name)))
+    for name in fitting:
+        made.set_submodule(name, recast(made.get_submodule(name)))
     try:
         return made if says_the_same(module, made, blank) else module
     except Exception:  # noqa: BLE001 (the user's code, asked about parts of other classes)
@@ -107,8 +106,11 @@ def _blocks(images: Tensor, size: tuple[int, ...]) -> Tensor:
     return rows.unflatten(3, (-1, wide)).transpose(2, 3).flatten(3)
 
 
-def _as(kind: type[nn.Module], layer: nn.Module) -> nn.Module:
-    """The layer under another class: attributes that the user's code reads, like `weight`, stay."""
+KINDS = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: SteppedConvolution}
+
+
+def recast(layer: nn.Module) -> nn.Module:
+    """The layer under its faster class: attributes that the user's code reads, like `weight`, stay."""
     made = copy.copy(layer)
-    made.__class__ = kind
+    made.__class__ = KINDS[type(layer)]
     return made
