@@ -33,6 +33,7 @@ import torchvision
 from captum.attr import GuidedBackprop as CaptumGuided
 from captum.attr import NoiseTunnel, Saliency
 from jaxtyping import Bool
+from measuring import high_water_mib, machine, peak, timed
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor, nn
