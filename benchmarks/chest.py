@@ -33,13 +33,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unveil import read_image
-from unveil.classifiers.chexnet import PREPARATION
-from unveil.classifiers.precision import has_fast_bf16
-from unveil.classifiers.torchvision import bare
+from unveil.classifiers.engine.precision import has_fast_bf16
+from unveil.classifiers.sources.chexnet import PREPARATION
+from unveil.classifiers.sources.torchvision import bare
 from unveil.datasets.chestxray14 import LABELS as REAL
-from unveil.planted.radiographs import LABELS as PLANTED
-from unveil.planted.radiographs import plant
-from unveil.planted.schedule import warm_up_and_cosine
+from unveil.planted.scenes.radiographs import LABELS as PLANTED
+from unveil.planted.scenes.radiographs import plant
+from unveil.planted.training.schedule import warm_up_and_cosine
 
 SIDE = 224
 TEST_SHARE = 5  # one patient of so many
@@ -62,7 +62,7 @@ class Radiograph:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Codec:
     """How a network is trained: first at half the side, then at the full side."""
 
     findings: str
@@ -90,14 +90,14 @@ def radiographs(folder: Path, images: str) -> list[Radiograph]:
 
 
 def prepared(pixels: np.ndarray) -> np.ndarray:
-    """`h w` in [0, 1] as CheXNet sees it before normalisation, as bytes: 256 px, with the rim that the crop takes."""
+    """`h w` in [0, 1] as CheXNet sees it before normalization, as bytes: 256 px, with the rim that the crop takes."""
     size = tuple(round(side * 256 / min(pixels.shape)) for side in pixels.shape)
     small = functional.interpolate(torch.from_numpy(pixels)[None, None].float(), size, mode="bilinear", antialias=True)
     top, left = ((side - 256) // 2 for side in size)
     return (small[0, 0, top : top + 256, left : left + 256].clamp(0, 1) * 255).round().byte().numpy()
 
 
-def pool(items: list[Radiograph], settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def pool(items: list[Radiograph], settings: Codec) -> tuple[np.ndarray, np.ndarray]:
     """Images `n variants 256 256` and labels `n variants label`."""
     planted = settings.findings == "planted"
     names, variants = (PLANTED, settings.variants) if planted else (REAL, 1)
@@ -120,22 +120,22 @@ def _number(item: Radiograph) -> int:
 
 
 def batch(images: np.ndarray, rng: np.random.Generator, side: int) -> Tensor:
-    """Normalised pixels `n 3 side side` of crops of 224 px at random places, with other brightness and contrast."""
+    """Normalized pixels `n 3 side side` of crops of 224 px at random places, with other brightness and contrast."""
     crops = []
     for image in images:
         top, left = rng.integers(0, 256 - SIDE + 1, 2)
         values = image[top : top + SIDE, left : left + SIDE].astype(np.float32) / 255
         crops.append(values ** rng.uniform(0.7, 1.4) * rng.uniform(0.8, 1.0))
-    return _normalised(torch.from_numpy(np.stack(crops)), side)
+    return _normalized(torch.from_numpy(np.stack(crops)), side)
 
 
-def centred(images: np.ndarray) -> Tensor:
-    """Normalised pixels of the central crop, as CheXNet's preparation takes it."""
+def centered(images: np.ndarray) -> Tensor:
+    """Normalized pixels of the central crop, as CheXNet's preparation takes it."""
     edge = (256 - SIDE) // 2
-    return _normalised(torch.from_numpy(images[:, edge:-edge, edge:-edge].astype(np.float32) / 255), SIDE)
+    return _normalized(torch.from_numpy(images[:, edge:-edge, edge:-edge].astype(np.float32) / 255), SIDE)
 
 
-def _normalised(values: Tensor, side: int) -> Tensor:
+def _normalized(values: Tensor, side: int) -> Tensor:
     values = values[:, None].expand(-1, 3, -1, -1)
     if side != values.shape[-1]:
         values = functional.interpolate(values, (side, side), mode="bilinear", antialias=True)
@@ -143,7 +143,7 @@ def _normalised(values: Tensor, side: int) -> Tensor:
     return ((values - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
 
-def train(folder: Path, images: str, out: Path, settings: Settings, start: Path | None, device: str) -> dict:
+def train(folder: Path, images: str, out: Path, settings: Codec, start: Path | None, device: str) -> dict:
     """Train, or go on, and report on the patients kept for tests."""
     items = radiographs(folder, images)
     known, unseen = ([item for item in items if item.for_test is test] for test in (False, True))
@@ -172,12 +172,10 @@ def train(folder: Path, images: str, out: Path, settings: Settings, start: Path 
     return report
 
 
-def _learn(
-    network: nn.Module, drawn: tuple[np.ndarray, np.ndarray], settings: Settings, out: Path, device: str
-) -> None:
+def _learn(network: nn.Module, drawn: tuple[np.ndarray, np.ndarray], settings: Codec, out: Path, device: str) -> None:
     images, labels = drawn
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    total, begin = settings.small_epochs + settings.epochs, _resume(out, settings, network, optimiser)
+    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    total, begin = settings.small_epochs + settings.epochs, _resume(out, settings, network, optimizer)
     steps = math.ceil(len(images) / settings.batch_size)
     # Rare findings count as much as common ones.
     weight = torch.from_numpy((1 / labels.mean((0, 1)).clip(0.05, 0.5) - 1).astype(np.float32)).to(device)
@@ -187,7 +185,7 @@ def _learn(
         order, losses = rng.permutation(len(images)), []
         for step in track(range(steps), f"epoch {epoch + 1} of {total}", transient=True):
             rows = order[step * settings.batch_size : (step + 1) * settings.batch_size]
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * warm_up_and_cosine((epoch + step / steps) / total)
             variant = epoch % images.shape[1]
             pixels = batch(images[rows, variant], rng, SIDE // 2 if epoch < settings.small_epochs else SIDE)
@@ -195,32 +193,30 @@ def _learn(
             with torch.autocast(device, torch.bfloat16, enabled=has_fast_bf16(torch.device(device))):
                 logits = network(pixels.to(device))
             loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted, pos_weight=weight)
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             losses.append(float(loss.detach()))
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}", flush=True)
-        _checkpoint(out, settings, network, optimiser, epoch + 1)
+        _checkpoint(out, settings, network, optimizer, epoch + 1)
     network.eval()
 
 
-def _checkpoint(
-    out: Path, settings: Settings, network: nn.Module, optimiser: torch.optim.Optimizer, epochs: int
-) -> None:
+def _checkpoint(out: Path, settings: Codec, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> None:
     tensors = {f"network.{key}": value.contiguous().cpu() for key, value in network.state_dict().items()}
-    for number, state in optimiser.state_dict()["state"].items():
+    for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"moments.{number}.{key}": value.contiguous().cpu() for key, value in state.items()}
     part = out / f"{STATE}.part"
     save_file({**tensors, "epochs": torch.tensor(epochs)}, part, {"settings": json.dumps(asdict(settings))})
     part.replace(out / STATE)
 
 
-def _resume(out: Path, settings: Settings, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+def _resume(out: Path, settings: Codec, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Epochs done with the same settings."""
     if not (out / STATE).exists():
         return 0
     with safe_open(out / STATE, "pt") as file:
-        if Settings(**json.loads(file.metadata()["settings"])) != settings:
+        if Codec(**json.loads(file.metadata()["settings"])) != settings:
             raise SystemExit(f"{out} holds a training with other settings; give another folder")
     tensors = load_file(out / STATE)
     network.load_state_dict({key[8:]: value for key, value in tensors.items() if key.startswith("network.")})
@@ -229,20 +225,20 @@ def _resume(out: Path, settings: Settings, network: nn.Module, optimiser: torch.
         if key.startswith("moments."):
             _, number, name = key.split(".")
             moments.setdefault(int(number), {})[name] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     return int(tensors["epochs"])
 
 
 @torch.no_grad()
 def test(
-    network: nn.Module, items: list[Radiograph], settings: Settings, names: tuple[str, ...], device: str
+    network: nn.Module, items: list[Radiograph], settings: Codec, names: tuple[str, ...], device: str
 ) -> dict[str, dict]:
     """Area under the ROC curve of every label with five cases or more, with a bootstrap interval over patients."""
     images, labels = pool(items, settings)
     groups = np.repeat([item.patient for item in items], images.shape[1])
     images, labels = images.reshape(-1, 256, 256), labels.reshape(-1, len(names))
     network.eval()
-    parts = [network(centred(images[at : at + 16]).to(device)).float().cpu() for at in range(0, len(images), 16)]
+    parts = [network(centered(images[at : at + 16]).to(device)).float().cpu() for at in range(0, len(images), 16)]
     logits = torch.cat(parts).numpy()
     return {
         name: _auc_by_patients(logits[:, index], labels[:, index] > 0, groups)
@@ -274,7 +270,7 @@ def load(folder: Path, device: str) -> nn.Module:
     """A network that `train` wrote."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    network = bare(Settings(**report["settings"]).network, len(names))
+    network = bare(Codec(**report["settings"]).network, len(names))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.to(device).eval()
 
@@ -293,7 +289,7 @@ def prove(folder: Path, images: str, network: nn.Module, device: str, seed: int 
         key = (seed, _number(item))
         whole, found = plant(pixels, np.random.default_rng(key))
         without = [plant(pixels, np.random.default_rng(key), number)[0] for number in range(len(found))]
-        logits = network(centred(np.stack([prepared(one) for one in (whole, *without)])).to(device)).float().cpu()
+        logits = network(centered(np.stack([prepared(one) for one in (whole, *without)])).to(device)).float().cpu()
         names = [finding.label for finding in found]
         for number, name in enumerate(names):
             index = PLANTED.index(name)
@@ -362,7 +358,7 @@ def main() -> None:
         (options.out / "proof.json").write_text(json.dumps(proof, indent=2) + "\n", encoding="utf-8")
         print(json.dumps(proof, indent=2))
         return
-    settings = Settings(
+    settings = Codec(
         options.findings,
         options.small_epochs,
         options.epochs,

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from unveil import TorchClassifier, UnveilError, load_classifier
-from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, Question
-from unveil.targets import Scalar
+from unveil.attribution import AttributionRequest, Deconvnet, Gradient, GuidedBackprop
+from unveil.targets import TargetScore
 
 ARCHITECTURES = (
     *(f"torchvision/{name}" for name in (
@@ -122,12 +122,12 @@ def check(name: str) -> Row:
     made = load_classifier(name, "none")
     assert isinstance(made, TorchClassifier)  # noqa: S101
     module = made.copy_of_module().double()
-    plain = replace(made.preparation, mean=(0.0,) * 3, std=(1.0,) * 3)
+    plain = replace(made.preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3)
     classifier = TorchClassifier(module, plain, made.labels, name=name)
-    pixels = torch.rand(3, *made.preparation.crop, generator=torch.Generator().manual_seed(0))
+    pixels = torch.rand(3, *made.preprocessing.crop, generator=torch.Generator().manual_seed(0))
     inputs = pixels[None].double()
     label = classifier.predict(pixels[None])[0].leading(1)[0]
-    question = Question(classifier, pixels, [Scalar("top", ((label, 1.0),))], "", 1)
+    question = AttributionRequest(classifier, pixels, [TargetScore("top", ((label, 1.0),))], "", 1)
     gradient = Gradient().attribute(question).all.mean[0]
     expected, met = reference(module, inputs, label, "plain")
     errors = [_error(gradient, expected[0])]

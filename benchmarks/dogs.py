@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unveil import Run, load_run
-from unveil.evaluation.summary import summary
+from unveil.evaluation.paper.summary import summary
 from unveil.masks import distance_px
 from unveil.render import draw_sheet
 from unveil.store import is_run
@@ -36,7 +36,7 @@ def rim_profile(runs: Iterable[Run], reach: int = 12) -> list[float]:
         first = run.rounds[0].maps[0]
         for one in run.rounds[1:]:
             if one.maps[0].target == first.target:
-                distance = np.ceil(distance_px(one.erased.inside()))
+                distance = np.ceil(distance_px(one.erased.to_array()))
                 now, then = (_by_distance(item.saliency, distance, reach) for item in (one.maps[0], first))
                 ratios.append(now / then)
     return [round(float(value), 2) for value in np.median(ratios, axis=0)]

@@ -12,7 +12,7 @@ from measuring import timed
 from rich.console import Console
 from torch import Tensor, nn
 
-from unveil.classifiers.rearranging import recast
+from unveil.classifiers.engine.rearranging import replace_class
 from unveil.cli.markdown import table
 
 BATCH = 8
@@ -62,7 +62,7 @@ def compare(layer: nn.Module, shape: Shape, digits: torch.dtype, turns: int) -> 
         inputs = inputs.contiguous(memory_format=torch.channels_last)
     inputs.requires_grad_()
     arriving = torch.randn_like(ask(layer, inputs))
-    both = layer, recast(layer)
+    both = layer, replace_class(layer)
     seconds = [
         [timed(lambda one=one: torch.autograd.grad(ask(one, inputs), inputs, arriving)) for one in both]
         for _ in range(turns)

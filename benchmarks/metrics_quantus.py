@@ -19,25 +19,25 @@ from torch import Tensor, nn
 
 from unveil import TorchClassifier
 from unveil.attribution import Gradient
-from unveil.classifiers import Preparation
+from unveil.classifiers import Preprocessing
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.pointing import energy_inside, hits_truth
 from unveil.evaluation.metrics.probe import Explanation, Probe
-from unveil.evaluation.metrics.randomisation import cascading, independent
+from unveil.evaluation.metrics.randomization import cascading, independent
 from unveil.evaluation.metrics.road import SHARES, road
 from unveil.evaluation.metrics.sensitivity import RADIUS, max_sensitivity
-from unveil.noise import generator
-from unveil.targets import Scalar
+from unveil.seeding import seeded_generator
+from unveil.targets import TargetScore
 
 SIDE, SAMPLES = 30, 4  # 900 pixels: tenths of them are whole numbers
 MEAN, STD = 0.5, 0.25
 PLAIN: dict[str, Any] = {
-    "abs": False, "normalise": False, "disable_warnings": True, "display_progressbar": False,
+    "abs": False, "normalize": False, "disable_warnings": True, "display_progressbar": False,
 }  # fmt: skip
 
 
 class Fixed(nn.Conv2d):
-    """Begins with the same weights whenever it is asked to, so that two libraries randomise it alike."""
+    """Begins with the same weights whenever it is asked to, so that two libraries randomize it alike."""
 
     def reset_parameters(self) -> None:
         draw = torch.Generator().manual_seed(self.in_channels)
@@ -65,13 +65,13 @@ class Case:
         for weight in module.parameters():
             nn.init.normal_(weight, std=0.3)
         rng = np.random.default_rng(seed)
-        classifier = TorchClassifier(module, Preparation.square(SIDE, (MEAN,) * channels, (STD,) * channels))
+        classifier = TorchClassifier(module, Preprocessing.square(SIDE, (MEAN,) * channels, (STD,) * channels))
         pixels = torch.from_numpy(rng.random((channels, SIDE, SIDE))).float()
         return cls(classifier, pixels, rng.random((SIDE, SIDE)) < 0.2, seed % 4)
 
     @property
     def explanation(self) -> Explanation:
-        return Explanation(Gradient(), Scalar("asked", ((self.label, 1.0),)))
+        return Explanation(Gradient(), TargetScore("asked", ((self.label, 1.0),)))
 
     @property
     def saliency(self) -> np.ndarray:
@@ -79,13 +79,13 @@ class Case:
 
     @property
     def probe(self) -> Probe:
-        return Probe(self.classifier, self.pixels, self.explanation.scalar)
+        return Probe(self.classifier, self.pixels, self.explanation.target_score)
 
     def batch(self) -> dict[str, Any]:
-        """What every metric of Quantus is given. It knows nothing of normalisation, so that it gets its result."""
+        """What every metric of Quantus is given. It knows nothing of normalization, so that it gets its result."""
         return {
             "model": self.classifier.copy_of_module(),
-            "x_batch": self.classifier.normalised(self.pixels[None]).numpy(),
+            "x_batch": self.classifier.normalized(self.pixels[None]).numpy(),
             "y_batch": np.array([self.label]),
             "a_batch": self.saliency[None, None],
             "s_batch": self.truth[None, None],
@@ -95,7 +95,7 @@ class Case:
 
     def explain(self, model: nn.Module, inputs: np.ndarray, targets: np.ndarray, **_: Any) -> np.ndarray:
         """Maps by whatever model Quantus has made of ours."""
-        asked = TorchClassifier(model, self.classifier.preparation)
+        asked = TorchClassifier(model, self.classifier.preprocessing)
         return np.stack([self.explanation(asked, one * STD + MEAN) for one in torch.as_tensor(inputs).float()])[:, None]
 
 
@@ -111,20 +111,22 @@ def energy(case: Case, quantus: Any) -> Both:
 
 
 def deleted(case: Case, quantus: Any) -> Both:
-    """Quantus' pixel flipping to 0, which is the mean colour after normalisation; it leaves out the first point."""
+    """Quantus' pixel flipping to 0, which is the mean color after normalization; it leaves out the first point."""
     theirs = quantus.PixelFlipping(features_in_step=3 * SIDE, perturb_baseline=0.0, **PLAIN)
     return deletion(case.probe, case.saliency, SIDE).scores[1:], theirs(**case.batch(), softmax=True)
 
 
 def kept_by_road(case: Case, quantus: Any) -> Both:
-    """Of grey images: with three channels and a map of one Quantus 0.6.0 raises an IndexError."""
+    """Of gray images: with three channels and a map of one Quantus 0.6.0 raises an IndexError."""
     theirs = quantus.ROAD(percentages=[round(100 * share) for share in SHARES], noise=0.0, **PLAIN)
     return road(case.probe, case.saliency, noise=0.0).morf.kept, list(theirs(**case.batch()).values())
 
 
 def sensitivity(case: Case, quantus: Any) -> Both:
-    """With our noise, brought to normalised inputs."""
-    draws = (torch.rand(case.pixels.shape, generator=generator("0/max-sensitivity", one)) for one in range(SAMPLES))
+    """With our noise, brought to normalized inputs."""
+    draws = (
+        torch.rand(case.pixels.shape, generator=seeded_generator("0/max-sensitivity", one)) for one in range(SAMPLES)
+    )
     noise = iter([(RADIUS * (2 * draw - 1) / STD).numpy() for draw in draws])
 
     def perturb(arr: np.ndarray, indices: np.ndarray, **_: Any) -> np.ndarray:
@@ -147,15 +149,15 @@ def ranks(order: str, ours: Callable) -> Callable[[Case, Any], Both]:
     return compare
 
 
-GREY = ("ROAD, most relevant first",)
+GRAY = ("ROAD, most relevant first",)
 METRICS: dict[str, tuple[str, Callable[[Case, Any], Both]]] = {
     "pointing": ("PointingGame", pointing),
     "energy": ("RelevanceMassAccuracy", energy),
     "deletion": ("PixelFlipping", deleted),
     "ROAD, most relevant first": ("ROAD", kept_by_road),
     "max-sensitivity": ("MaxSensitivity", sensitivity),
-    "cascading randomisation": ("MPRT, top_down", ranks("top_down", cascading)),
-    "independent randomisation": ("MPRT, independent", ranks("independent", independent)),
+    "cascading randomization": ("MPRT, top_down", ranks("top_down", cascading)),
+    "independent randomization": ("MPRT, independent", ranks("independent", independent)),
 }
 
 
@@ -167,7 +169,7 @@ def compare(count: int) -> list[dict]:
     for name, (theirs, metric) in METRICS.items():
         worst = 0.0
         for seed in range(count):
-            case = Case.of(seed, channels=1 if name in GREY else 3)
+            case = Case.of(seed, channels=1 if name in GRAY else 3)
             one, other = (np.asarray(value, float).ravel() for value in metric(case, quantus))
             worst = max(worst, float(np.abs(one - other).max()))
         rows.append({"metric": name, "quantus": theirs, "cases": count, "largest_difference": worst})

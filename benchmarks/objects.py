@@ -11,7 +11,7 @@ each round. An object counts if the model sees at least half of its box, and is
 - `covered`: a quarter of its box lies in the regions;
 - `iobb`: a region has at least half of its pixels in the box.
 
-`deletion`: mean probability of the label while pixels become the mean colour in 14 steps (low is good). For a recipe
+`deletion`: mean probability of the label while pixels become the mean color in 14 steps (low is good). For a recipe
 the pixels of earlier rounds go first, within a round those with more saliency.
 """
 
@@ -35,11 +35,11 @@ from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.probe import Probe
-from unveil.evaluation.planted import cut_at_area
-from unveil.evaluation.planted_methods import OneMap, one_maps
+from unveil.evaluation.planted.methods import OneMap, one_maps
+from unveil.evaluation.planted.scoring import cut_at_area
 from unveil.masks import union
 from unveil.recipes import paper, recommended
-from unveil.targets import Class, Scalar
+from unveil.targets import Class, TargetScore
 
 ROUNDS, STEPS, COVERED, ON_BOX, SEEN = 5, 14, 0.25, 0.5, 0.5
 Inside = Bool[np.ndarray, "h w"]
@@ -53,7 +53,7 @@ class Photograph:
     image: Image
     pixels: Float[Tensor, "c h w"]
     objects: list[Inside]
-    label: Scalar
+    label: TargetScore
 
     @classmethod
     def read(cls, sample: Sample, classifier: Classifier) -> "Photograph":
@@ -66,7 +66,7 @@ class Photograph:
         boxes = [box.inside(image.shape) for box in sample.boxes_on(image.shape) if not box.difficult]
         kept = [box for box in boxes if np.count_nonzero(box & seen) >= SEEN * max(1, np.count_nonzero(box))]
         objects = [prepared.geometry.region_to_model(box) for box in kept]
-        return cls(image, prepared.pixels, objects, Scalar(classifier.labels[first], ((first, 1.0),)))
+        return cls(image, prepared.pixels, objects, TargetScore(classifier.labels[first], ((first, 1.0),)))
 
 
 def hits(parts: Parts, objects: list[Inside]) -> dict[str, int]:
@@ -109,7 +109,7 @@ def in_rounds(recipe: Recipe, photo: Photograph, probe: Probe) -> dict:
     started = time.perf_counter()
     run = find_regions(photo.image, probe.classifier, recipe.with_target(Class(photo.label.name)))
     seconds = time.perf_counter() - started
-    by_round = [tuple(part.grid_outline.inside() for part in one.regions) for one in run.rounds]
+    by_round = [tuple(part.model_mask.to_array() for part in one.regions) for one in run.rounds]
     upto = [tuple(chain.from_iterable(by_round[: index + 1])) for index in range(ROUNDS)]
     areas = [int(np.count_nonzero(union(parts, probe.pixels.shape[1:]))) for parts in upto]
     return {
@@ -123,7 +123,7 @@ def in_rounds(recipe: Recipe, photo: Photograph, probe: Probe) -> dict:
 
 def order(run: Run, by_round: list[Parts], recipe: Recipe) -> Float[np.ndarray, "h w"]:
     """Larger for pixels of earlier rounds, within a round for those with more saliency; by the first map elsewhere."""
-    smooth = [recipe.select.smooth(one.maps[0].saliency) for one in run.rounds]
+    smooth = [recipe.selector.smooth(one.maps[0].saliency) for one in run.rounds]
     values = smooth[0] / smooth[0].max() if smooth else np.zeros(run.source.geometry.model_shape)
     for place, found in reversed(list(enumerate(smooth))):
         inside = union(by_round[place], values.shape)
@@ -136,7 +136,7 @@ def in_one_map(one: OneMap, photo: Photograph, probe: Probe, areas: dict[str, li
     started = time.perf_counter()
     raw = one.raw(probe.classifier, photo.pixels, photo.label, f"0/{photo.image.sha256}/one map")
     seconds = time.perf_counter() - started
-    smooth = recommended().select.smooth(raw)
+    smooth = recommended().selector.smooth(raw)
     return {
         "hits": {of: [hits(cut_at_area(smooth, area), photo.objects) for area in areas[of]] for of in areas},
         "deletion": deletion(probe, smooth, STEPS).auc,

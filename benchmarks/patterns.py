@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.progress import track
 
 from unveil import TorchClassifier, load_classifier, read_image
-from unveil.attribution import Gradient, GuidedBackprop, PatternAttribution, PatternNet, Question
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, PatternAttribution, PatternNet
 from unveil.patterns import Estimation
 from unveil.render import draw_grid
 from unveil.saliency import L2
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 
 def estimate(classifier: TorchClassifier, paths: Sequence[Path]) -> Estimation:
@@ -31,7 +31,7 @@ def estimate(classifier: TorchClassifier, paths: Sequence[Path]) -> Estimation:
     return estimation
 
 
-def settled(classifier: TorchClassifier, paths: Sequence[Path]) -> dict:
+def stability(classifier: TorchClassifier, paths: Sequence[Path]) -> dict:
     """Mean cosine, layer by layer, between patterns of the even and of the odd images; units active in both halves."""
     even, odd = (estimate(classifier, part).patterns() for part in (paths[::2], paths[1::2]))
     cosines = even.cosine(odd)
@@ -56,7 +56,7 @@ def picture(classifier: TorchClassifier, paths: Sequence[Path], path: Path, of: 
         for one in (next(path for path in paths if name in path.name) for name in of):
             pixels = classifier.prepare(read_image(one)).pixels
             top = classifier.predict(pixels[None])[0].leading(1)[0]
-            question = Question(classifier, pixels, [Scalar("top", ((top, 1.0),))], "", 1)
+            question = AttributionRequest(classifier, pixels, [TargetScore("top", ((top, 1.0),))], "", 1)
             maps = [L2().saliency(method.attribute(question).all)[0] for method in methods]
             rows.append((classifier.labels[top], (pixels * 255).byte().numpy(), maps))
         figure = draw_grid(rows, ["image", *(type(method).__name__ for method in methods)])
@@ -86,7 +86,7 @@ def main() -> None:
     if options.picture:
         picture(classifier, paths, options.picture, options.of)
         return
-    result = settled(classifier, paths)
+    result = stability(classifier, paths)
     print(json.dumps(result, indent=2) if options.json else result)
 
 

@@ -28,11 +28,11 @@ from notes import Notes
 
 from unveil import Recipe, load_classifier
 from unveil.attribution import Gradient, GradientMethod, GuidedBackprop, SmoothGrad
-from unveil.evaluation.planted_methods import InRounds
-from unveil.evaluation.planted_rows import Bench, Questions, draw_questions, row_in_rounds
+from unveil.evaluation.planted.methods import InRounds
+from unveil.evaluation.planted.rows import Bench, Questions, draw_questions, row_in_rounds
 from unveil.fills import Blur, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import recommended
-from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative, Threshold
+from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold, Threshold
 from unveil.saliency import L2, Magnitude, MaxAbs, ShrunkL2, UnbiasedL2
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, TargetLost
 
@@ -41,7 +41,7 @@ MEANS = ("precision", "false_region_rate", "rim_rate", "area_per_cue_px", "iou")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Codec:
     """What the search changes; everything else is `recommended`. These defaults are where it began."""
 
     method: GradientMethod = field(default_factory=Gradient)
@@ -51,33 +51,39 @@ class Settings:
     magnitude: Magnitude = field(default_factory=lambda: UnbiasedL2(5))
     size: int = 5
     passes: int = 2
-    threshold: Threshold = field(default_factory=lambda: Relative(0.2))
+    threshold: Threshold = field(default_factory=lambda: RelativeToMax(0.2))
     band: int = 3
-    min_area: float = 0.002
+    min_area_share: float = 0.002
     most: int = 1
     fill: Fill = field(default_factory=lambda: SoftEdge(Blur(8), 4))
     predicted: float = 0.1  # begins where the class has at least this probability
     until: float = 0.1  # goes on while the class has at least this probability
     explained: float | None = None  # and until so much of the score is explained
-    least_drop: float = 0.0
+    min_drop_share: float = 0.0
 
     def recipe(self) -> Recipe:
         """As a value that can be run."""
         stop = MaxRounds(5) | NotPredicted(self.predicted) | TargetLost(self.until) | CoverageAbove(0.6)
         return replace(
             recommended(),
-            least_drop=self.least_drop,
+            min_drop_share=self.min_drop_share,
             attribution=SmoothGrad(self.method, self.samples, self.noise, self.antithetic),  # type: ignore[arg-type]
             magnitude=self.magnitude,
-            select=BoxSmoothing(
-                self.size, self.passes, self.threshold, self.band, split=True, min_area=self.min_area, most=self.most
+            selector=SmoothedThreshold(
+                self.size,
+                self.passes,
+                self.threshold,
+                self.band,
+                split=True,
+                min_area_share=self.min_area_share,
+                max_regions=self.most,
             ),
             fill=self.fill,
             stop=stop if self.explained is None else stop | Explained(self.explained),
         )
 
 
-BASE = Settings()
+BASE = Codec()
 TRIED: Mapping[str, Sequence] = {
     "predicted": (0.01, 0.2, 0.3),
     "until": (0.5, 0.2, 0.05, 0.02),
@@ -88,41 +94,41 @@ TRIED: Mapping[str, Sequence] = {
     "magnitude": (L2(), MaxAbs(), UnbiasedL2(3), UnbiasedL2(9), ShrunkL2(5), ShrunkL2(9)),
     "size": (3, 7, 9),
     "passes": (1, 3),
-    "threshold": (*(Relative(share) for share in (0.1, 0.15, 0.3, 0.4)), Quantile(0.97), Otsu()),
+    "threshold": (*(RelativeToMax(share) for share in (0.1, 0.15, 0.3, 0.4)), Quantile(0.97), Otsu()),
     "band": (0, 1, 6),
-    "min_area": (0.001, 0.004),
+    "min_area_share": (0.001, 0.004),
     "most": (2, 3, 4),
     "explained": (0.8, 0.85, 0.9),
-    "least_drop": (0.1,),
+    "min_drop_share": (0.1,),
     "fill": (Mean(), Blur(8), Noise(), Inpaint(), SoftEdge(Mean(), 4), SoftEdge(Blur(8), 8), SoftEdge(Blur(16), 4)),
 }
 
 
-def one_at_a_time() -> Mapping[str, Settings]:
+def one_at_a_time() -> Mapping[str, Codec]:
     """The settings it began with, and every change of one of them."""
     changed = {f"{name} {value}": replace(BASE, **{name: value}) for name, values in TRIED.items() for value in values}
     return {"base": BASE, **changed}
 
 
-def together() -> Mapping[str, Settings]:
+def together() -> Mapping[str, Codec]:
     """What helped alone, joined; then what keeps weak regions out of it. One of these is `demo`."""
-    lower = replace(BASE, threshold=Relative(0.15), min_area=0.004)
+    lower = replace(BASE, threshold=RelativeToMax(0.15), min_area_share=0.004)
     joined = [replace(lower, until=until, most=most) for most in (2, 3, 4) for until in (0.05, 0.02, 0.01)]
     wide = SoftEdge(Blur(16), 4)
     for change in ({"fill": wide}, {"samples": 16}, {"magnitude": UnbiasedL2(9)}, {"noise": 0.08}):
         joined.append(replace(lower, until=0.02, most=3, **change))
     final = replace(lower, most=3, samples=16, fill=wide, until=0.01)
-    weak = replace(final, least_drop=0.1, explained=0.85)
+    weak = replace(final, min_drop_share=0.1, explained=0.85)
     joined += [replace(one, until=until) for one in (final, weak) for until in (0.02, 0.01, 0.005)]
     joined += [replace(weak, predicted=0.2)]  # `demo`
-    joined += [replace(final, least_drop=0.1), replace(final, explained=0.85)]
-    joined += [replace(weak, least_drop=least) for least in (0.05, 0.2)]
+    joined += [replace(final, min_drop_share=0.1), replace(final, explained=0.85)]
+    joined += [replace(weak, min_drop_share=least) for least in (0.05, 0.2)]
     joined += [replace(weak, explained=share) for share in (0.8, 0.9)]
     return {_differences(one): one for one in joined}
 
 
-def _differences(settings: Settings) -> str:
-    pairs = ((one.name, getattr(settings, one.name)) for one in fields(Settings))
+def _differences(settings: Codec) -> str:
+    pairs = ((one.name, getattr(settings, one.name)) for one in fields(Codec))
     return ", ".join(f"{name} {value}" for name, value in pairs if value != getattr(BASE, name))
 
 

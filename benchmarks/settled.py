@@ -3,7 +3,7 @@
     python benchmarks/settled.py IMAGE... --model torchvision/resnet50 --weights FILE --json
 
 For every image and backward rule: the region of 400 samples, and those of 8, 16, … 64 antithetic ones with noise of
-their own, several times; beside each how much independent halves agree, as `Settled` sees it. The table says for each
+their own, several times; beside each how much independent halves agree, as `UntilStable` sees it. The table says for each
 level of agreement where the rounds would have stopped, and how close to the truth that was.
 """
 
@@ -17,15 +17,15 @@ from statistics import mean
 import numpy as np
 
 from unveil import load_classifier, read_image
-from unveil.attribution import Gradient, GuidedBackprop, Moments, Question, Settled, SmoothGrad
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, Moments, SmoothGrad, UntilStable
+from unveil.context import RunContext
 from unveil.masks import iou, union
 from unveil.recipes import Recipe, paper
 from unveil.saliency import ShrunkL2
-from unveil.search import Search
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
-ALL_THE_WAY = Settled(agreement=0.999, fewest=8, most=72, step=8)  # its last look is at 64
+ALL_THE_WAY = UntilStable(min_stability=0.999, min_samples=8, max_samples=72, step=8)  # its last look is at 64
 TRUE_SAMPLES, WAYS = 400, 3
 LEVELS = (0.4, 0.5, 0.6, 0.7, 0.8)
 
@@ -44,9 +44,9 @@ class Point:
 
 @dataclass
 class Watch:
-    """Stands where a run tells `Settled` how much two halves agree, and looks at what they are together."""
+    """Stands where a run tells `UntilStable` how much two halves agree, and looks at what they are together."""
 
-    search: Search
+    search: RunContext
     truth: np.ndarray
     seen: list[tuple[int, float, float]] = field(default_factory=list)
 
@@ -57,22 +57,22 @@ class Watch:
         return halves
 
 
-def recipe(rule: str, samples: int | Settled) -> Recipe:
+def recipe(rule: str, samples: int | UntilStable) -> Recipe:
     """The paper's boxes and threshold over antithetic pairs and the shrunk length."""
     return replace(paper(), attribution=SmoothGrad(RULES[rule], samples, antithetic=True), magnitude=ShrunkL2())
 
 
-def region(search: Search, moments: Moments) -> np.ndarray:
+def region(search: RunContext, moments: Moments) -> np.ndarray:
     """What these samples show in the first round."""
     (values,) = search.recipe.magnitude.saliency(moments)
     nothing = np.zeros(search.grid, dtype=bool)
-    return union(search.recipe.select.select(values.astype(np.float32), nothing).regions, search.grid)
+    return union(search.recipe.selector.select(values.astype(np.float32), nothing).regions, search.grid)
 
 
-def path(search: Search, rule: str, name: str, seeds: int) -> list[Point]:
+def path(search: RunContext, rule: str, name: str, seeds: int) -> list[Point]:
     """All points of one image."""
-    scalars = (Scalar("label", ((int(search.first.leading(1)[0]), 1.0),)),)
-    question = Question(search.classifier, search.prepared.pixels, scalars, "truth", search.batch_size)
+    target_scores = (TargetScore("label", ((int(search.first.leading(1)[0]), 1.0),)),)
+    question = AttributionRequest(search.classifier, search.prepared.pixels, target_scores, "truth", search.batch_size)
     truth = region(search, recipe(rule, TRUE_SAMPLES).attribution.attribute(question).all)
     points = []
     for seed in range(seeds):
@@ -101,7 +101,7 @@ def table(points: list[Point]) -> list[dict]:
                         "rule": rule,
                         "agreement": level,
                         "rounds": len(ends),
-                        "settled": sum(one.agreement >= level for one in ends),
+                        "stability": sum(one.agreement >= level for one in ends),
                         "samples": round(mean(one.samples for one in ends), 1),
                         "iou": round(mean(one.iou for one in ends), 3),
                         "iou_lowest_tenth": round(float(np.quantile([one.iou for one in ends], 0.1)), 3),
@@ -123,7 +123,7 @@ def main() -> None:
     points: list[Point] = []
     for image in options.images:
         for rule in RULES:
-            search = Search.begin(read_image(image), classifier, recipe(rule, 8))
+            search = RunContext.begin(read_image(image), classifier, recipe(rule, 8))
             points.extend(path(search, rule, image.name, options.seeds))
             print(f"{image.name}, {rule}: done", file=sys.stderr, flush=True)
     result = {"model": options.model, "images": len(options.images), "rows": table(points)}

@@ -6,7 +6,7 @@
 
 The reference: Captum's NoiseTunnel, 50 samples, batches of 8, over GuidedBackprop or over Saliency with signs; length
 over the channels, OpenCV's box filter of 11 x 11 three times with a threshold of 0.3 after each, mean fill. It is given
-pixels in [0, 1] (the normalisation is a layer), so that its noise is ours. What is compared are the same rounds by the
+pixels in [0, 1] (the normalization is a layer), so that its noise is ours. What is compared are the same rounds by the
 recipe `fast` of this file. Quality: the IoU of the round's region with that of 400 samples in fp32 without any of our
 shortcuts, both for the same image with the same pixels erased.
 
@@ -41,15 +41,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import unveil
 from unveil import Image, TorchClassifier, read_image
-from unveil.attribution import Gradient, GuidedBackprop, Question, SmoothGrad
-from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, SmoothGrad
+from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from unveil.context import RunContext
 from unveil.masks import iou, union
 from unveil.planted import draw_scene
 from unveil.recipes import Recipe, paper
 from unveil.saliency import ShrunkL2
-from unveil.search import Search
 from unveil.stopping import MaxRounds
-from unveil.targets import Class, Scalar
+from unveil.targets import Class, TargetScore
 
 MODELS = {
     "resnet18": ("guided", "gradient"),
@@ -59,7 +59,7 @@ MODELS = {
     "vit_b_32": ("gradient",),
 }
 RULES = {"guided": GuidedBackprop(), "gradient": Gradient()}
-PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
+PREPARATION = Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 THEIR_SAMPLES, TRUE_SAMPLES, BATCH = 50, 400, 8
 SHARPER = 2  # random weights of attention, times this
 OUR_SAMPLES = {"guided": 24, "gradient": 24}  # worth 50 of theirs: docs/speed.md
@@ -138,12 +138,14 @@ class Reference:
         return found
 
 
-def our_region(search: Search, label: int, erased: Region, seed: int) -> Region:
+def our_region(search: RunContext, label: int, erased: Region, seed: int) -> Region:
     """One round of ours, with noise of its own."""
-    scalars = (Scalar("label", ((label, 1.0),)),)
-    question = Question(search.classifier, search.erase(erased), scalars, f"{seed}/{search.key}", search.batch_size)
+    target_scores = (TargetScore("label", ((label, 1.0),)),)
+    question = AttributionRequest(
+        search.classifier, search.erase(erased), target_scores, f"{seed}/{search.stream}", search.batch_size
+    )
     (found,) = search.recipe.magnitude.saliency(search.recipe.attribution.attribute(question).all)
-    return union(search.recipe.select.select(found.astype(np.float32), erased).regions, erased.shape)
+    return union(search.recipe.selector.select(found.astype(np.float32), erased).regions, erased.shape)
 
 
 def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
@@ -174,7 +176,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
         **rate,
         "reference_ms_a_sample": round(1e3 * their_rate, 1),
         "start_s": round(start_s, 2),
-        "form": ours.quick_form,
+        "form": ours.averaging_precision,
         "weights": "random" if weights_file(setup.name, options.weights) is None else "trained",
         "all_ours_s": [round(one, 2) for one in our_runs],
         "all_reference_s": [round(one, 2) for one in their_runs],
@@ -213,8 +215,8 @@ def _of_image(
     options: argparse.Namespace,
 ) -> Iterator[tuple[float, float]]:
     """IoU with the truth of our region and of the reference's, with the same pixels erased: those of the truth."""
-    search = Search.begin(image, ours, fast(rule, 1), 0, BATCH)
-    truth = Search.begin(image, exact, slow(rule), 1, BATCH)
+    search = RunContext.begin(image, ours, fast(rule, 1), 0, BATCH)
+    truth = RunContext.begin(image, exact, slow(rule), 1, BATCH)
     label = int(truth.first.leading(1)[0])
     erased = np.zeros(truth.grid, dtype=bool)
     for index in range(options.true_rounds):
@@ -229,15 +231,15 @@ def _of_image(
 
 def arithmetic(classifier: TorchClassifier, pixels: Tensor, rule: str) -> dict:
     """Operations a second of the gradients, and their share of what a matrix product reaches."""
-    scalars = (Scalar("label", ((0, 1.0),)),)
+    target_scores = (TargetScore("label", ((0, 1.0),)),)
     with FlopCounterMode(display=False) as counter:
         inputs = pixels[None].clone().requires_grad_()
         logits = classifier.logits_by_layers(inputs)
         torch.autograd.grad(logits[:, 0].sum(), inputs)
     flops = counter.get_total_flops()
-    question = Question(classifier, pixels, scalars, "speed", BATCH)
+    question = AttributionRequest(classifier, pixels, target_scores, "speed", BATCH)
     smooth = SmoothGrad(RULES[rule], samples=3 * BATCH)
-    digits = torch.bfloat16 if classifier.quick_form.startswith("bf16") else torch.float32
+    digits = torch.bfloat16 if classifier.averaging_precision.startswith("bf16") else torch.float32
     before = peak(digits)
     seconds = min(timed(lambda: smooth.attribute(question)) for _ in range(3)) / (3 * BATCH)
     top = max(before, peak(digits))

@@ -25,7 +25,7 @@ from speed import fast, set_up
 import unveil
 from unveil import Image
 from unveil.planted import draw_scene
-from unveil.regions import BoxSmoothing
+from unveil.regions import SmoothedThreshold
 
 SIDES, BOXES = (224, 512, 1024, 2048), (3, 11, 51, 201)
 SAMPLES, ROUNDS, TARGETS, BATCHES = (8, 16, 32, 64), (1, 2, 5, 10), (1, 2, 4, 8, 14), (1, 4, 8, 16, 32)
@@ -83,7 +83,7 @@ def regions(into: Rows) -> None:
         saliency = rng.random((side, side), dtype=np.float32) ** 8
         nothing = np.zeros(saliency.shape, dtype=bool)
         for size in BOXES:
-            into.add(f"regions, box {size}", side, partial(BoxSmoothing(size).select, saliency, nothing))
+            into.add(f"regions, box {size}", side, partial(SmoothedThreshold(size).select, saliency, nothing))
 
 
 def main() -> None:

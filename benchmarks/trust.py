@@ -1,4 +1,4 @@
-"""Trust cards held against planted truth: true cues called artefacts, rims caught, p-values without evidence.
+"""Trust cards held against planted truth: true cues called artifacts, rims caught, p-values without evidence.
 
 python benchmarks/trust.py --json > benchmarks/results/0.1.0/trust.json   # seeds from 200 000, as in the docs
 python benchmarks/trust.py --first 300000 --scenes 45 --keep FILE   # the seeds the levels were chosen on
@@ -23,17 +23,17 @@ from scipy.stats import kstest
 
 from unveil import Class, Classifier, Recipe, Region, Round, Run, find_regions, load_classifier
 from unveil.attribution import GuidedBackprop, SmoothGrad
-from unveil.evaluation.cues import is_false
+from unveil.context import RunContext
+from unveil.evaluation.planted.cue_recall import is_false
 from unveil.images import Image
+from unveil.masked import RegionContext
 from unveil.masks import distance_px
 from unveil.planted import LABELS, Scene, draw_scene
-from unveil.planted.proof import wilson
+from unveil.planted.training.proof import wilson
 from unveil.recipes import demo, paper
-from unveil.regions import BoxSmoothing, Relative
-from unveil.search import Search
+from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.stopping import CoverageAbove, MaxRounds
-from unveil.trust.asking import Subject
-from unveil.trust.nulls import Elsewhere, placements
+from unveil.trust.placement import PlacementTest, random_placements
 
 NEAR_PX = 6  # as measures.RIM_PX; also reported scaled from 224 to 128 px
 SCALED_PX = 6 * 128 / 224
@@ -44,19 +44,19 @@ def paper_scaled(noise: float) -> Recipe:
     return replace(
         paper(),
         attribution=SmoothGrad(GuidedBackprop(), samples=8, noise=noise),
-        select=BoxSmoothing(size=5, passes=3, threshold=Relative(0.3)),
+        selector=SmoothedThreshold(size_px=5, passes=3, threshold=RelativeToMax(0.3)),
     )
 
 
 def is_on_cues(region: Region, scene: Scene) -> bool:
     """The truth about evidence: at least a tenth of the region on cues of its class."""
-    return not is_false(region.outline.inside(), scene.inside(region.target))
+    return not is_false(region.mask.to_array(), scene.inside(region.target))
 
 
 def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
     """The truth about rims, which no card knows: found after the first round, less than a tenth on cues of its class,
     and more than half of its area within `near_px` of what was erased before."""
-    inside, erased = region.grid_outline.inside(), one.erased.inside()
+    inside, erased = region.model_mask.to_array(), one.erased.to_array()
     near = np.count_nonzero(inside & (distance_px(erased) <= near_px)) / np.count_nonzero(inside)
     return bool(one.index > 1 and not is_on_cues(region, scene) and near > 0.5)
 
@@ -64,7 +64,7 @@ def is_rim(region: Region, one: Round, scene: Scene, near_px: float) -> bool:
 def holds_a_cue(region: Region, scene: Scene) -> bool:
     """The truth about cues: at least half of one of its class is in the region. What is only on cues may be a sliver
     that an earlier region left, and the rim around it. (Regions never hold what was erased before.)"""
-    inside = region.grid_outline.inside()
+    inside = region.model_mask.to_array()
     cues = (cue.inside for cue in scene.cues if cue.label == region.target)
     return any(np.count_nonzero(inside & cue) >= 0.5 * np.count_nonzero(cue) for cue in cues)
 
@@ -83,7 +83,7 @@ def rows_of(run: Run, scene: Scene) -> Iterator[dict]:
                 "rim_truth": is_rim(region, one, scene, NEAR_PX),
                 "rim_truth_scaled": is_rim(region, one, scene, SCALED_PX),
                 "drop": region.drop,
-                "rim": region.rim,
+                "rim": region.rim_share,
                 **asdict(next(cards)),
             }
 
@@ -148,22 +148,22 @@ class Nowhere:
     def __call__(self, seed: int) -> tuple[float, float]:
         """Both p."""
         rng, scene = np.random.default_rng(seed), draw_scene(seed)
-        search = Search.begin(
+        search = RunContext.begin(
             Image.from_array(scene.pixels), self.classifier, demo().with_target(Class(*absent(scene)))
         )
-        (scalar,) = search.recipe.target.resolve(search.first, search.first, self.classifier.labels)
+        (target_score,) = search.recipe.target.resolve(search.first, search.first, self.classifier.labels)
         y, x = np.mgrid[:128, :128]
         disc = np.hypot(y - 64, x - 64) <= np.sqrt(rng.uniform(60, 600) / np.pi)
-        (inside,) = placements(disc, np.zeros_like(disc), f"null {seed}", 1)
+        (inside,) = random_placements(disc, np.zeros_like(disc), f"null {seed}", 1)
         nothing = np.zeros_like(inside)
-        subject = Subject(search.asker, scalar, inside, erased=nothing, taken=inside, others=nothing)
-        elsewhere = Elsewhere(subject, self.draws)
-        search.asker.ask(elsewhere.views())
+        subject = RegionContext(search.masked, target_score, inside, erased=nothing, taken=inside, others=nothing)
+        elsewhere = PlacementTest(subject, self.draws)
+        search.masked.ask(elsewhere.views())
         null, own = elsewhere.answer(), subject.drop(nothing, inside)
         others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
         tied = np.abs(others - own) <= subject.tolerance
         above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)
-        return null.p or 1.0, float((above + rng.random()) / (1 + null.draws))
+        return null.p_value or 1.0, float((above + rng.random()) / (1 + null.placements))
 
 
 def uniformity(p: np.ndarray) -> dict:
@@ -196,13 +196,13 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
     p = np.array(each(kept, "null", range(first, first + 2 * scenes), Nowhere(classifier)))
     return {
         "seeds": [first, first + scenes - 1],
-        "true_cues_called_artefact": rate([row for row in cues if row["true"]], "artefact"),
+        "true_cues_called_artifact": rate([row for row in cues if row["true"]], "artifact"),
         "true_cues_called_supported": rate([row for row in cues if row["true"]], "supported"),
-        "papers_cues_called_artefact": rate([row for row in of_paper if row["cue"]], "artefact"),
+        "papers_cues_called_artifact": rate([row for row in of_paper if row["cue"]], "artifact"),
         "papers_cues_called_supported": rate([row for row in of_paper if row["cue"]], "supported"),
-        "rims_called_artefact": rate([row for row in of_paper if row["rim_truth"]], "artefact"),
+        "rims_called_artifact": rate([row for row in of_paper if row["rim_truth"]], "artifact"),
         "rims_called_supported": rate([row for row in of_paper if row["rim_truth"]], "supported"),
-        "rims_within_3.4_px_called_artefact": rate([row for row in of_paper if row["rim_truth_scaled"]], "artefact"),
+        "rims_within_3.4_px_called_artifact": rate([row for row in of_paper if row["rim_truth_scaled"]], "artifact"),
         "verdicts": {
             "demo, regions on cues": verdicts([row for row in cues if row["true"]]),
             "demo, other regions": verdicts([row for row in cues if not row["true"]]),

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from unveil import Image, find_regions, load_classifier
 from unveil.planted import Scene, draw_scene
-from unveil.planted.suites import SUITES, suite_scene
+from unveil.planted.scenes.suites import SUITES, suite_scene
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 SCENE = 100_019  # four signs of one class, and several things that mean nothing

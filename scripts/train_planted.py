@@ -20,7 +20,7 @@ import torch
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from safetensors.torch import save_file
 
-from unveil.planted.architectures import (
+from unveil.planted.networks.architectures import (
     ARCHITECTURES,
     HEADS,
     NETWORKS,
@@ -30,14 +30,14 @@ from unveil.planted.architectures import (
     load_trained,
     save_halves,
 )
-from unveil.planted.network import WEIGHTS, load_network
-from unveil.planted.proof import prove
-from unveil.planted.suite_pool import open_pool
-from unveil.planted.suite_proof import LEAST_DROP, PROOF_SEEDS, SCENES_A_SUITE, prove_suite
-from unveil.planted.suite_training import FROM_NOTHING, FROM_TRUNK, Name, SuiteTraining, train_suite
-from unveil.planted.training import TrainingSettings, train
+from unveil.planted.networks.demo import WEIGHTS, load_network
+from unveil.planted.training.demo_training import TrainingSettings, train
+from unveil.planted.training.proof import prove
+from unveil.planted.training.suite_pool import open_pool
+from unveil.planted.training.suite_proof import LEAST_DROP, PROOF_SEEDS, SCENES_A_SUITE, prove_suite
+from unveil.planted.training.suite_training import FROM_NOTHING, FROM_TRUNK, Name, SuiteTraining, train_suite
 
-REPORT = WEIGHTS.with_name("training-report.json")
+REPORT = WEIGHTS.with_name("demo-report.json")
 BENCHMARK_REPORT = NETWORKS / "report.json"
 Tell = Callable[[str, int, int, str], None]
 
@@ -107,7 +107,7 @@ def _benchmark(options: argparse.Namespace, tell: Tell) -> dict:
     networks = {name: load_trained(*parts) for name, parts in PARTS.items() if parts[0] in chosen}
     proofs = prove_suite(networks, on_progress=lambda done, total: tell("proving", done, total, ""))
     report["proofs"] |= {name: proof.as_dict() for name, proof in proofs.items()}
-    report["scenes_a_suite"], report["first_seed"], report["least_drop"] = SCENES_A_SUITE, PROOF_SEEDS, LEAST_DROP
+    report["scenes_a_suite"], report["first_seed"], report["min_drop_share"] = SCENES_A_SUITE, PROOF_SEEDS, LEAST_DROP
     _write(BENCHMARK_REPORT, report)
     return report["proofs"]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from unveil.attribution import Gradient
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.fills import Constant
 from unveil.recipes import Recipe
-from unveil.regions import BoxSmoothing, Relative
+from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.stopping import MaxRounds, TargetLost
 from unveil.targets import Class
 
@@ -24,7 +24,7 @@ RECIPE = Recipe(
     name="cubes",
     target=Class("bright"),
     attribution=Gradient(),
-    select=BoxSmoothing(size=1, passes=1, threshold=Relative(0.5), split=True),
+    selector=SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.5), split=True),
     fill=Constant(0.0),
     stop=MaxRounds(4) | TargetLost(),
 )
@@ -47,7 +47,7 @@ class StrongestCube(nn.Module):
 
 def classifier() -> TorchClassifier:
     """Sees a grid of SIDE voxels a side, as it is."""
-    whole = Preparation.whole((SIDE,) * 3, (0.0,), (1.0,))
+    whole = Preprocessing.whole((SIDE,) * 3, (0.0,), (1.0,))
     return TorchClassifier(StrongestCube(), whole, ["bright", "dark"], name="cubes")
 
 

@@ -9,11 +9,11 @@ import torch
 from captum.attr import GuidedBackprop as CaptumGuided
 
 import unveil
-from unveil.attribution import GuidedBackprop, Question, SmoothGrad
+from unveil.attribution import AttributionRequest, GuidedBackprop, SmoothGrad
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.recipes import Recipe, paper
 from unveil.stopping import MaxRounds
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 pytestmark = pytest.mark.assets
 
@@ -41,15 +41,17 @@ def test_a_real_network_knows_real_photographs(resnet, photographs):
 def test_guided_backprop_agrees_with_captum_where_captum_is_right(resnet, photographs):
     prepared = resnet.prepare(unveil.read_image(photographs[10][0]))
     target = resnet.predict(prepared.pixels[None])[0].leading(1)[0]
-    ours = GuidedBackprop().attribute(Question(resnet, prepared.pixels, [Scalar("top", ((target, 1.0),))], "key", 8))
+    ours = GuidedBackprop().attribute(
+        AttributionRequest(resnet, prepared.pixels, [TargetScore("top", ((target, 1.0),))], "key", 8)
+    )
 
     class Whole(torch.nn.Module):
         def __init__(self, classifier: TorchClassifier) -> None:
             super().__init__()
-            self.inner, self.prepare = classifier._module, classifier.preparation
+            self.inner, self.prepare = classifier._module, classifier.preprocessing
 
         def forward(self, x):
-            return self.inner(self.prepare.normalise(x))
+            return self.inner(self.prepare.normalize(x))
 
     with pytest.warns(UserWarning):
         theirs = (
@@ -66,14 +68,14 @@ def test_guided_backprop_agrees_with_captum_where_captum_is_right(resnet, photog
 def test_five_rounds_on_a_dog(resnet, photographs, tmp_path):
     path = next(path for path, _ in photographs if "golden_retriever" in path.name)
     recipe = Recipe(
-        "quick", attribution=SmoothGrad(GuidedBackprop(), samples=8), select=paper().select, stop=MaxRounds(5)
+        "quick", attribution=SmoothGrad(GuidedBackprop(), samples=8), selector=paper().selector, stop=MaxRounds(5)
     )
     run = unveil.find_regions(path, resnet, recipe)
     image = unveil.read_image(path)
     assert len(run.rounds) == 5
     covered = np.zeros(image.shape, bool)
     for region in run.regions:
-        inside = region.outline.inside()
+        inside = region.mask.to_array()
         assert inside.shape == image.shape
         assert not (covered & inside).any(), "no pixel is found twice"
         covered |= inside
@@ -83,7 +85,7 @@ def test_five_rounds_on_a_dog(resnet, photographs, tmp_path):
     run.figure(tmp_path / "run.png")
 
 
-def test_radiographs_are_read_in_grey(assets):
+def test_radiographs_are_read_in_gray(assets):
     paths = sorted(path for path in (assets / "chestxray14").rglob("*.png"))[:5]
     assert paths
     for path in paths:

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from unveil.attribution import Question, SmoothGrad
-from unveil.batching import Batches, batched, out_of_memory
-from unveil.classifiers import BlackBox, Preparation, TorchClassifier
-from unveil.targets import Scalar
+from unveil.attribution import AttributionRequest, SmoothGrad
+from unveil.batching import AdaptiveBatches, batched, out_of_memory
+from unveil.classifiers import BlackBox, Preprocessing, TorchClassifier
+from unveil.targets import TargetScore
 
 MESSAGES = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -25,7 +25,7 @@ def test_all_items_once_in_their_order(error, size, fits, left):
             raise error
         done.extend(range(start, stop))
 
-    batches = Batches(size)
+    batches = AdaptiveBatches(size)
     batches.over(2, 25, work)
     assert done == list(range(2, 25))
     assert batches.size == left
@@ -37,7 +37,7 @@ def test_what_does_not_fit_alone_is_raised():
         raise MESSAGES[0]
 
     with pytest.raises(torch.OutOfMemoryError):
-        Batches(4).over(0, 4, work)
+        AdaptiveBatches(4).over(0, 4, work)
 
 
 def test_other_errors_are_not_a_matter_of_memory():
@@ -45,7 +45,7 @@ def test_other_errors_are_not_a_matter_of_memory():
         raise RuntimeError("size mismatch")
 
     with pytest.raises(RuntimeError, match="size mismatch"):
-        Batches(4).over(0, 4, work)
+        AdaptiveBatches(4).over(0, 4, work)
     assert not out_of_memory(RuntimeError("out of range"))
 
 
@@ -61,8 +61,8 @@ class Hungry(torch.nn.Module):
 
 
 def test_gradients_and_answers_are_the_same_with_less_memory(monkeypatch):
-    classifier = TorchClassifier(Hungry(), Preparation.square(8, (0.0,) * 3, (1.0,) * 3))
-    asked = Question(classifier, torch.rand(3, 8, 8), [Scalar("red", ((0, 1.0),))], "key", 8)
+    classifier = TorchClassifier(Hungry(), Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3))
+    asked = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("red", ((0, 1.0),))], "key", 8)
     images = torch.rand(5, 3, 8, 8)
     before, said = SmoothGrad(samples=10).attribute(asked), classifier.predict(images)
     monkeypatch.setattr(Hungry, "most", 2)
@@ -78,7 +78,7 @@ def test_a_black_box_that_is_too_large_for_a_batch_says_so():
             raise MemoryError("no room")
         return pixels.mean((2, 3))
 
-    box = BlackBox(function, Preparation.square(8, (0.0,) * 3, (1.0,) * 3))
+    box = BlackBox(function, Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3))
     with pytest.raises(Exception, match="no room"):
         box.predict(torch.rand(2, 3, 8, 8))
 

@@ -16,8 +16,8 @@ from PIL import Image as Pillow
 import unveil
 from unveil.cli import app
 from unveil.planted import draw_scene
-from unveil.planted.network import WEIGHTS
-from unveil.recipes import NAMED, SETTINGS
+from unveil.planted.networks.demo import WEIGHTS
+from unveil.recipes import NAMED, RECIPE_CODEC
 from unveil.stopping import StopKind
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def test_every_kind_of_setting_and_each_of_its_fields_is_documented():
     recipes = (ROOT / "docs/recipes.md").read_text(encoding="utf-8") + (ROOT / "docs/guide.md").read_text(
         encoding="utf-8"
     )
-    for name, kind in SETTINGS.kinds.items():
+    for name, kind in RECIPE_CODEC.kinds.items():
         assert f"`{name}" in recipes, name
         if name in ("Class", "Top", "Predicted", "Margin"):
             continue
@@ -123,7 +123,7 @@ def test_every_name_of_the_front_door_is_in_the_docs():
 
 def test_the_numbers_of_the_proof_are_those_of_the_report():
     text = (ROOT / "docs/planted.md").read_text(encoding="utf-8")
-    proof = json.loads(WEIGHTS.with_name("training-report.json").read_text())["proof"]
+    proof = json.loads(WEIGHTS.with_name("demo-report.json").read_text())["proof"]
     for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label"):
         share = f"{proof[name]['rate']:.1%}".replace("100.0%", "100%").replace("%", " %")
         assert f"| {share} | {proof[name]['n']} |" in text, name
@@ -177,6 +177,6 @@ def test_the_summary_of_photographs_counts_what_records_hold(tmp_path):
         top = int(np.argmax(one.first.logits))
         drops.append(one.rounds[0].before.logits[top] - one.rounds[0].after.logits[top])
     assert said["rounds"][0]["drop"] == pytest.approx(np.mean(drops), abs=1e-4)
-    later = [region.rim > 0.5 for one in runs for done_ in one.rounds[1:] for region in done_.regions]
+    later = [region.rim_share > 0.5 for one in runs for done_ in one.rounds[1:] for region in done_.regions]
     assert said["rims_after_round_1"] == pytest.approx(np.mean(later), abs=1e-4)
     shutil.rmtree(tmp_path)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis.extra import numpy as st_numpy
 
 from unveil.errors import MissingLibraryError, RecipeError
-from unveil.fills import Blur, Constant, Fill, Ground, Inpaint, Mean, Noise, SoftEdge, erase
+from unveil.fills import Blur, Constant, Fill, FillContext, Inpaint, Mean, Noise, SoftEdge, erase
 
 SIDE = 24
 PIXELS = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-GROUND = Ground(torch.tensor([0.1, 0.5, 0.9]), "key")
+GROUND = FillContext(torch.tensor([0.1, 0.5, 0.9]), "key")
 HARD = [Mean(), Constant(0.25), Constant((0.0, 0.5, 1.0)), Blur(3.0), Noise(0.2), Inpaint(3)]
 SETS = st_numpy.arrays(bool, (SIDE, SIDE)).map(torch.from_numpy)
 
@@ -49,7 +49,7 @@ def test_the_fill_does_not_know_what_it_replaces(fill):
 class Poison(Fill):
     """Infinite and undefined outside the erased area."""
 
-    def replacement(self, pixels, erased, ground):
+    def replacement(self, pixels, erased, fill_context):
         return torch.where(erased, torch.tensor(0.5), torch.tensor(float("nan"))).expand_as(pixels)
 
 
@@ -87,7 +87,7 @@ def test_the_blur_is_a_weighted_mean_of_what_is_kept():
             assert float(result[channel, y, x]) == pytest.approx((weights * values).sum() / weights.sum(), abs=1e-3)
 
 
-def test_far_from_anything_kept_the_blur_is_the_mean_colour():
+def test_far_from_anything_kept_the_blur_is_the_mean_color():
     inside = torch.ones(SIDE, SIDE, dtype=torch.bool)
     result = erase(PIXELS, inside, Blur(2.0), GROUND)
     torch.testing.assert_close(result[:, 5, 5], GROUND.mean, rtol=0, atol=1e-6)
@@ -95,17 +95,17 @@ def test_far_from_anything_kept_the_blur_is_the_mean_colour():
 
 def test_noise_has_its_mean_and_level_and_is_the_same_every_time():
     pixels = torch.zeros(1, 300, 300)
-    ground = Ground(torch.tensor([0.5]), "key")
+    fill_context = FillContext(torch.tensor([0.5]), "key")
     everything = torch.ones(300, 300, dtype=torch.bool)
-    one, again = (erase(pixels, everything, Noise(0.1), ground) for _ in range(2))
+    one, again = (erase(pixels, everything, Noise(0.1), fill_context) for _ in range(2))
     assert torch.equal(one, again)
     assert float(one.mean()) == pytest.approx(0.5, abs=0.002)
     assert float(one.std()) == pytest.approx(0.1, rel=0.02)
-    other = erase(pixels, everything, Noise(0.1), Ground(torch.tensor([0.5]), "other"))
+    other = erase(pixels, everything, Noise(0.1), FillContext(torch.tensor([0.5]), "other"))
     assert float((one - other).abs().mean()) > 0.05
     part = torch.zeros_like(everything)
     part[:100] = True
-    assert torch.equal(erase(pixels, part, Noise(0.1), ground)[:, :100], one[:, :100])
+    assert torch.equal(erase(pixels, part, Noise(0.1), fill_context)[:, :100], one[:, :100])
 
 
 def test_inpainting_continues_a_plain_gradient():
@@ -130,7 +130,7 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
         expected = (1 + math.cos(math.pi * min(distance / 8, 1))) / 2
         assert float(cover[5, 9 + distance]) == pytest.approx(expected, abs=1e-6)
     assert bool((cover[:, :10] == 1).all())
-    result = erase(torch.ones(1, 20, 30), erased, SoftEdge(Constant(0.0), 8), Ground(torch.zeros(1), "key"))
+    result = erase(torch.ones(1, 20, 30), erased, SoftEdge(Constant(0.0), 8), FillContext(torch.zeros(1), "key"))
     torch.testing.assert_close(result[0], 1 - cover)
 
 
@@ -146,7 +146,10 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
         (lambda: erase(PIXELS, square(), Constant((0.1, 0.2)), GROUND), "3 values, one a channel; got 2"),
         (
             lambda: erase(
-                torch.rand(1, 9, 9, 9), torch.ones(9, 9, 9, dtype=torch.bool), Inpaint(3), Ground(torch.zeros(1), "")
+                torch.rand(1, 9, 9, 9),
+                torch.ones(9, 9, 9, dtype=torch.bool),
+                Inpaint(3),
+                FillContext(torch.zeros(1), ""),
             ),
             "a flat image",
         ),
@@ -162,6 +165,6 @@ def test_volumes_are_filled_too():
     erased = torch.zeros(10, 11, 12, dtype=torch.bool)
     erased[3:6, 3:6, 3:6] = True
     for fill in (Mean(), Blur(2.0), Noise(), SoftEdge(Blur(2.0), 2)):
-        result = erase(pixels, erased, fill, Ground(torch.tensor([0.5]), "key"))
+        result = erase(pixels, erased, fill, FillContext(torch.tensor([0.5]), "key"))
         assert torch.equal(result[0, 0], pixels[0, 0])
         assert float((result - pixels)[0, 3:6, 3:6, 3:6].abs().max()) > 0.05

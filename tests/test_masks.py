@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from unveil.errors import RecordError
-from unveil.masks import Box, Outline, components, distance_px, union
+from unveil.masks import Box, Mask, components, distance_px, union
 
 SHAPE = (5, 7)
 SETS = st_numpy.arrays(bool, SHAPE)
@@ -18,10 +18,10 @@ ANY_SHAPE = st_numpy.arrays(bool, st_numpy.array_shapes(min_dims=1, max_dims=3, 
 
 @given(ANY_SHAPE)
 def test_there_and_back(inside):
-    outline = Outline.of(inside)
-    assert np.array_equal(outline.inside(), inside)
-    assert outline.inside().shape == inside.shape
-    assert outline.area_px == int(inside.sum())
+    mask = Mask.from_array(inside)
+    assert np.array_equal(mask.to_array(), inside)
+    assert mask.to_array().shape == inside.shape
+    assert mask.area_px == int(inside.sum())
 
 
 @given(ANY_SHAPE)
@@ -34,16 +34,16 @@ def test_the_code_is_the_documented_one(inside):
         else:
             runs.append(1)
             state = value
-    assert Outline.of(inside).runs == (tuple(runs) if inside.size else ())
+    assert Mask.from_array(inside).runs == (tuple(runs) if inside.size else ())
 
 
 @given(SETS, SETS, SETS)
 def test_the_algebra_of_sets(a, b, c):
-    x, y, z = (Outline.of(one) for one in (a, b, c))
-    everything, nothing = Outline.of(np.ones(SHAPE, bool)), Outline.empty(SHAPE)
-    assert x | y == y | x == Outline.of(a | b)
-    assert x & y == y & x == Outline.of(a & b)
-    assert x - y == x & ~y == Outline.of(a & ~b)
+    x, y, z = (Mask.from_array(one) for one in (a, b, c))
+    everything, nothing = Mask.from_array(np.ones(SHAPE, bool)), Mask.empty(SHAPE)
+    assert x | y == y | x == Mask.from_array(a | b)
+    assert x & y == y & x == Mask.from_array(a & b)
+    assert x - y == x & ~y == Mask.from_array(a & ~b)
     assert ~~x == x
     assert ~(x | y) == ~x & ~y
     assert x & (y | z) == (x & y) | (x & z)
@@ -55,12 +55,12 @@ def test_the_algebra_of_sets(a, b, c):
 def test_intersection_over_union(a, b):
     one, other = ({tuple(at) for at in np.argwhere(inside)} for inside in (a, b))
     expected = len(one & other) / len(one | other) if one | other else 1.0
-    assert Outline.of(a).iou(Outline.of(b)) == Outline.of(b).iou(Outline.of(a)) == expected
+    assert Mask.from_array(a).iou(Mask.from_array(b)) == Mask.from_array(b).iou(Mask.from_array(a)) == expected
 
 
 @given(SETS)
 def test_the_box_touches_the_set_on_every_side(inside):
-    box = Outline.of(inside).box
+    box = Mask.from_array(inside).box
     if not inside.any():
         assert box is None
         return
@@ -89,8 +89,8 @@ def flood(inside: np.ndarray) -> set[frozenset[tuple[int, ...]]]:
 
 @given(st_numpy.arrays(bool, st.sampled_from([(5, 7), (3, 4, 3)])))
 def test_components_are_what_a_walk_finds(inside):
-    parts = Outline.of(inside).components()
-    assert {frozenset(tuple(at) for at in np.argwhere(part.inside()).tolist()) for part in parts} == flood(inside)
+    parts = Mask.from_array(inside).components()
+    assert {frozenset(tuple(at) for at in np.argwhere(part.to_array()).tolist()) for part in parts} == flood(inside)
     areas = [part.area_px for part in parts]
     assert areas == sorted(areas, reverse=True)
     assert np.array_equal(union(components(inside), inside.shape), inside)
@@ -107,11 +107,11 @@ def test_the_distance_to_what_is_erased(erased):
 @pytest.mark.parametrize("runs", [(3, 0, 3), (2, 2), (-1, 7), (), (6, 0), (1, 2, 4)])
 def test_a_code_that_no_set_has_is_refused(runs):
     with pytest.raises(RecordError, match="add up to 6"):
-        Outline((2, 3), runs)
+        Mask((2, 3), runs)
 
 
 def test_outlines_on_two_grids():
     with pytest.raises(
         RecordError, match=r"one grid \(2, 2\); got a second one on \(2, 3\); bring both to source size"
     ):
-        _ = Outline.empty((2, 2)) | Outline.empty((2, 3))
+        _ = Mask.empty((2, 2)) | Mask.empty((2, 3))

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as st_numpy
 from scipy.stats import spearmanr
 from torchmetrics.functional import spearman_corrcoef
 
-from unveil.measures import RIM_PX, rank_correlation, revealed, rim, settled
+from unveil.measures import RIM_PX, rank_correlation, revealed, rim, stability
 
 GRID = np.zeros((20, 30), bool)
 
@@ -23,10 +23,10 @@ def square(top: int, left: int, side: int) -> np.ndarray:
 def test_settled_is_the_agreement_of_the_halves_in_this_place():
     region = square(2, 2, 6)
     elsewhere = square(12, 20, 5)
-    assert settled(region, square(2, 2, 6) | elsewhere, square(2, 2, 6)) == 1
-    assert settled(region, square(2, 2, 4), square(4, 4, 4)) == pytest.approx(4 / 28)
-    assert settled(region, elsewhere, square(2, 2, 6)) == 0
-    assert settled(region, elsewhere, elsewhere) == 0
+    assert stability(region, square(2, 2, 6) | elsewhere, square(2, 2, 6)) == 1
+    assert stability(region, square(2, 2, 4), square(4, 4, 4)) == pytest.approx(4 / 28)
+    assert stability(region, elsewhere, square(2, 2, 6)) == 0
+    assert stability(region, elsewhere, elsewhere) == 0
 
 
 @given(

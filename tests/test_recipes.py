@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, Settled, SmoothGrad
+from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad, UntilStable
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
-from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative
-from unveil.saliency import L2, MaxAbs, Positive, ShrunkL2, UnbiasedL2
+from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold
+from unveil.saliency import L2, MaxAbs, PositiveSum, ShrunkL2, UnbiasedL2
 from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
@@ -38,16 +38,16 @@ RECIPES = st.builds(
     attribution=METHODS
     | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES)
     | st.builds(SmoothGrad, METHODS, st.integers(2, 49).map(lambda half: 2 * half), SHARES, st.just(True))
-    | st.builds(SmoothGrad, METHODS, st.builds(Settled, SHARES, st.integers(8, 20), st.integers(20, 99)))
+    | st.builds(SmoothGrad, METHODS, st.builds(UntilStable, SHARES, st.integers(8, 20), st.integers(20, 99)))
     | st.builds(Rise, st.integers(2, 99))
     | st.builds(Occlusion, st.integers(8, 20), st.integers(1, 8))
     | st.builds(Captum, st.sampled_from(["Saliency", "DeepLift"]), st.text(max_size=5)),
-    magnitude=st.sampled_from([L2(), MaxAbs(), Positive(), UnbiasedL2(3), ShrunkL2(5)]),
-    select=st.builds(
-        BoxSmoothing,
+    magnitude=st.sampled_from([L2(), MaxAbs(), PositiveSum(), UnbiasedL2(3), ShrunkL2(5)]),
+    selector=st.builds(
+        SmoothedThreshold,
         st.sampled_from([3, 11]),
         st.integers(1, 5),
-        st.one_of(st.builds(Relative, SHARES), st.builds(Quantile, SHARES), st.just(Otsu())),
+        st.one_of(st.builds(RelativeToMax, SHARES), st.builds(Quantile, SHARES), st.just(Otsu())),
         st.integers(0, 9),
         st.booleans(),
         SHARES,
@@ -78,8 +78,13 @@ def test_the_paper_settings_are_the_paper_s():
     """Bordes et al. 2018: SmoothGrad of guided backprop, an 11 x 11 filter of ones three times, five rounds."""
     recipe = paper()
     assert recipe.attribution == SmoothGrad(GuidedBackprop(), 50, 0.15)
-    assert isinstance(recipe.select, BoxSmoothing)
-    assert (recipe.select.size, recipe.select.passes, recipe.select.band, recipe.select.split) == (11, 3, 0, False)
+    assert isinstance(recipe.selector, SmoothedThreshold)
+    assert (recipe.selector.size, recipe.selector.passes, recipe.selector.band, recipe.selector.split) == (
+        11,
+        3,
+        0,
+        False,
+    )
     assert (recipe.stop, recipe.fill, recipe.joint) == (MaxRounds(5), Mean(), True)
 
 
@@ -93,13 +98,13 @@ def test_a_file(tmp_path):
 
 def test_auto_in_a_file_is_until_settled():
     recipe = Recipe.from_toml('[attribution]\nkind = "SmoothGrad"\nsamples = "auto"\nantithetic = true\n')
-    assert recipe.attribution == SmoothGrad(samples=Settled(), antithetic=True)
+    assert recipe.attribution == SmoothGrad(samples=UntilStable(), antithetic=True)
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
 def test_what_a_file_leaves_out_is_the_default():
     assert Recipe.from_toml('name = "short"\n[select]\nkind = "BoxSmoothing"\nsize = 5\n') == Recipe(
-        "short", select=BoxSmoothing(size=5)
+        "short", selector=SmoothedThreshold(size_px=5)
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as st_numpy
 from scipy import ndimage, signal
 
 from unveil.errors import RecipeError
-from unveil.regions import BoxSmoothing, Otsu, Quantile, Relative
+from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold
 
 NOTHING = np.zeros((40, 40), bool)
 
@@ -41,7 +41,7 @@ def test_otsu_is_the_best_of_all_partings(values):
 
 def test_relative_and_quantile():
     values = np.arange(11.0)
-    assert Relative(0.3).level(values) == pytest.approx(3)
+    assert RelativeToMax(0.3).level(values) == pytest.approx(3)
     assert Quantile(0.8).level(values) == pytest.approx(8)
 
 
@@ -60,7 +60,7 @@ def as_the_paper_says(saliency: np.ndarray, size: int, passes: int, share: float
 @pytest.mark.parametrize(("size", "passes"), [(3, 1), (5, 2), (11, 3)])
 def test_the_paper_rule_by_plain_convolution(size, passes, share):
     saliency = np.random.default_rng(size).random((40, 40)) ** 4
-    selection = BoxSmoothing(size, passes, Relative(share)).select(saliency, NOTHING)
+    selection = SmoothedThreshold(size, passes, RelativeToMax(share)).select(saliency, NOTHING)
     (region,) = selection.regions
     assert selection.reason is None
     expected = as_the_paper_says(saliency, size, passes, share)
@@ -70,8 +70,8 @@ def test_the_paper_rule_by_plain_convolution(size, passes, share):
 
 def test_the_scale_of_the_map_does_not_matter():
     saliency = np.random.default_rng(0).random((40, 40)) ** 4
-    for threshold in (Relative(0.4), Quantile(0.9), Otsu()):
-        rule = BoxSmoothing(5, 2, threshold, split=True, floor=0)
+    for threshold in (RelativeToMax(0.4), Quantile(0.9), Otsu()):
+        rule = SmoothedThreshold(5, 2, threshold, split=True, floor=0)
         one, other = (rule.select(scale * saliency, NOTHING).regions for scale in (1.0, 2.0**-20))
         assert len(one) == len(other)
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
@@ -80,7 +80,7 @@ def test_the_scale_of_the_map_does_not_matter():
 def test_what_is_erased_is_never_found_again():
     saliency = discs((10, 10, 4, 9.0), (28, 28, 4, 5.0))
     erased = discs((10, 10, 7, 1.0)) > 0
-    (region,) = BoxSmoothing(5, 2, Relative(0.3)).select(saliency, erased).regions
+    (region,) = SmoothedThreshold(5, 2, RelativeToMax(0.3)).select(saliency, erased).regions
     assert not (region & erased).any()
     assert region[28, 28]
 
@@ -90,8 +90,8 @@ def test_the_band_keeps_the_rim_from_starting_a_region():
     distance = ndimage.distance_transform_edt(~erased)
     rim = np.where((distance > 0) & (distance <= 2), 9.0, 0.0)
     saliency = rim + discs((33, 33, 3, 2.0))
-    with_rim = BoxSmoothing(3, 1, Relative(0.5)).select(saliency, erased).regions[0]
-    without = BoxSmoothing(3, 1, Relative(0.5), band=3).select(saliency, erased).regions[0]
+    with_rim = SmoothedThreshold(3, 1, RelativeToMax(0.5)).select(saliency, erased).regions[0]
+    without = SmoothedThreshold(3, 1, RelativeToMax(0.5), band_px=3).select(saliency, erased).regions[0]
     assert with_rim[distance <= 2].any()
     assert not without[distance <= 2].any()
     assert without[33, 33]
@@ -102,27 +102,31 @@ def test_a_region_may_grow_into_the_band():
     erased[:, :10] = True
     saliency = np.zeros((40, 40))
     saliency[15:25, 14:20] = 1.0
-    (region,) = BoxSmoothing(7, 1, Relative(0.1), band=4).select(saliency, erased).regions
+    (region,) = SmoothedThreshold(7, 1, RelativeToMax(0.1), band_px=4).select(saliency, erased).regions
     assert region[20, 12]
     assert not region[:, :10].any()
 
 
 def test_split_gives_the_strongest_first():
     saliency = discs((8, 8, 3, 2.0), (8, 30, 3, 5.0), (30, 8, 2, 3.0))
-    regions = BoxSmoothing(3, 1, Relative(0.1), split=True).select(saliency, NOTHING).regions
+    regions = SmoothedThreshold(3, 1, RelativeToMax(0.1), split=True).select(saliency, NOTHING).regions
     assert [bool(region[at]) for region, at in zip(regions, [(8, 30), (8, 8), (30, 8)], strict=True)] == [True] * 3
-    (together,) = BoxSmoothing(3, 1, Relative(0.1)).select(saliency, NOTHING).regions
+    (together,) = SmoothedThreshold(3, 1, RelativeToMax(0.1)).select(saliency, NOTHING).regions
     assert np.array_equal(together, np.logical_or.reduce(regions))
-    assert len(BoxSmoothing(3, 1, Relative(0.1), split=True, most=2).select(saliency, NOTHING).regions) == 2
+    assert (
+        len(SmoothedThreshold(3, 1, RelativeToMax(0.1), split=True, max_regions=2).select(saliency, NOTHING).regions)
+        == 2
+    )
 
 
 def test_small_parts_are_dropped():
     saliency = discs((10, 10, 6, 1.0), (30, 30, 1, 1.0))
     big, small = (
-        BoxSmoothing(1, 1, Relative(0.5), split=True, min_area=share).select(saliency, NOTHING) for share in (0.0, 0.02)
+        SmoothedThreshold(1, 1, RelativeToMax(0.5), split=True, min_area_share=share).select(saliency, NOTHING)
+        for share in (0.0, 0.02)
     )
     assert [len(one.regions) for one in (big, small)] == [2, 1]
-    none = BoxSmoothing(1, 1, Relative(0.5), min_area=0.5).select(saliency, NOTHING)
+    none = SmoothedThreshold(1, 1, RelativeToMax(0.5), min_area_share=0.5).select(saliency, NOTHING)
     assert not none.regions
     assert none.reason == "no connected part reaches the smallest area of 800 px"
 
@@ -130,7 +134,7 @@ def test_small_parts_are_dropped():
 def test_a_volume():
     saliency = np.zeros((12, 12, 12))
     saliency[3:6, 3:6, 3:6] = 1
-    (region,) = BoxSmoothing(3, 2, Relative(0.5)).select(saliency, np.zeros((12, 12, 12), bool)).regions
+    (region,) = SmoothedThreshold(3, 2, RelativeToMax(0.5)).select(saliency, np.zeros((12, 12, 12), bool)).regions
     assert region[4, 4, 4]
     assert not region[9, 9, 9]
 
@@ -147,8 +151,8 @@ def test_a_volume():
     ],
 )
 def test_no_evidence_is_an_answer(saliency, erased, told):
-    for threshold in (Relative(0.3), Quantile(0.9), Otsu()):
-        selection = BoxSmoothing(5, 2, threshold).select(saliency, erased)
+    for threshold in (RelativeToMax(0.3), Quantile(0.9), Otsu()):
+        selection = SmoothedThreshold(5, 2, threshold).select(saliency, erased)
         assert selection.regions == ()
         assert selection.reason is not None
         assert told in selection.reason
@@ -159,7 +163,7 @@ def test_a_nan_under_what_is_erased_does_no_harm():
     saliency[:5] = np.nan
     erased = NOTHING.copy()
     erased[:5] = True
-    (region,) = BoxSmoothing(3, 1, Relative(0.5)).select(saliency, erased).regions
+    (region,) = SmoothedThreshold(3, 1, RelativeToMax(0.5)).select(saliency, erased).regions
     assert region[30, 30]
 
 
@@ -171,18 +175,18 @@ def test_a_nan_under_what_is_erased_does_no_harm():
         {"passes": 0},
         {"band": -1},
         {"most": 0},
-        {"min_area": 1.0},
+        {"min_area_share": 1.0},
         {"floor": -1.0},
         {"floor": float("nan")},
     ],
 )
 def test_settings_outside_their_range(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):
-        BoxSmoothing(**settings)
+        SmoothedThreshold(**settings)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
 def test_shares_outside_their_range(share):
-    for threshold in (Relative, Quantile):
+    for threshold in (RelativeToMax, Quantile):
         with pytest.raises(RecipeError, match="between 0 and 1"):
             threshold(share)

@@ -11,19 +11,19 @@ from torch import nn
 from tiny_runs import RECIPES, classifier, differences, image
 from toys import SIDE, Additive, Strongest, square, toy, white
 from unveil.attribution import Gradient, SmoothGrad
+from unveil.context import RunContext
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.fills import Constant
 from unveil.predictions import Output
 from unveil.recipes import Recipe
-from unveil.regions import BoxSmoothing, Relative
+from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.rounds import Progress, find_regions, rounds
 from unveil.saliency import MaxAbs
-from unveil.search import Search
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, ScoreBelow, StopKind, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
 # A box of one pixel: a region is exactly where the gradient is above the threshold.
-EXACT = BoxSmoothing(size=1, passes=1, threshold=Relative(0.9), split=True)
+EXACT = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.9), split=True)
 BLACK = Constant(0.0)
 A = Class("a")
 
@@ -50,8 +50,8 @@ def test_regions_come_in_the_order_of_their_gradient_with_exact_drops():
     left = sum(total(i) for i in range(3)) + offset
     for index, one in enumerate(run.rounds):
         (region,) = one.regions
-        assert np.array_equal(region.outline.inside(), square(*SQUARES[index]))
-        assert np.array_equal(region.grid_outline.inside(), square(*SQUARES[index]))
+        assert np.array_equal(region.mask.to_array(), square(*SQUARES[index]))
+        assert np.array_equal(region.model_mask.to_array(), square(*SQUARES[index]))
         assert region.drop == pytest.approx(total(index), rel=1e-5)
         assert region.score_before == pytest.approx(left, rel=1e-5)
         left -= total(index)
@@ -61,7 +61,7 @@ def test_regions_come_in_the_order_of_their_gradient_with_exact_drops():
         assert one.erased_after.area_px == sum(side**2 for _, _, side in SQUARES[: index + 1])
         assert one.coverage == pytest.approx(one.erased_after.area_px / SIDE**2)
         # The gradient is the weight of the square, in the places that are erased too.
-        np.testing.assert_allclose(one.maps[0].saliency[region.grid_outline.inside()], WEIGHTS[0][index], rtol=1e-3)
+        np.testing.assert_allclose(one.maps[0].saliency[region.model_mask.to_array()], WEIGHTS[0][index], rtol=1e-3)
     # The map of the whole image shows all squares at their weights: nothing was hidden.
     assert [region.revealed for region in run.regions] == [0, 0, 0]
     assert run.stop.kind is StopKind.MAX_ROUNDS
@@ -74,7 +74,7 @@ def test_a_winner_hides_the_others_and_they_are_unveiled_one_by_one():
     strength = [total(i) for i in range(3)]
     order = sorted(range(3), key=lambda i: -strength[i])
     assert order != [0, 1, 2], "the order must not be that of the gradients"
-    assert [one.regions[0].outline.inside().tolist() for one in run.rounds[:3]] == [
+    assert [one.regions[0].mask.to_array().tolist() for one in run.rounds[:3]] == [
         square(*SQUARES[i]).tolist() for i in order
     ]
     after = [*(strength[i] for i in order[1:]), 0.0]
@@ -127,17 +127,17 @@ def test_the_end_when_enough_is_explained():
 
 
 # All squares are above the threshold at once, in the order of their saliency's sum; a small one takes 0.36.
-ALL = BoxSmoothing(size=1, passes=1, threshold=Relative(0.1), split=True)
+ALL = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.1), split=True)
 UNEQUAL = [(2, 3, 6), (20, 8, 2), (30, 30, 10)]  # take 5.4, 0.36 and 6 from a; nothing, 0.24 and nothing from b
 
 
 def test_a_region_that_takes_little_beside_others_is_left_for_later():
     module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
     for least, found in ((0.0, [{0, 1, 2}]), (0.059, [{0, 1, 2}]), (0.061, [{0, 2}, {1}]), (0.95, [{2}, {0}, {1}])):
-        asked = recipe(select=ALL, least_drop=least, stop=MaxRounds(len(found)))
+        asked = recipe(selector=ALL, min_drop_share=least, stop=MaxRounds(len(found)))
         run = find_regions(white(), toy(module), asked)
         seen = [
-            {index for index in range(3) for region in one.regions if region.outline.inside()[UNEQUAL[index][:2]]}
+            {index for index in range(3) for region in one.regions if region.mask.to_array()[UNEQUAL[index][:2]]}
             for one in run.rounds
         ]
         assert seen == found
@@ -150,8 +150,8 @@ def test_a_region_that_takes_little_beside_others_is_left_for_later():
 def test_a_target_is_compared_with_itself():
     """The small square is all that b has, and is kept for it, though it is little to a."""
     module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
-    run = find_regions(white(), toy(module), recipe(select=ALL, target=Top(2), least_drop=0.5, stop=MaxRounds(1)))
-    assert sorted((region.target, region.outline.area_px) for region in run.regions) == [
+    run = find_regions(white(), toy(module), recipe(selector=ALL, target=Top(2), min_drop_share=0.5, stop=MaxRounds(1)))
+    assert sorted((region.target, region.mask.area_px) for region in run.regions) == [
         ("a", 36),
         ("a", 100),
         ("b", 4),
@@ -160,16 +160,16 @@ def test_a_target_is_compared_with_itself():
 
 def test_where_nothing_takes_anything_the_most_salient_stays():
     module = Additive(UNEQUAL, [[-weight for weight in WEIGHTS[0]], [0.0] * 3], [-1.0, 0.0])
-    run = find_regions(white(), toy(module), recipe(select=ALL, least_drop=0.1, stop=MaxRounds(1)))
+    run = find_regions(white(), toy(module), recipe(selector=ALL, min_drop_share=0.1, stop=MaxRounds(1)))
     (region,) = run.regions
-    assert region.outline.area_px == 100, "the largest sum: .02 · 100 px"
+    assert region.mask.area_px == 100, "the largest sum: .02 · 100 px"
     assert region.drop == pytest.approx(-6.0, rel=1e-4)
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.0, float("nan")])
 def test_no_share_of_a_drop(least):
-    with pytest.raises(RecipeError, match="least_drop in"):
-        recipe(least_drop=least)
+    with pytest.raises(RecipeError, match="min_drop_share in"):
+        recipe(min_drop_share=least)
 
 
 def test_nothing_is_looked_for_where_nothing_is_predicted():
@@ -205,7 +205,7 @@ def test_a_class_that_appears_once_another_is_covered_is_named():
     assert [region.target for region in first.regions] == ["a"]
     assert (run.appeared(first), run.disappeared(first)) == (("b",), ("a",))
     assert [region.target for region in second.regions] == ["b"]
-    assert np.array_equal(second.regions[0].outline.inside(), square(*SQUARES[2]))
+    assert np.array_equal(second.regions[0].mask.to_array(), square(*SQUARES[2]))
 
 
 def test_nothing_predicted():
@@ -231,7 +231,7 @@ def test_joint_and_separate_tracks():
     for one in separate.rounds:
         (region,) = one.regions
         assert region.target == one.track
-        assert one.erased_after.area_px == region.grid_outline.area_px
+        assert one.erased_after.area_px == region.model_mask.area_px
 
 
 def test_a_margin_has_a_drop_and_no_probability():
@@ -266,7 +266,7 @@ def test_regions_come_back_at_source_size():
     run = find_regions(big, toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
     for region, (top, left, side) in zip(run.regions, SQUARES, strict=False):
         expected = np.kron(square(top, left, side), np.ones((4, 4), bool))
-        assert np.array_equal(region.outline.inside(), expected)
+        assert np.array_equal(region.mask.to_array(), expected)
         assert region.box is not None
         assert region.box.start == (4 * top, 4 * left)
 
@@ -277,21 +277,21 @@ def test_regions_come_back_at_source_size():
 @pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks"])
 def test_the_same_regions_whatever_the_batch_size_and_when_run_twice(name):
     runs = [find_regions(image(), classifier(), RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 1, 3)]
-    settled = [dataclasses.replace(run, seconds=0.0) for run in runs]
+    stability = [dataclasses.replace(run, seconds=0.0) for run in runs]
     assert runs[0].regions
-    assert differences(settled[0], settled[1]) == []
-    for other in settled[2:]:
-        for one, same in zip(settled[0].rounds, other.rounds, strict=True):
+    assert differences(stability[0], stability[1]) == []
+    for other in stability[2:]:
+        for one, same in zip(stability[0].rounds, other.rounds, strict=True):
             assert (one.erased, one.erased_after) == (same.erased, same.erased_after)
             for region, again in zip(one.regions, same.regions, strict=True):
-                assert (region.target, region.outline, region.grid_outline) == (
+                assert (region.target, region.mask, region.model_mask) == (
                     again.target,
-                    again.outline,
-                    again.grid_outline,
+                    again.mask,
+                    again.model_mask,
                 )
-                assert (region.settled, region.revealed) == (again.settled, again.revealed)
+                assert (region.stability, region.revealed) == (again.stability, again.revealed)
                 assert again.drop == pytest.approx(region.drop, rel=1e-4, abs=1e-5)
-        assert other.stops == settled[0].stops
+        assert other.stops == stability[0].stops
 
 
 def test_another_seed_is_another_noise():
@@ -302,7 +302,7 @@ def test_another_seed_is_another_noise():
 def test_the_generator_gives_the_rounds_of_the_run():
     chosen = recipe(stop=MaxRounds(3))
     classifier_ = toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))
-    search = Search.begin(find_image(), classifier_, chosen)
+    search = RunContext.begin(find_image(), classifier_, chosen)
     run = find_regions(find_image(), classifier_, chosen)
     assert differences(tuple(rounds(search)), run.rounds) == []
 

@@ -7,20 +7,29 @@ import pytest
 
 from unveil.errors import RecipeError
 from unveil.predictions import Output, Prediction
-from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, ScoreBelow, State, StopKind, TargetLost
-from unveil.targets import Scalar
+from unveil.stopping import (
+    CoverageAbove,
+    Explained,
+    MaxRounds,
+    NotPredicted,
+    ScoreBelow,
+    StopKind,
+    StopState,
+    TargetLost,
+)
+from unveil.targets import TargetScore
 
-A, B, MARGIN = Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("a − b", ((0, 1.0), (1, -1.0)))
+A, B, MARGIN = TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),)), TargetScore("a − b", ((0, 1.0), (1, -1.0)))
 
 
 def state(
-    round_: int = 1, first=(3.0, 1.0), now=(3.0, 1.0), scalars=(A,), coverage: float = 0.1, output=Output.SIGMOID
-) -> State:
+    round_: int = 1, first=(3.0, 1.0), now=(3.0, 1.0), target_scores=(A,), coverage: float = 0.1, output=Output.SIGMOID
+) -> StopState:
     one, other = (Prediction(np.array(logits), output) for logits in (first, now))
-    return State(round_, scalars, one, other, coverage)
+    return StopState(round_, target_scores, one, other, coverage)
 
 
-def kind(stop, at: State) -> StopKind | None:
+def kind(stop, at: StopState) -> StopKind | None:
     reason = stop.check(at)
     return reason and reason.kind
 
@@ -33,26 +42,26 @@ def test_rounds():
 def test_a_target_is_lost_once_nothing_asked_about_is_predicted():
     assert kind(TargetLost(), state(now=(0.1, -1.0))) is None
     assert kind(TargetLost(), state(now=(-0.1, 1.0))) is StopKind.TARGET_LOST
-    assert kind(TargetLost(), state(now=(-0.1, 1.0), scalars=(A, B))) is None
-    assert kind(TargetLost(), state(now=(-0.1, -1.0), scalars=(A, B))) is StopKind.TARGET_LOST
+    assert kind(TargetLost(), state(now=(-0.1, 1.0), target_scores=(A, B))) is None
+    assert kind(TargetLost(), state(now=(-0.1, -1.0), target_scores=(A, B))) is StopKind.TARGET_LOST
     assert kind(TargetLost(), state(now=(2.0, 3.0), output=Output.SOFTMAX)) is StopKind.TARGET_LOST
     assert kind(TargetLost(0.9), state(now=(2.0, 1.0))) is StopKind.TARGET_LOST
 
 
 def test_what_was_never_predicted_cannot_be_lost():
     assert kind(TargetLost(), state(first=(-3.0, 1.0), now=(-5.0, 1.0))) is None
-    assert kind(TargetLost(), state(now=(-9.0, -9.0), scalars=(MARGIN,))) is None
+    assert kind(TargetLost(), state(now=(-9.0, -9.0), target_scores=(MARGIN,))) is None
 
 
 def test_the_score_is_the_largest_probability():
     assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0))) is StopKind.SCORE_BELOW
-    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(A, B))) is None
-    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), scalars=(MARGIN,))) is None
+    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), target_scores=(A, B))) is None
+    assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), target_scores=(MARGIN,))) is None
 
 
 def test_what_is_not_predicted_is_not_looked_for():
-    def first(stop, now, scalars=(A,)) -> StopKind | None:
-        reason = stop.check_first(state(0, first=now, now=now, scalars=scalars))
+    def first(stop, now, target_scores=(A,)) -> StopKind | None:
+        reason = stop.check_first(state(0, first=now, now=now, target_scores=target_scores))
         return reason.kind if reason else None
 
     # Sigmoid: 1/(1 + e^3) = .047, 1/(1 + e^2) = .119.
@@ -69,14 +78,14 @@ def test_the_most_likely_of_many_classes_is_predicted_however_unlikely():
     low = Prediction(np.r_[0.1, np.zeros(99)].astype(np.float32), Output.SOFTMAX)
     assert low.probabilities[0] < 0.02
     for index, expected in ((0, None), (1, StopKind.NOTHING_PREDICTED)):
-        asked = State(0, (Scalar("x", ((index, 1.0),)),), low, low, 0.0)
+        asked = StopState(0, (TargetScore("x", ((index, 1.0),)),), low, low, 0.0)
         reason = NotPredicted().check_first(asked)
         assert (reason.kind if reason else None) is expected
 
 
 def test_explained_is_the_share_of_the_score_beyond_a_blank_image():
-    def kind_of(share, *, first, now, blank, scalars=(A,)) -> StopKind | None:
-        at = state(first=first, now=now, scalars=scalars)
+    def kind_of(share, *, first, now, blank, target_scores=(A,)) -> StopKind | None:
+        at = state(first=first, now=now, target_scores=target_scores)
         at = replace(at, blank=lambda: Prediction(np.array(blank), Output.SIGMOID))
         return kind(Explained(share), at)
 
@@ -84,10 +93,12 @@ def test_explained_is_the_share_of_the_score_beyond_a_blank_image():
     assert kind_of(0.75, first=(10.0, 0.0), now=(1.0, 0.0), blank=(-2.0, 0.0)) is StopKind.EXPLAINED
     assert kind_of(0.76, first=(10.0, 0.0), now=(1.0, 0.0), blank=(-2.0, 0.0)) is None
     # The least explained of two decides: b keeps all it had.
-    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 5.0), blank=(0.0, 0.0), scalars=(A, B)) is None
-    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 1.0), blank=(0.0, 0.0), scalars=(A, B)) is StopKind.EXPLAINED
+    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 5.0), blank=(0.0, 0.0), target_scores=(A, B)) is None
+    assert kind_of(0.5, first=(10.0, 5.0), now=(0.0, 1.0), blank=(0.0, 0.0), target_scores=(A, B)) is StopKind.EXPLAINED
     # A margin has a score too: first 10 − 4, now 3 − 4, blank 0.
-    assert kind_of(1.0, first=(10.0, 4.0), now=(3.0, 4.0), blank=(0.0, 0.0), scalars=(MARGIN,)) is StopKind.EXPLAINED
+    assert (
+        kind_of(1.0, first=(10.0, 4.0), now=(3.0, 4.0), blank=(0.0, 0.0), target_scores=(MARGIN,)) is StopKind.EXPLAINED
+    )
     assert kind_of(0.1, first=(1.0, 0.0), now=(-9.0, 0.0), blank=(2.0, 0.0)) is None, "less than blank to begin with"
     assert kind(Explained(0.1), state(now=(-9.0, 0.0))) is None, "never where blank isn't known"
 

@@ -5,7 +5,7 @@ import pytest
 
 from unveil.errors import TargetError
 from unveil.predictions import Output, Prediction
-from unveil.targets import Class, Margin, Predicted, Scalar, Top, find_label, parse_target
+from unveil.targets import Class, Margin, Predicted, TargetScore, Top, find_label, parse_target
 
 LABELS = ("No Finding", "Edema", "Pleural_Thickening", "edema ", "Mass")
 FIRST = Prediction(np.array([0.1, 3.0, -2.0, 1.0, 2.0]), Output.SIGMOID)
@@ -14,7 +14,7 @@ NOW = Prediction(np.array([0.1, -3.0, 2.0, -1.0, 1.0]), Output.SIGMOID)
 
 def names(target, output: Output = Output.SIGMOID) -> list[str]:
     first, now = (Prediction(one.logits, output) for one in (FIRST, NOW))
-    return [scalar.name for scalar in target.resolve(first, now, LABELS)]
+    return [target_score.name for target_score in target.resolve(first, now, LABELS)]
 
 
 def test_what_each_means():
@@ -35,7 +35,7 @@ def test_scores_are_sums_of_logits():
     assert margin.label is None
     (one,) = Class("Edema").resolve(FIRST, NOW, LABELS)
     assert (one.label, one.score(NOW.logits)) == (1, -3.0)
-    assert Scalar("twice", ((1, 2.0),)).label is None
+    assert TargetScore("twice", ((1, 2.0),)).label is None
 
 
 def test_labels_are_found_by_name():

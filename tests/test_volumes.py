@@ -17,15 +17,15 @@ import unveil
 from cubes import CUBE, RECIPE, STRONG, WEAK
 from tiny_runs import differences
 from unveil.attribution import Gradient, GuidedBackprop, Occlusion, SmoothGrad
-from unveil.classifiers import Preparation, TorchClassifier
-from unveil.classifiers.preparation import Fit, Interpolation
+from unveil.classifiers import Preprocessing, TorchClassifier
+from unveil.classifiers.preprocessing import Fit, Interpolation
 from unveil.errors import ClassifierError, RecipeError, RecordError
-from unveil.fills import Blur, Constant, Ground, Inpaint, Mean, Noise, SoftEdge, erase
+from unveil.fills import Blur, Constant, FillContext, Inpaint, Mean, Noise, SoftEdge, erase
 from unveil.images import Image
 from unveil.recipes import Recipe, black_box, paper, recommended
-from unveil.regions import BoxSmoothing
+from unveil.regions import SmoothedThreshold
 from unveil.render import draw_sheet
-from unveil.saliency import Positive
+from unveil.saliency import PositiveSum
 from unveil.stopping import MaxRounds, StopKind
 from unveil.targets import Class
 
@@ -39,8 +39,8 @@ def check_two_rounds(run: unveil.Run, scale: tuple[int, ...] = (1, 1, 1)) -> Non
     """The stronger cube in the first round, the other in the second, and then the end."""
     assert [len(one.regions) for one in run.rounds] == [1, 1]
     for region, start in zip(run.regions, (STRONG, WEAK), strict=True):
-        assert np.array_equal(region.grid_outline.inside(), cubes.cube(start))
-        assert np.array_equal(region.outline.inside(), cubes.cube(start, scale))
+        assert np.array_equal(region.model_mask.to_array(), cubes.cube(start))
+        assert np.array_equal(region.mask.to_array(), cubes.cube(start, scale))
         assert region.area_px == CUBE**3 * np.prod(scale)
         assert region.box.start == tuple(np.multiply(start, scale))
         assert region.area_mm2 is None
@@ -74,23 +74,23 @@ def test_a_source_of_another_size_gets_its_own_voxels_back():
 
 
 def test_outlines_on_a_source_that_no_grid_voxel_fits_into():
-    """Voxel by voxel: inside if the grid's voxel under the centre is."""
+    """Voxel by voxel: inside if the grid's voxel under the center is."""
     values = ndimage.zoom(cubes.volume(), (1.25, 5 / 3, 1.5), order=0)
     run = unveil.find_regions(Image.from_array(values, axes="d h w"), cubes.classifier(), RECIPE)
     assert len(run.regions) >= 2
     for region, brightness in zip(run.regions, (0.9, 0.6), strict=False):
-        on_grid, expected = region.grid_outline.inside(), np.zeros(values.shape, bool)
+        on_grid, expected = region.model_mask.to_array(), np.zeros(values.shape, bool)
         for index in np.ndindex(values.shape):
             under = tuple(int((i + 0.5) * 24 / side + 1e-9) for i, side in zip(index, values.shape, strict=True))
             expected[index] = on_grid[under]
-        assert np.array_equal(region.outline.inside(), expected)
+        assert np.array_equal(region.mask.to_array(), expected)
         truth = values == np.float32(brightness)
         assert np.count_nonzero(truth & expected) / np.count_nonzero(truth | expected) > 0.7
 
 
 def test_answers_alone_find_the_same_cubes():
     """Covering the strongest cube's own window lowers the score by a known amount; any other window, not at all."""
-    recipe = dataclasses.replace(RECIPE, attribution=Occlusion(size=CUBE, stride=CUBE), magnitude=Positive())
+    recipe = dataclasses.replace(RECIPE, attribution=Occlusion(size_px=CUBE, stride_px=CUBE), magnitude=PositiveSum())
     run = unveil.find_regions(Image.from_array(cubes.volume(), axes="d h w"), cubes.classifier(), recipe)
     check_two_rounds(run)
     assert float(run.rounds[0].maps[0].saliency.max()) == pytest.approx(cubes.GAIN * 0.3 * CUBE**3, rel=1e-3)
@@ -106,7 +106,7 @@ def test_a_nifti_file_gets_masks_on_its_own_voxels(tmp_path):
     stored = nibabel.load(path)
     placement = run.source.placement
     for region, start in zip(run.regions, (STRONG, WEAK), strict=True):
-        mask = placement.to_stored(region.outline.inside())
+        mask = placement.to_stored(region.mask.to_array())
         assert mask.shape == stored.shape
         assert np.array_equal(mask, cubes.as_left_posterior_superior(cubes.cube(start, scale)))
         assert region.volume_mm3 == pytest.approx(np.prod(SPACING) * mask.sum(), rel=1e-6)
@@ -117,7 +117,7 @@ def test_a_nifti_file_gets_masks_on_its_own_voxels(tmp_path):
 
 
 def triangle(source: int, grid: int) -> np.ndarray:
-    """Rows of weights: a triangle as wide as a voxel of the coarser of the two, around the centre."""
+    """Rows of weights: a triangle as wide as a voxel of the coarser of the two, around the center."""
     scale = source / grid
     weights = np.array(
         [
@@ -131,8 +131,8 @@ def triangle(source: int, grid: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(17, 30, 9), (40, 8, 16), (16, 16, 16)])
 def test_resizing_is_a_triangle_filter_along_each_axis(shape):
     values = np.random.default_rng(0).random((2, *shape))
-    preparation = Preparation.whole((16, 12, 20), (0.0, 0.0), (1.0, 1.0))
-    grid, geometry = preparation.apply(Image.from_array(values, axes="c d h w"))
+    preprocessing = Preprocessing.whole((16, 12, 20), (0.0, 0.0), (1.0, 1.0))
+    grid, geometry = preprocessing.apply(Image.from_array(values, axes="c d h w"))
     rows = [triangle(side, wanted) for side, wanted in zip(shape, (16, 12, 20), strict=True)]
     expected = np.einsum("cdhw,xd,yh,zw->cxyz", values, *rows, optimize=True)
     np.testing.assert_allclose(grid.numpy(), expected, atol=1e-5)
@@ -142,8 +142,8 @@ def test_resizing_is_a_triangle_filter_along_each_axis(shape):
 
 def test_the_shorter_side_and_a_crop_of_a_volume():
     values = np.random.default_rng(1).random((20, 30, 40))
-    preparation = Preparation((8, 8, 8), (0.0,), (1.0,), 10, Fit.SHORTER_SIDE, Interpolation.BILINEAR)
-    grid, geometry = preparation.apply(Image.from_array(values, axes="d h w"))
+    preprocessing = Preprocessing((8, 8, 8), (0.0,), (1.0,), 10, Fit.SHORTER_SIDE, Interpolation.BILINEAR)
+    grid, geometry = preprocessing.apply(Image.from_array(values, axes="d h w"))
     rows = [triangle(side, side // 2) for side in values.shape]
     whole = np.einsum("dhw,xd,yh,zw->xyz", values, *rows, optimize=True)
     # 10 x 15 x 20, of which the middle 8 a side are seen; 3.5 is rounded to an even number.
@@ -154,27 +154,27 @@ def test_the_shorter_side_and_a_crop_of_a_volume():
 def test_a_model_knows_its_own_range():
     hounsfield = np.random.default_rng(2).uniform(-1024, 3071, (8, 9, 10))
     image = Image.from_array(hounsfield, axes="d h w", value_range=(-1024, 3071))
-    preparation = Preparation.whole((8, 9, 10), (0.0,), (1.0,), value_range=(-160, 240))
-    grid, _ = preparation.apply(image)
+    preprocessing = Preprocessing.whole((8, 9, 10), (0.0,), (1.0,), value_range=(-160, 240))
+    grid, _ = preprocessing.apply(image)
     np.testing.assert_allclose(grid[0].numpy(), ((hounsfield + 160) / 400).clip(0, 1), atol=1e-5)
-    same = Preparation.whole((8, 9, 10), (0.0,), (1.0,), value_range=(-1024, 3071))
+    same = Preprocessing.whole((8, 9, 10), (0.0,), (1.0,), value_range=(-1024, 3071))
     assert np.array_equal(same.apply(image)[0].numpy(), image.pixels)
     with pytest.raises(ClassifierError, match=r"a value range \(lowest, highest\); got \(1, 1\)"):
-        Preparation.whole((8, 8, 8), (0.0,), (1.0,), value_range=(1, 1))
+        Preprocessing.whole((8, 8, 8), (0.0,), (1.0,), value_range=(1, 1))
 
 
 def test_channels_of_volumes():
-    grey = Image.from_array(np.random.default_rng(3).random((8, 8, 8)), axes="d h w")
-    four, _ = Preparation.whole((8, 8, 8), (0.0,) * 4, (1.0,) * 4).apply(grey)
+    gray = Image.from_array(np.random.default_rng(3).random((8, 8, 8)), axes="d h w")
+    four, _ = Preprocessing.whole((8, 8, 8), (0.0,) * 4, (1.0,) * 4).apply(gray)
     assert all(torch.equal(four[0], one) for one in four)
     three = Image.from_array(np.zeros((3, 8, 8, 8)), axes="c d h w")
     with pytest.raises(ClassifierError, match="a volume with 1 channels; got 3; give the channels the model has"):
-        Preparation.whole((8, 8, 8), (0.0,), (1.0,)).apply(three)
+        Preprocessing.whole((8, 8, 8), (0.0,), (1.0,)).apply(three)
 
 
 @pytest.mark.parametrize("image", ["flat", "volume"])
 def test_an_image_with_other_axes_than_the_model_is_refused(image):
-    flat = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), Preparation.square(8, (0.0,), (1.0,)))
+    flat = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), Preprocessing.square(8, (0.0,), (1.0,)))
     asked, given = (
         (cubes.classifier(), Image.from_array(np.zeros((9, 9))))
         if image == "flat"
@@ -193,12 +193,12 @@ def test_a_network_of_volumes_without_a_preparation_is_one_clear_error():
 
 
 @pytest.mark.parametrize("sigma", [1.5, 3.0])
-def test_a_blur_of_a_volume_is_normalised_over_all_three_axes(sigma):
+def test_a_blur_of_a_volume_is_normalized_over_all_three_axes(sigma):
     """Gaussian sums voxel by voxel, float64."""
     pixels = torch.rand(2, 9, 10, 8, generator=torch.Generator().manual_seed(0))
     erased = torch.zeros(9, 10, 8, dtype=torch.bool)
     erased[2:7, 3:8, 2:6] = True
-    result = erase(pixels, erased, Blur(sigma), Ground(torch.tensor([0.2, 0.8]), "key"))
+    result = erase(pixels, erased, Blur(sigma), FillContext(torch.tensor([0.2, 0.8]), "key"))
     reach = int(4 * sigma + 0.5)
     steps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     steps /= steps.sum()
@@ -221,7 +221,7 @@ def test_a_fill_of_a_volume_does_not_know_what_it_replaces(fill):
     erased[3:8, 4:9, 2:9] = True
     pixels = torch.rand(1, 12, 12, 12, generator=torch.Generator().manual_seed(1))
     changed = torch.where(erased, 1 - pixels, pixels)
-    one, other = (erase(both, erased, fill, Ground(torch.tensor([0.5]), "key")) for both in (pixels, changed))
+    one, other = (erase(both, erased, fill, FillContext(torch.tensor([0.5]), "key")) for both in (pixels, changed))
     torch.testing.assert_close(one[:, erased], other[:, erased], rtol=0, atol=1e-6)
     assert bool(((one >= 0) & (one <= 1)).all())
 
@@ -269,7 +269,7 @@ def test_records_from_before_volumes_are_read(tmp_path, run):
     loaded = unveil.load_run(folder)
     assert (loaded.source.value_range, loaded.source.placement) == (None, None)
     assert [region.volume_mm3 for region in loaded.regions] == [None, None]
-    assert [region.outline for region in loaded.regions] == [region.outline for region in run.regions]
+    assert [region.mask for region in loaded.regions] == [region.mask for region in run.regions]
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def scan(tmp_path_factory) -> Path:
 
 
 def wrapped(module: nn.Module) -> TorchClassifier:
-    return TorchClassifier(module, Preparation.whole((32,) * 3, (0.5,), (0.25,)), ["a", "b"])
+    return TorchClassifier(module, Preprocessing.whole((32,) * 3, (0.5,), (0.25,)), ["a", "b"])
 
 
 def test_monai_s_densenet_is_asked_as_it_would_be_without_us(scan):
@@ -330,8 +330,8 @@ def test_monai_s_densenet_is_asked_as_it_would_be_without_us(scan):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         densenet = DenseNet121(spatial_dims=3, in_channels=1, out_channels=2).eval()
-    select = BoxSmoothing(size=5, passes=2)
-    recipe = Recipe(target=Class("a"), attribution=Gradient(), select=select, fill=Mean(), stop=MaxRounds(1))
+    selector = SmoothedThreshold(size_px=5, passes=2)
+    recipe = Recipe(target=Class("a"), attribution=Gradient(), selector=selector, fill=Mean(), stop=MaxRounds(1))
     done = unveil.find_regions(scan, wrapped(densenet), recipe)
     values = nibabel.load(scan).get_fdata().transpose(2, 1, 0)[::-1, ::-1, ::-1]
     values = (values - values.min()) / np.ptp(values)
@@ -347,7 +347,7 @@ def test_monai_s_densenet_is_asked_as_it_would_be_without_us(scan):
     for _ in range(2):
         kept = ndimage.convolve(kept, np.ones((5, 5, 5)), mode="constant")
         kept = np.where(kept >= 0.5 * kept.max(), kept, 0)
-    found = done.regions[0].grid_outline.inside()
+    found = done.regions[0].model_mask.to_array()
     assert np.count_nonzero(found & (kept > 0)) / np.count_nonzero(found | (kept > 0)) > 0.99
     # Guided: 58 layers of two rectifiers, three transitions, the first one and the head.
     guided = unveil.find_regions(scan, wrapped(densenet), dataclasses.replace(recipe, attribution=GuidedBackprop()))
@@ -369,11 +369,11 @@ def test_the_named_recipes_go_through_on_a_volume(small, scan, tmp_path, name):
     assert done.rounds
     assert done.regions or done.stop.kind is StopKind.NOTHING_FOUND
     for one in done.rounds:
-        earlier = one.erased.inside()
+        earlier = one.erased.to_array()
         for region in one.regions:
-            assert not (region.grid_outline.inside() & earlier).any()
+            assert not (region.model_mask.to_array() & earlier).any()
             assert region.volume_mm3 == pytest.approx(region.area_px * 2.4, rel=1e-5)
-            assert 0 <= region.rim <= 1
+            assert 0 <= region.rim_share <= 1
             assert 0 <= region.revealed <= 1
     assert done.rounds[0].rectifiers == (2 if name == "paper" else None)
     done.figure(tmp_path / "a.png")
@@ -387,4 +387,4 @@ def test_the_batch_size_does_not_change_the_regions(small, scan):
     )
     for other in others:
         for mine, theirs in itertools.zip_longest(one.regions, other.regions):
-            assert mine.grid_outline.iou(theirs.grid_outline) > 0.99
+            assert mine.model_mask.iou(theirs.model_mask) > 0.99

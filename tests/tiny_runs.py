@@ -9,36 +9,36 @@ import torch
 from torch import nn
 
 from unveil.attribution import Gradient, GuidedBackprop, SmoothGrad
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.images import Image
 from unveil.predictions import Output
 from unveil.recipes import Recipe
-from unveil.records import Run
-from unveil.regions import BoxSmoothing
+from unveil.records.run import Run
+from unveil.regions import SmoothedThreshold
 from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
 LABELS = ("Edema", "Ödem — 浮腫", 'mass/\n"quoted"')
-SMALL = BoxSmoothing(size=3, passes=2, split=True, min_area=0.002, most=3)
+SMALL = SmoothedThreshold(size_px=3, passes=2, split=True, min_area_share=0.002, max_regions=3)
 RECIPES = {
     "guided, joint, top 2": Recipe(
         attribution=SmoothGrad(GuidedBackprop(), samples=4),
         target=Top(2),
-        select=SMALL,
+        selector=SMALL,
         stop=MaxRounds(3) | TargetLost(),
     ),
     "plain, separate tracks": Recipe(
-        attribution=SmoothGrad(samples=4), target=Top(3), select=SMALL, stop=MaxRounds(2), joint=False
+        attribution=SmoothGrad(samples=4), target=Top(3), selector=SMALL, stop=MaxRounds(2), joint=False
     ),
-    "no noise, a margin": Recipe(attribution=Gradient(), target=Margin("Edema", 1), select=SMALL, stop=MaxRounds(2)),
+    "no noise, a margin": Recipe(attribution=Gradient(), target=Margin("Edema", 1), selector=SMALL, stop=MaxRounds(2)),
     "no region": Recipe(attribution=Gradient(), target=Class(0), stop=MaxRounds(2)),
     "nothing predicted": Recipe(attribution=Gradient(), target=Predicted(0.999999), stop=MaxRounds(2)),
 }
 
 
 def image(spacing_mm: tuple[float, ...] | None = None, source: str = "array") -> Image:
-    """40 x 50 colour pixels of noise."""
+    """40 x 50 color pixels of noise."""
     pixels = np.random.default_rng(5).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     return Image.from_array(pixels, spacing_mm=spacing_mm, source=source)
 
@@ -51,8 +51,8 @@ def classifier(output: Output = Output.SOFTMAX, *, blind: bool = False) -> Torch
     if blind:
         nn.init.zeros_(layers[-1].weight)
     # 36 px, of which the middle 32 are seen: the geometry has an offset.
-    preparation = Preparation((32, 32), (0.5, 0.4, 0.3), (0.2, 0.2, 0.3), resize=36)
-    return TorchClassifier(nn.Sequential(*layers), preparation, LABELS, output=output, name="tiny")
+    preprocessing = Preprocessing((32, 32), (0.5, 0.4, 0.3), (0.2, 0.2, 0.3), resize=36)
+    return TorchClassifier(nn.Sequential(*layers), preprocessing, LABELS, output=output, name="tiny")
 
 
 @cache

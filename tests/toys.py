@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.predictions import Output
 
 SIDE = 48
-PLAIN = Preparation.square(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+PLAIN = Preprocessing.square(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class Additive(nn.Module):

@@ -25,7 +25,7 @@ class Counted(Classifier):
     def __init__(self, inner: Classifier) -> None:
         self._inner = inner
         self.name, self.fingerprint, self.labels = inner.name, inner.fingerprint, inner.labels
-        self.preparation, self.output = inner.preparation, inner.output
+        self.preprocessing, self.output = inner.preprocessing, inner.output
         self.device, self.precision = inner.device, inner.precision
         self.forward_passes = self.backward_passes = 0
 
@@ -41,9 +41,9 @@ class Counted(Classifier):
         self.backward_passes += len(gradient)
 
 
-class Inquiry:
-    """One label of one image: its probability where pixels are kept and all others show the mean colour of the
-    classifier's training data (0 after its normalisation), which is what all three rivals' authors do.
+class RegionTest:
+    """One label of one image: its probability where pixels are kept and all others show the mean color of the
+    classifier's training data (0 after its normalization), which is what all three rivals' authors do.
 
     `pixels`: shape (c, h, w), in [0, 1].
     """
@@ -52,7 +52,7 @@ class Inquiry:
         self, classifier: Classifier, pixels: Float[Tensor, "c h w"], label_index: int, batch_size: int = 32
     ) -> None:
         self.classifier, self.pixels, self.label_index = classifier, pixels.to(classifier.device), label_index
-        self.mean = torch.tensor(classifier.preparation.mean)[:, None, None].to(self.pixels)
+        self.mean = torch.tensor(classifier.preprocessing.mean)[:, None, None].to(self.pixels)
         self.batch_size = batch_size
 
     @property
@@ -112,7 +112,7 @@ class Rival(ABC):
 
 
 def answer(
-    search: Callable[[Inquiry], list[Bool[np.ndarray, "h w"]]],
+    search: Callable[[RegionTest], list[Bool[np.ndarray, "h w"]]],
     pixels: Float[Tensor, "c h w"],
     classifier: Classifier,
     label_index: int,
@@ -120,6 +120,6 @@ def answer(
     """Run a search in this process, and count."""
     counted = Counted(classifier)
     started = time.process_time()
-    explanations = search(Inquiry(counted, pixels, label_index))
+    explanations = search(RegionTest(counted, pixels, label_index))
     seconds = time.process_time() - started
     return Answer(explanations, counted.forward_passes, counted.backward_passes, seconds)

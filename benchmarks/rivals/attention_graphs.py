@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from asking import Answer, Inquiry, Rival, Score, answer
+from asking import Answer, RegionTest, Rival, Score, answer
 from integrated_descent import IntegratedDescent
 from jaxtyping import Bool, Float
 from patches import Patches
@@ -101,7 +101,7 @@ class AttentionGraph(Rival):
         """The roots, the most probable first."""
         return answer(self._search, pixels, classifier, label_index)
 
-    def _search(self, inquiry: Inquiry) -> list[Bool[np.ndarray, "h w"]]:
+    def _search(self, inquiry: RegionTest) -> list[Bool[np.ndarray, "h w"]]:
         patches = Patches(self.cells, inquiry.shape)
         ranked = self.ranking.rank(inquiry, self.cells)[: self.candidates]
         found = beam_search(Sets(patches.score(inquiry), patches.count, self.share * inquiry.whole), ranked, self.width)

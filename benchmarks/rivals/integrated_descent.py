@@ -1,16 +1,16 @@
-"""Ranking patches by an optimised mask of deletion, as I-GOS does (Qi, Khorram & Li, AAAI 2020): descent along an
+"""Ranking patches by an optimized mask of deletion, as I-GOS does (Qi, Khorram & Li, AAAI 2020): descent along an
 integrated gradient."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from asking import Inquiry
+from asking import RegionTest
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 LONGEST, SHORTEST, SHRINK, ENOUGH = 200.0, 1e-5, 0.2, 1e-4  # of a step; Armijo's share
 
@@ -19,7 +19,7 @@ LONGEST, SHORTEST, SHRINK, ENOUGH = 200.0, 1e-5, 0.2, 1e-4  # of a step; Armijo'
 class IntegratedDescent:
     """Minimises f(x ⊕ m) + `area`·mean|1 − m| + `roughness`·TV(m) over m in [0, 1], one value a patch; m = 0 is hidden.
 
-    x ⊕ m shows the image where m = 1 and the mean colour where m = 0 (m enlarged linearly), and f is the label's
+    x ⊕ m shows the image where m = 1 and the mean color where m = 0 (m enlarged linearly), and f is the label's
     probability. The direction is the mean of ∂f over `steps` points k/steps·m, with noise of `noise` in pixel units, so
     that a probability near 1 still says where it comes from; its length is cut to a fifth until Armijo's
     condition holds. Settings are those of the structured attention graphs' authors.
@@ -31,7 +31,7 @@ class IntegratedDescent:
     roughness: float = 20.0
     noise: float = 0.2
 
-    def rank(self, inquiry: Inquiry, cells: int) -> list[int]:
+    def rank(self, inquiry: RegionTest, cells: int) -> list[int]:
         """Numbers of all patches, the one that deletion needs most first.
 
         Values cut at 0 or 1 are equal: these are ordered by the first direction.
@@ -41,9 +41,9 @@ class IntegratedDescent:
         return [int(number) for number in np.lexsort((ties, values))]
 
     def descend(
-        self, inquiry: Inquiry, cells: int
+        self, inquiry: RegionTest, cells: int
     ) -> tuple[Float[Tensor, "1 1 cells cells"], Float[Tensor, "1 1 cells cells"]]:
-        """The optimised mask, and the first direction."""
+        """The optimized mask, and the first direction."""
         mask = torch.ones((1, 1, cells, cells)).to(inquiry.pixels)
         first = torch.zeros_like(mask)
         for iteration in range(self.iterations):
@@ -52,15 +52,15 @@ class IntegratedDescent:
             mask = self._step(inquiry, mask, direction)
         return mask, first
 
-    def loss(self, inquiry: Inquiry, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
+    def loss(self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
         """What is minimised."""
         return self._probability(inquiry, mask, None).sum() + self._penalty(mask)
 
     def _direction(
-        self, inquiry: Inquiry, mask: Float[Tensor, "1 1 cells cells"], iteration: int
+        self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"], iteration: int
     ) -> Float[Tensor, "1 1 cells cells"]:
         shares = torch.arange(1, self.steps + 1).to(mask)[:, None, None, None] / self.steps
-        random = generator(f"integrated descent/{inquiry.label_index}", iteration)
+        random = seeded_generator(f"integrated descent/{inquiry.label_index}", iteration)
         noise = self.noise * torch.randn((self.steps, *inquiry.pixels.shape), generator=random).to(mask)
         with torch.enable_grad():
             mask = mask.detach().requires_grad_()
@@ -69,7 +69,7 @@ class IntegratedDescent:
         return direction
 
     def _step(
-        self, inquiry: Inquiry, mask: Float[Tensor, "1 1 cells cells"], direction: Float[Tensor, "1 1 cells cells"]
+        self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"], direction: Float[Tensor, "1 1 cells cells"]
     ) -> Float[Tensor, "1 1 cells cells"]:
         with torch.no_grad():
             before, slope = float(self.loss(inquiry, mask)), float(direction.square().sum())
@@ -81,7 +81,7 @@ class IntegratedDescent:
                 length *= SHRINK
 
     def _probability(
-        self, inquiry: Inquiry, mask: Float[Tensor, "n 1 cells cells"], noise: Float[Tensor, "n c h w"] | None
+        self, inquiry: RegionTest, mask: Float[Tensor, "n 1 cells cells"], noise: Float[Tensor, "n c h w"] | None
     ) -> Float[Tensor, "n"]:
         cover = functional.interpolate(mask, inquiry.shape, mode="bilinear", align_corners=False)
         shown = inquiry.blend(cover)

@@ -37,7 +37,7 @@ class Rex(Rival):
     `scale` 1 is as published, for images of 224 px; 128/224 gives smaller images the same shares. A label of a sigmoid
     classifier is explained as the answer "yes" (probability ≥ ½), one of a softmax classifier as the leading label: ReX
     calls an image sufficient as long as that answer stays, whatever its probability (`confidence` 0 is its default).
-    Hidden pixels are 0 after normalisation: the mean colour.
+    Hidden pixels are 0 after normalization: the mean color.
     """
 
     name: ClassVar[str] = "rex"
@@ -56,7 +56,7 @@ class Rex(Rival):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "model.onnx").write_bytes(self._exported(classifier))
-            np.save(folder / "pixels.npy", classifier.normalised(pixels[None]).cpu().numpy())
+            np.save(folder / "pixels.npy", classifier.normalized(pixels[None]).cpu().numpy())
             (folder / "question.json").write_text(json.dumps(self._question(classifier, label_index)))
             self._ask(folder)
             told = json.loads((folder / "answer.json").read_text())
@@ -105,16 +105,16 @@ class Rex(Rival):
             raise RexError("explanations from ReX", f"exit {done.returncode}: {said}", "see README.md")
 
     def _exported(self, classifier: TorchClassifier) -> bytes:
-        """The classifier as an ONNX file from normalised pixels (n, c, h, w) to logits, n left open."""
+        """The classifier as an ONNX file from normalized pixels (n, c, h, w) to logits, n left open."""
         if classifier.fingerprint not in self.exported:
             self.exported[classifier.fingerprint] = export(classifier)
         return self.exported[classifier.fingerprint]
 
 
 def export(classifier: TorchClassifier) -> bytes:
-    """An ONNX file of the classifier's module: normalised pixels (n, c, h, w) to logits (n, labels), n left open."""
-    preparation = classifier.preparation
-    example = torch.zeros(2, preparation.channels, *preparation.crop)
+    """An ONNX file of the classifier's module: normalized pixels (n, c, h, w) to logits (n, labels), n left open."""
+    preprocessing = classifier.preprocessing
+    example = torch.zeros(2, preprocessing.channels, *preprocessing.crop)
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(name) / "model.onnx"

@@ -2,7 +2,7 @@
 
     python rex_worker.py FOLDER
 
-FOLDER holds model.onnx (normalised pixels to logits), pixels.npy (1, c, h, w) and question.json (label_index, sigmoid,
+FOLDER holds model.onnx (normalized pixels to logits), pixels.npy (1, c, h, w) and question.json (label_index, sigmoid,
 settings as tables of ReX's TOML file). Written there: explanations.npy (n, h, w), the one from the global maximum of
 responsibility first, and answer.json (forward_passes, seconds of the processor).
 """
@@ -57,7 +57,7 @@ class Predicting:
 
 
 def onnx_logits(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """The classifier's logits for normalised pixels, on one thread."""
+    """The classifier's logits for normalized pixels, on one thread."""
     import onnxruntime  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()

@@ -36,7 +36,7 @@ from unveil.classifiers import Classifier
 from unveil.cli.benchmark_planted import FIRST_SEED as FIRST_OF_SUITES
 from unveil.images import Image
 from unveil.planted import SIZE, Scene, draw_scene
-from unveil.planted.suites import SUITES, suite_scene
+from unveil.planted.scenes.suites import SUITES, suite_scene
 from unveil.recipes import Recipe, get_recipe
 
 sys.path.append(str(Path(__file__).parents[1]))  # of a script, only its own folder is looked in
@@ -64,7 +64,7 @@ def iterated(scene: Scene, classifier: Classifier, recipe: Recipe) -> Outcome:
     started = time.process_time()
     run = find_regions(Image.from_array(scene.pixels), counted, recipe, trust=False)
     seconds = time.process_time() - started
-    marked = tuple(Marked(region.target, region.outline.inside()) for region in run.regions)
+    marked = tuple(Marked(region.target, region.mask.to_array()) for region in run.regions)
     return Outcome(marked, seconds, counted.forward_passes, counted.backward_passes)
 
 

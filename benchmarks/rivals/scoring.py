@@ -1,4 +1,4 @@
-"""Explanations against the cues of planted scenes, by the definitions of `unveil.evaluation.cues`, and at equal
+"""Explanations against the cues of planted scenes, by the definitions of `unveil.evaluation.planted.cue_recall`, and at equal
 area."""
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from unveil.evaluation.bootstrap import bounds, intervals, ratio
-from unveil.evaluation.cues import is_false, is_found
+from unveil.evaluation.planted.cue_recall import is_false, is_found
 from unveil.masks import union
 from unveil.planted import Cue, Scene
 

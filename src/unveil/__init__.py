@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from unveil.classifiers import Classifier, Preparation, TorchClassifier, load_classifier
+    from unveil.classifiers import Classifier, Preprocessing, TorchClassifier, load_classifier
     from unveil.errors import UnveilError
     from unveil.images import Image, read_image
-    from unveil.masks import Outline
+    from unveil.masks import Mask
     from unveil.recipes import Recipe
-    from unveil.records import Region, Round, Run
+    from unveil.records.run import Region, Round, Run
     from unveil.rounds import find_regions
     from unveil.store import load_run
     from unveil.targets import Class, Margin, Predicted, Top
 
 _ROOMS = {
-    "classifiers": ("Classifier", "Preparation", "TorchClassifier", "load_classifier"),
+    "classifiers": ("Classifier", "Preprocessing", "TorchClassifier", "load_classifier"),
     "errors": ("UnveilError",),
     "images": ("Image", "read_image"),
-    "masks": ("Outline",),
+    "masks": ("Mask",),
     "recipes": ("Recipe",),
     "records": ("Region", "Round", "Run"),
     "rounds": ("find_regions",),
@@ -43,9 +43,9 @@ __all__ = [
     "Classifier",
     "Image",
     "Margin",
-    "Outline",
+    "Mask",
     "Predicted",
-    "Preparation",
+    "Preprocessing",
     "Recipe",
     "Region",
     "Round",

@@ -9,7 +9,7 @@ import torch
 Item = TypeVar("Item")
 
 
-class Batches:
+class AdaptiveBatches:
     """How many items are worked on at a time: `size` at most, and half of it from the first time that the memory
     doesn't hold them."""
 

@@ -11,15 +11,15 @@ from torch import Tensor
 from unveil.errors import RecipeError
 from unveil.inpainting import inpaint
 from unveil.masks import distance_px
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
-    """What a fill may know: the mean colour of the classifier's training data, and the key of its noise."""
+class FillContext:
+    """What a fill may know: the mean color of the classifier's training data, and the key of its noise."""
 
     mean: Float[Tensor, "c"]
-    key: str
+    stream: str
 
 
 class Fill(ABC):
@@ -27,7 +27,7 @@ class Fill(ABC):
 
     @abstractmethod
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """A whole image of replacements, in pixel units; only its erased part is used."""
 
@@ -37,7 +37,7 @@ class Fill(ABC):
 
 
 def erase(
-    pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill: Fill, ground: Ground
+    pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill: Fill, fill_context: FillContext
 ) -> Float[Tensor, "c *grid"]:
     """x' = fill where erased, x elsewhere; in a soft edge a mixture of both.
 
@@ -46,7 +46,7 @@ def erase(
     """
     if not erased.any():
         return pixels
-    replacement = fill.replacement(pixels, erased, ground).to(pixels)
+    replacement = fill.replacement(pixels, erased, fill_context).to(pixels)
     cover = fill.cover(erased).to(pixels)
     mixed = torch.lerp(pixels, replacement, cover)
     return torch.where(cover <= 0, pixels, torch.where(cover >= 1, replacement, mixed))
@@ -54,13 +54,13 @@ def erase(
 
 @dataclass(frozen=True)
 class Mean(Fill):
-    """The mean colour of the classifier's training data (0 after its normalisation)."""
+    """The mean color of the classifier's training data (0 after its normalization)."""
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """One colour everywhere."""
-        return _broadcast(ground.mean, pixels)
+        """One color everywhere."""
+        return _broadcast(fill_context.mean, pixels)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Constant(Fill):
             raise RecipeError("values in [0, 1] for a constant fill", str(self.value), "0 is black, 1 is white")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """One colour everywhere."""
+        """One color everywhere."""
         values = self.value if isinstance(self.value, tuple) else (self.value,) * len(pixels)
         if len(values) != len(pixels):
             raise RecipeError(
@@ -88,38 +88,38 @@ class Constant(Fill):
 
 @dataclass(frozen=True)
 class Blur(Fill):
-    """A blurred copy of what is not erased: Gaussian with `sigma` px, normalised over the kept pixels.
+    """A blurred copy of what is not erased: Gaussian with `sigma_px` px, normalized over the kept pixels.
 
     b = G(x · kept) / G(kept). A plain blur would leave a faint copy of the erased evidence in place. Far from any kept
-    pixel, where G(kept) vanishes, the mean colour takes over.
+    pixel, where G(kept) vanishes, the mean color takes over.
     """
 
-    sigma: float = 8.0
+    sigma_px: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.sigma < 1000:
-            raise RecipeError("a blur of more than 0 px", str(self.sigma), "8 suits 224 x 224")
+        if not 0 < self.sigma_px < 1000:
+            raise RecipeError("a blur of more than 0 px", str(self.sigma_px), "8 suits 224 x 224")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """The surroundings, smeared into the hole."""
         kept = (~erased.cpu()).double()[None]
         weight = self._gaussian(kept)
         smeared = self._gaussian(torch.where(erased.cpu(), 0.0, pixels.cpu().double()))
-        mean = _broadcast(ground.mean, pixels).cpu().double()
+        mean = _broadcast(fill_context.mean, pixels).cpu().double()
         return ((smeared + 1e-6 * mean) / (weight + 1e-6)).to(pixels)
 
     def _gaussian(self, values: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
         from scipy.ndimage import gaussian_filter  # noqa: PLC0415 (only this fill needs it)
 
-        sigma = (0.0, *(self.sigma,) * (values.ndim - 1))
+        sigma = (0.0, *(self.sigma_px,) * (values.ndim - 1))
         return torch.from_numpy(gaussian_filter(values.numpy(), sigma, mode="constant"))
 
 
 @dataclass(frozen=True)
 class Noise(Fill):
-    """The mean colour plus Gaussian noise with standard deviation `level` in pixel units, cut to [0, 1]."""
+    """The mean color plus Gaussian noise with standard deviation `level` in pixel units, cut to [0, 1]."""
 
     level: float = 0.2
 
@@ -128,58 +128,58 @@ class Noise(Fill):
             raise RecipeError("a noise level in (0, 1]", str(self.level), "0.2 is usual")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """The same noise in every round of a run, so that rounds differ by what is erased only."""
-        unit = torch.randn(pixels.shape, generator=generator(f"{ground.key}/fill", 0)).to(pixels)
-        return (_broadcast(ground.mean, pixels) + self.level * unit).clamp(0, 1)
+        unit = torch.randn(pixels.shape, generator=seeded_generator(f"{fill_context.stream}/fill", 0)).to(pixels)
+        return (_broadcast(fill_context.mean, pixels) + self.level * unit).clamp(0, 1)
 
 
 @dataclass(frozen=True)
 class Inpaint(Fill):
-    """The hole closed from its rim inwards by OpenCV (Telea 2004), looking `radius` px around. Needs
+    """The hole closed from its rim inwards by OpenCV (Telea 2004), looking `radius_px` px around. Needs
     `unveil[inpaint]`."""
 
-    radius: int = 5
+    radius_px: int = 5
 
     def __post_init__(self) -> None:
-        if not 1 <= self.radius <= 100:
-            raise RecipeError("a radius of 1 to 100 px", str(self.radius), "5 is usual")
+        if not 1 <= self.radius_px <= 100:
+            raise RecipeError("a radius of 1 to 100 px", str(self.radius_px), "5 is usual")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Every channel inpainted, at 8 bits."""
-        return torch.from_numpy(inpaint(pixels.cpu().numpy(), erased.cpu().numpy(), self.radius)).to(pixels)
+        return torch.from_numpy(inpaint(pixels.cpu().numpy(), erased.cpu().numpy(), self.radius_px)).to(pixels)
 
 
 @dataclass(frozen=True)
 class SoftEdge(Fill):
-    """Another fill with a soft edge: over `width` px outside the erased area it fades into the image.
+    """Another fill with a soft edge: over `width_px` px outside the erased area it fades into the image.
 
     cover(d) = (1 + cos(π d / width)) / 2 at distance d < width, 1 inside. What is erased is erased wholly; the fading
     lies around it, so that no hard edge is left for the classifier to see.
     """
 
     fill: Fill = field(default_factory=Mean)
-    width: int = 8
+    width_px: int = 8
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= 1000:
-            raise RecipeError("a soft edge of at least 1 px", str(self.width), "leave SoftEdge out for a hard edge")
+        if not 1 <= self.width_px <= 1000:
+            raise RecipeError("a soft edge of at least 1 px", str(self.width_px), "leave SoftEdge out for a hard edge")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], ground: Ground
+        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """The inner fill's, asked for all that is covered at all: so a blur or an inpainting doesn't use the fading
         rim."""
-        return self.fill.replacement(pixels, self.cover(erased) > 0, ground)
+        return self.fill.replacement(pixels, self.cover(erased) > 0, fill_context)
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:
         """A raised cosine of the distance to the erased area."""
-        distance = np.minimum(distance_px(erased.cpu().numpy()) / self.width, 1.0)
+        distance = np.minimum(distance_px(erased.cpu().numpy()) / self.width_px, 1.0)
         return torch.from_numpy((1 + np.cos(np.pi * distance)) / 2).float().to(erased.device)
 
 
-def _broadcast(colour: Float[Tensor, "c"], pixels: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
-    return colour.to(pixels).reshape(-1, *(1,) * (pixels.ndim - 1)).expand_as(pixels)
+def _broadcast(color: Float[Tensor, "c"], pixels: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
+    return color.to(pixels).reshape(-1, *(1,) * (pixels.ndim - 1)).expand_as(pixels)

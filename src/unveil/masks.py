@@ -1,7 +1,7 @@
 """Outlines: sets of pixels as values, with their algebra, run-length code and connected components.
 
 Inside the loop a set of pixels is a boolean array named for what True means (`inside`, `erased`); in a record it is
-an `Outline`, which is small, frozen, comparable and written to JSON as it stands.
+an `Mask`, which is small, frozen, comparable and written to JSON as it stands.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Outline:
+class Mask:
     """A set of pixels on a grid, kept as run lengths.
 
     `runs` are lengths in C order that alternate outside, inside, outside, …; the first counts pixels outside and may
@@ -53,7 +53,7 @@ class Outline:
             )
 
     @classmethod
-    def of(cls, inside: Bool[np.ndarray, "*grid"]) -> "Outline":
+    def from_array(cls, inside: Bool[np.ndarray, "*grid"]) -> "Mask":
         """The outline of a boolean array."""
         flat = inside.ravel()
         edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -64,11 +64,11 @@ class Outline:
         return cls(tuple(inside.shape), tuple(runs) if flat.size else ())
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...]) -> "Outline":
+    def empty(cls, shape: tuple[int, ...]) -> "Mask":
         """No pixel of the grid."""
-        return cls.of(np.zeros(shape, dtype=bool))
+        return cls.from_array(np.zeros(shape, dtype=bool))
 
-    def inside(self) -> Bool[np.ndarray, "*grid"]:
+    def to_array(self) -> Bool[np.ndarray, "*grid"]:
         """The boolean array: True inside."""
         values = np.arange(len(self.runs)) % 2 == 1
         return np.repeat(values, self.runs).reshape(self.shape)
@@ -83,40 +83,40 @@ class Outline:
         """The smallest upright box around all pixels inside; None for an empty outline."""
         if not self.area_px:
             return None
-        (slices,) = ndimage.find_objects(self.inside().astype(np.uint8))
+        (slices,) = ndimage.find_objects(self.to_array().astype(np.uint8))
         return Box(tuple(s.start for s in slices), tuple(s.stop for s in slices))
 
-    def __or__(self, other: "Outline") -> "Outline":
+    def __or__(self, other: "Mask") -> "Mask":
         """Pixels in either."""
         return self._with(other, np.logical_or)
 
-    def __and__(self, other: "Outline") -> "Outline":
+    def __and__(self, other: "Mask") -> "Mask":
         """Pixels in both."""
         return self._with(other, np.logical_and)
 
-    def __sub__(self, other: "Outline") -> "Outline":
+    def __sub__(self, other: "Mask") -> "Mask":
         """Pixels in the first and not in the second."""
         return self._with(other, np.greater)
 
-    def __invert__(self) -> "Outline":
+    def __invert__(self) -> "Mask":
         """Pixels outside."""
-        return Outline.of(~self.inside())
+        return Mask.from_array(~self.to_array())
 
-    def iou(self, other: "Outline") -> float:
+    def iou(self, other: "Mask") -> float:
         """Intersection over union, |A ∩ B| / |A ∪ B|; two empty outlines agree fully: 1."""
-        return iou(self.inside(), other.inside())
+        return iou(self.to_array(), other.to_array())
 
-    def components(self) -> tuple["Outline", ...]:
+    def components(self) -> tuple["Mask", ...]:
         """Connected parts (pixels that touch at a corner are connected), the largest first."""
-        parts = [Outline.of(part) for part in components(self.inside())]
+        parts = [Mask.from_array(part) for part in components(self.to_array())]
         return tuple(sorted(parts, key=lambda part: -part.area_px))
 
-    def _with(self, other: "Outline", operation: Callable) -> "Outline":
+    def _with(self, other: "Mask", operation: Callable) -> "Mask":
         if self.shape != other.shape:
             raise RecordError(
                 f"two outlines on one grid {self.shape}", f"a second one on {other.shape}", "bring both to source size"
             )
-        return Outline.of(operation(self.inside(), other.inside()))
+        return Mask.from_array(operation(self.to_array(), other.to_array()))
 
 
 def iou(one: Bool[np.ndarray, "*grid"], other: Bool[np.ndarray, "*grid"]) -> float:
@@ -125,14 +125,14 @@ def iou(one: Bool[np.ndarray, "*grid"], other: Bool[np.ndarray, "*grid"]) -> flo
     return int(np.count_nonzero(one & other)) / union if union else 1.0
 
 
-def numbered_parts(inside: Bool[np.ndarray, "*grid"]) -> tuple[Int[np.ndarray, "*grid"], int]:
+def label_components(inside: Bool[np.ndarray, "*grid"]) -> tuple[Int[np.ndarray, "*grid"], int]:
     """Connected parts, full connectivity, numbered from 1 in scan order (0 outside), and how many there are."""
     return cast(tuple[np.ndarray, int], ndimage.label(inside, structure=np.ones((3,) * inside.ndim)))
 
 
 def components(inside: Bool[np.ndarray, "*grid"]) -> list[Bool[np.ndarray, "*grid"]]:
     """Connected parts of a boolean array, in scan order."""
-    numbers, count = numbered_parts(inside)
+    numbers, count = label_components(inside)
     return [numbers == number for number in range(1, count + 1)]
 
 

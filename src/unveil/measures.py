@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.masks import distance_px, iou, numbered_parts
+from unveil.masks import distance_px, iou, label_components
 
 # How far a hard edge reaches into the gradients of a ResNet-50, in grid px: the excess over the first map ends by 5
 # px, as measured in docs/architecture.md.
 RIM_PX = 6
 
 
-def settled(
+def stability(
     region: Bool[np.ndarray, "*grid"], even: Bool[np.ndarray, "*grid"], odd: Bool[np.ndarray, "*grid"]
 ) -> float:
     """IoU of what two independent halves of the noise found in this place.
@@ -37,14 +37,14 @@ def revealed(region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*g
 
 
 def _touching(half: Bool[np.ndarray, "*grid"], region: Bool[np.ndarray, "*grid"]) -> Bool[np.ndarray, "*grid"]:
-    numbers, count = numbered_parts(half)
+    numbers, count = label_components(half)
     touches = np.zeros(count + 1, dtype=bool)
     touches[numbers[region]] = True
     touches[0] = False
     return touches[numbers]
 
 
-def rim(
+def rim_share(
     region: Bool[np.ndarray, "*grid"], saliency: Float[np.ndarray, "*grid"], erased: Bool[np.ndarray, "*grid"]
 ) -> float:
     """Share of a region's saliency within `RIM_PX` of what was erased before: Σ_{R, d ≤ RIM_PX} S / Σ_R S."""

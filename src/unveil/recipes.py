@@ -8,16 +8,16 @@ import tomli_w
 
 from unveil import attribution, fills, regions, saliency, stopping, targets, trust
 from unveil.attribution import Attribution, GuidedBackprop, Rise, SmoothGrad
+from unveil.codec import Codec
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Fill, Mean, SoftEdge
-from unveil.regions import BoxSmoothing, Relative, Select
-from unveil.saliency import L2, Magnitude, Positive, UnbiasedL2
-from unveil.settings import Settings
+from unveil.regions import RelativeToMax, Selector, SmoothedThreshold
+from unveil.saliency import L2, Magnitude, PositiveSum, UnbiasedL2
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
 from unveil.targets import Predicted, Target
-from unveil.trust import Trust
+from unveil.trust import TrustSettings
 
-SETTINGS = Settings(
+RECIPE_CODEC = Codec(
     kind
     for room, names in (
         (
@@ -27,7 +27,7 @@ SETTINGS = Settings(
                 "Deconvnet",
                 "GuidedBackprop",
                 "SmoothGrad",
-                "Settled",
+                "UntilStable",
                 "PatternNet",
                 "PatternAttribution",
                 "Rise",
@@ -35,11 +35,11 @@ SETTINGS = Settings(
                 "Captum",
                 "Zennit",
                 "Cam",
-                "AnyAttribution",
+                "CustomAttribution",
             ),
         ),
-        (saliency, ("L2", "MaxAbs", "Positive", "UnbiasedL2", "ShrunkL2")),
-        (regions, ("BoxSmoothing", "Relative", "Quantile", "Otsu")),
+        (saliency, ("L2", "MaxAbs", "PositiveSum", "UnbiasedL2", "ShrunkL2")),
+        (regions, ("SmoothedThreshold", "RelativeToMax", "Quantile", "Otsu")),
         (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
         (
             stopping,
@@ -55,7 +55,7 @@ SETTINGS = Settings(
             ),
         ),
         (targets, ("Class", "Top", "Predicted", "Margin")),
-        (trust, ("Trust",)),
+        (trust, ("TrustSettings",)),
     )
     for kind in (getattr(room, name) for name in names)
 )
@@ -66,7 +66,7 @@ class Recipe:
     """All settings of a run.
 
     `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
-    every target of the first round has a track of its own. `least_drop`: a region whose erasing alone takes less than
+    every target of the first round has a track of its own. `min_drop_share`: a region whose erasing alone takes less than
     this share of what the most effective of its round takes from its target is left for a later round. `trust`: how
     the regions' trust cards are made; None leaves them out, and is `trust = false` in a file. Compare
     `recipes.paper()` and `recipes.recommended()`.
@@ -76,18 +76,18 @@ class Recipe:
     target: Target = field(default_factory=Predicted)
     attribution: Attribution = field(default_factory=SmoothGrad)
     magnitude: Magnitude = field(default_factory=L2)
-    select: Select = field(default_factory=BoxSmoothing)
+    selector: Selector = field(default_factory=SmoothedThreshold)
     fill: Fill = field(default_factory=Mean)
     stop: Stop = field(default_factory=MaxRounds)
     joint: bool = True
-    least_drop: float = 0.0
-    trust: Trust | None = field(default_factory=Trust)
+    min_drop_share: float = 0.0
+    trust: TrustSettings | None = field(default_factory=TrustSettings)
 
     def __post_init__(self) -> None:
         if self.stop.most_rounds is None:
             raise RecipeError("a stop that ends for sure", repr(self.stop), "join it with a bound: MaxRounds(5) | …")
-        if not 0 <= self.least_drop < 1:
-            raise RecipeError("least_drop in [0, 1)", str(self.least_drop), "0 keeps every region")
+        if not 0 <= self.min_drop_share < 1:
+            raise RecipeError("min_drop_share in [0, 1)", str(self.min_drop_share), "0 keeps every region")
 
     def with_target(self, target: Target) -> "Recipe":
         """The same recipe, asking about something else."""
@@ -95,12 +95,12 @@ class Recipe:
 
     def as_dict(self) -> dict:
         """Nested tables of plain values; every part says its `kind`."""
-        return SETTINGS.encode(self, top=True)
+        return RECIPE_CODEC.encode(self, top=True)
 
     @classmethod
     def from_dict(cls, tables: dict) -> "Recipe":
         """The recipe of nested tables. Raises `RecipeError` that names the table and the key."""
-        return SETTINGS.decode(cls, tables, "recipe")
+        return RECIPE_CODEC.decode(cls, tables, "recipe")
 
     def to_toml(self) -> str:
         """TOML text that `from_toml` reads back to an equal recipe."""
@@ -123,15 +123,15 @@ def paper() -> Recipe:
         name="paper",
         attribution=SmoothGrad(GuidedBackprop(), samples=50, noise=0.15),
         magnitude=L2(),
-        select=BoxSmoothing(size=11, passes=3, threshold=Relative(0.3)),
+        selector=SmoothedThreshold(size_px=11, passes=3, threshold=RelativeToMax(0.3)),
         fill=Mean(),
         stop=MaxRounds(5),
     )
 
 
 def recommended() -> Recipe:
-    """What we would use: plain gradients (any model, and they pass randomisation tests), the noise floor taken off,
-    every component a region of its own, a soft fill blurred so widely that little of an erased colour is left, a border
+    """What we would use: plain gradients (any model, and they pass randomization tests), the noise floor taken off,
+    every component a region of its own, a soft fill blurred so widely that little of an erased color is left, a border
     band against rims, nothing for a class that isn't predicted, no region that takes next to nothing beside another of
     its round, and a stop once the target is lost or its score explained. The settings that scenes can decide were
     searched on planted ones (docs/benchmark.md).
@@ -139,11 +139,19 @@ def recommended() -> Recipe:
     return Recipe(
         name="recommended",
         attribution=SmoothGrad(samples=32, noise=0.05),
-        magnitude=UnbiasedL2(size=5),
-        select=BoxSmoothing(size=11, passes=2, threshold=Relative(0.3), band=8, split=True, min_area=0.004, most=4),
-        fill=SoftEdge(Blur(sigma=24), width=8),
+        magnitude=UnbiasedL2(size_px=5),
+        selector=SmoothedThreshold(
+            size_px=11,
+            passes=2,
+            threshold=RelativeToMax(0.3),
+            band_px=8,
+            split=True,
+            min_area_share=0.004,
+            max_regions=4,
+        ),
+        fill=SoftEdge(Blur(sigma_px=24), width_px=8),
         stop=_stop(predicted=0.1),
-        least_drop=0.1,
+        min_drop_share=0.1,
     )
 
 
@@ -161,8 +169,16 @@ def demo() -> Recipe:
         recommended(),
         name="demo",
         attribution=SmoothGrad(samples=16, noise=0.05),
-        select=BoxSmoothing(size=5, passes=2, threshold=Relative(0.15), band=3, split=True, min_area=0.004, most=3),
-        fill=SoftEdge(Blur(sigma=16), width=4),
+        selector=SmoothedThreshold(
+            size_px=5,
+            passes=2,
+            threshold=RelativeToMax(0.15),
+            band_px=3,
+            split=True,
+            min_area_share=0.004,
+            max_regions=3,
+        ),
+        fill=SoftEdge(Blur(sigma_px=16), width_px=4),
         stop=_stop(predicted=0.2),
     )
 
@@ -175,8 +191,16 @@ def black_box() -> Recipe:
         recommended(),
         name="black-box",
         attribution=Rise(masks=1000),
-        magnitude=Positive(),
-        select=BoxSmoothing(size=11, passes=1, threshold=Relative(0.6), band=8, split=True, min_area=0.004, most=4),
+        magnitude=PositiveSum(),
+        selector=SmoothedThreshold(
+            size_px=11,
+            passes=1,
+            threshold=RelativeToMax(0.6),
+            band_px=8,
+            split=True,
+            min_area_share=0.004,
+            max_regions=4,
+        ),
     )
 
 

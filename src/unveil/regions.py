@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.boxes import box_mean, require_odd
+from unveil.box_filter import box_mean, require_odd
 from unveil.errors import RecipeError
-from unveil.masks import distance_px, numbered_parts
+from unveil.masks import distance_px, label_components
 
 
 class Threshold(ABC):
@@ -20,7 +20,7 @@ class Threshold(ABC):
 
 
 @dataclass(frozen=True)
-class Relative(Threshold):
+class RelativeToMax(Threshold):
     """`share · max`."""
 
     share: float = 0.5
@@ -72,7 +72,7 @@ class Selection:
     reason: str | None = None
 
 
-class Select(ABC):
+class Selector(ABC):
     """A way to find regions of interest in a saliency map."""
 
     @abstractmethod
@@ -85,49 +85,51 @@ class Select(ABC):
 
 
 @dataclass(frozen=True)
-class BoxSmoothing(Select):
-    """`passes` times a mean over a box of `size` pixels a side, each followed by a threshold; what is left is the
+class SmoothedThreshold(Selector):
+    """`passes` times a mean over a box of `size_px` pixels a side, each followed by a threshold; what is left is the
     region.
 
     Pass: S ← B(S), then S ← S where S > 0 and S ≥ level, else 0 (Bordes et al. 2018: 11 x 11, three passes). A bigger
     box and more passes give larger regions; smaller and fewer suit small findings. Further:
 
-    - `band` px: saliency closer than that to what is erased already counts as 0, so that the rim of an erased area,
+    - `band_px`: saliency closer than that to what is erased already counts as 0, so that the rim of an erased area,
       which lights up whatever the image, can't start a region. A region that starts outside may grow into the band.
     - `split`: every connected component is a region of its own; else all of a round's pixels are one region.
-    - `min_area`: components smaller than this share of the grid are dropped. `most`: at most so many regions a round.
+    - `min_area_share`: components smaller than this share of the grid are dropped. `max_regions`: at most so many regions a round.
     - `floor`: a map whose largest value is below it shows no evidence. An absolute bound, in logits per unit of pixel
       value, because a relative threshold finds a region in anything.
     """
 
-    size: int = 11
+    size_px: int = 11
     passes: int = 3
-    threshold: Threshold = field(default_factory=Relative)
-    band: int = 0
+    threshold: Threshold = field(default_factory=RelativeToMax)
+    band_px: int = 0
     split: bool = False
-    min_area: float = 0.0
-    most: int = 8
+    min_area_share: float = 0.0
+    max_regions: int = 8
     floor: float = 1e-6
 
     def __post_init__(self) -> None:
-        require_odd(self.size, "the paper's is 11")
-        if self.passes < 1 or self.band < 0 or self.most < 1:
-            got = f"passes {self.passes}, band {self.band}, most {self.most}"
-            raise RecipeError("passes ≥ 1, band ≥ 0, most ≥ 1", got, "the paper's are 3 passes without a band")
-        if not 0 <= self.min_area < 1 or not self.floor >= 0:
-            got = f"min_area {self.min_area}, floor {self.floor}"
-            raise RecipeError("min_area in [0, 1) and floor ≥ 0", got, "0.001 and 1e-6 are usual")
+        require_odd(self.size_px, "the paper's is 11")
+        if self.passes < 1 or self.band_px < 0 or self.max_regions < 1:
+            got = f"passes {self.passes}, band_px {self.band_px}, max_regions {self.max_regions}"
+            raise RecipeError(
+                "passes ≥ 1, band_px ≥ 0, max_regions ≥ 1", got, "the paper's are 3 passes without a band"
+            )
+        if not 0 <= self.min_area_share < 1 or not self.floor >= 0:
+            got = f"min_area_share {self.min_area_share}, floor {self.floor}"
+            raise RecipeError("min_area_share in [0, 1) and floor ≥ 0", got, "0.001 and 1e-6 are usual")
 
     def smooth(self, saliency: Float[np.ndarray, "*grid"]) -> Float[np.ndarray, "*grid"]:
         """All passes without their thresholds."""
         for _ in range(self.passes):
-            saliency = box_mean(saliency, self.size)
+            saliency = box_mean(saliency, self.size_px)
         return saliency
 
     def select(self, saliency: Float[np.ndarray, "*grid"], erased: Bool[np.ndarray, "*grid"]) -> Selection:
         """Regions, or the reason why there is none: erased everywhere, NaN, vanishing, constant, or too small."""
         free = ~erased
-        startable = distance_px(erased) > self.band
+        startable = distance_px(erased) > self.band_px
         if reason := self._no_evidence(saliency[startable]):
             return Selection((), reason)
         values = np.where(startable, saliency, 0.0)
@@ -150,7 +152,7 @@ class BoxSmoothing(Select):
     def _one_pass(
         self, values: Float[np.ndarray, "*grid"], free: Bool[np.ndarray, "*grid"]
     ) -> Float[np.ndarray, "*grid"]:
-        smoothed = np.where(free, box_mean(values, self.size), 0.0)
+        smoothed = np.where(free, box_mean(values, self.size_px), 0.0)
         level = self.threshold.level(smoothed[free])
         # Running sums leave rounding errors of about 1e-16 of the largest value where the true sum is 0.
         rounding = 1e-12 * float(smoothed.max())
@@ -158,8 +160,8 @@ class BoxSmoothing(Select):
 
     def _regions(self, values: Float[np.ndarray, "*grid"]) -> Selection:
         # Counted before any part is made an array of its own: a noisy volume may have thousands.
-        numbers, _ = numbered_parts(values > 0)
-        smallest = max(1, self.min_area * values.size)
+        numbers, _ = label_components(values > 0)
+        smallest = max(1, self.min_area_share * values.size)
         large = np.bincount(numbers.ravel()) >= smallest
         large[0] = False
         if not large.any():
@@ -168,7 +170,7 @@ class BoxSmoothing(Select):
             return Selection((large[numbers],))
         sums = np.bincount(numbers.ravel(), values.ravel())
         order = sorted(np.flatnonzero(large), key=lambda number: -sums[number])
-        return Selection(tuple(numbers == number for number in order[: self.most]))
+        return Selection(tuple(numbers == number for number in order[: self.max_regions]))
 
 
 def _require_share(name: str, value: float) -> None:

@@ -13,19 +13,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import nn
 
-from unveil.attribution import AttributionResult, Moments, Question
-from unveil.cards import Cards
+from unveil.attribution import AttributionRequest, AttributionResult, Moments
 from unveil.classifiers import Classifier, load_classifier
+from unveil.context import RunContext, Track, to_uint8
 from unveil.images import read_image
-from unveil.masks import Outline, iou, union
-from unveil.measures import effective, revealed, rim, settled
+from unveil.masks import Mask, iou, union
+from unveil.measures import effective, revealed, rim_share, stability
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe, get_recipe
-from unveil.records import Region, Round, Run, TargetMap
+from unveil.records.run import Region, Round, Run, TargetMap
+from unveil.records.trust import TrustCards
 from unveil.regions import Selection
-from unveil.search import Search, Track, eight_bit
-from unveil.stopping import State, StopKind, StopReason
-from unveil.targets import Scalar, Target
+from unveil.stopping import StopKind, StopReason, StopState
+from unveil.targets import Target, TargetScore
 from unveil.trust import Lens, examine, significance
 
 FloatMap = Float[np.ndarray, "*grid"]
@@ -73,66 +73,70 @@ def find_regions(
     chosen = get_recipe(recipe)
     chosen = chosen.with_target(target) if target else chosen
     chosen = chosen if trust else replace(chosen, trust=None)
-    search = Search.begin(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
+    search = RunContext.begin(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
     done = tuple(rounds(search, on_progress))
     cards = trust_cards(search, done, on_progress)
     return search.finish(done, time.monotonic() - started, cards)
 
 
-def trust_cards(search: Search, done: Sequence[Round], on_progress: OnProgress = lambda progress: None) -> Cards | None:
+def trust_cards(
+    search: RunContext, done: Sequence[Round], on_progress: OnProgress = lambda progress: None
+) -> TrustCards | None:
     """The trust cards of a search's rounds, as the recipe wants them; None if it doesn't."""
     recipe = search.recipe
     if recipe.trust is None:
         return None
     most = (recipe.stop.most_rounds or 0) * len(search.tracks)
-    scalars = {name: scalar for track in search.tracks for name, scalar in track.asked.items()}
+    target_scores = {name: target_score for track in search.tracks for name, target_score in track.asked.items()}
 
     def tell(step: int, steps: int) -> None:
         on_progress(Progress(most, most, step, steps, cards=True))
 
-    lens = Lens(recipe.attribution, recipe.magnitude, recipe.select)
-    return examine(search.asker, lens, done, scalars, recipe.trust, tell)
+    lens = Lens(recipe.attribution, recipe.magnitude, recipe.selector)
+    return examine(search.masked, lens, done, target_scores, recipe.trust, tell)
 
 
-def rounds(search: Search, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
+def rounds(search: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
     """Every round of every track, as it is done. The only state of a track is what is erased, and what was said
     then."""
     for number, track in enumerate(search.tracks):
         yield from _rounds_of(search, track, number, on_progress)
 
 
-def _rounds_of(search: Search, track: Track, number: int, on_progress: OnProgress) -> Iterator[Round]:
+def _rounds_of(search: RunContext, track: Track, number: int, on_progress: OnProgress) -> Iterator[Round]:
     most = search.recipe.stop.most_rounds or 0
     first_maps: dict[str, FloatMap] = {}
     now, erased = search.first, np.zeros(search.grid, dtype=bool)
     for index in range(1, most + 1):
-        scalars = track.target.resolve(search.first, now, search.classifier.labels)
-        if not scalars:
+        target_scores = track.target.resolve(search.first, now, search.classifier.labels)
+        if not target_scores:
             track.stop.append(StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label"))
             return
-        track.asked.update({scalar.name: scalar for scalar in scalars})
-        if index == 1 and (reason := search.recipe.stop.check_first(State(0, scalars, search.first, now, 0.0))):
+        track.asked.update({target_score.name: target_score for target_score in target_scores})
+        if index == 1 and (
+            reason := search.recipe.stop.check_first(StopState(0, target_scores, search.first, now, 0.0))
+        ):
             track.stop.append(reason)
             return
 
         def tell(sample: int, samples: int, at: int = number * most + index) -> None:
             on_progress(Progress(at, most * len(search.tracks), sample, samples))
 
-        look = _look(search, index, scalars, erased, tell)
-        first_maps = first_maps or {one.scalar.name: search.recipe.select.smooth(one.saliency) for one in look}
+        look = _look(search, index, target_scores, erased, tell)
+        first_maps = first_maps or {one.target_score.name: search.recipe.selector.smooth(one.saliency) for one in look}
         done = _record(search, track, index, now, erased, look, first_maps)
         yield done
-        now, erased = done.after, done.erased_after.inside()
-        if reason := _why_stop(search, done, scalars):
+        now, erased = done.after, done.erased_after.to_array()
+        if reason := _why_stop(search, done, target_scores):
             track.stop.append(reason)
             return
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class TargetFinding:
     """What one target's map gave in one round, before anything is erased for it."""
 
-    scalar: Scalar
+    target_score: TargetScore
     saliency: FloatMap
     selection: Selection
     halves: tuple[BoolMap, BoolMap] | None
@@ -140,46 +144,56 @@ class Found:
 
 
 def _look(
-    search: Search, index: int, scalars: Sequence[Scalar], erased: BoolMap, tell: Callable[[int, int], None]
-) -> list[Found]:
+    search: RunContext,
+    index: int,
+    target_scores: Sequence[TargetScore],
+    erased: BoolMap,
+    tell: Callable[[int, int], None],
+) -> list[TargetFinding]:
     """Attribution, saliency and regions of every target, with what is erased so far."""
-    key = f"{search.key}/round {index}"
-    question = Question(
-        search.classifier, search.erase(erased), scalars, key, search.batch_size, tell, _Agreement(search, erased)
+    stream = f"{search.stream}/round {index}"
+    question = AttributionRequest(
+        search.classifier,
+        search.erase(erased),
+        target_scores,
+        stream,
+        search.batch_size,
+        tell,
+        _Agreement(search, erased),
     )
     result = search.recipe.attribution.attribute(question)
     maps = search.recipe.magnitude.saliency(result.all).astype(np.float32)
     halves = _halves(search, result, erased)
     return [
-        Found(
-            scalar,
+        TargetFinding(
+            target_score,
             saliency,
-            search.recipe.select.select(saliency, erased),
+            search.recipe.selector.select(saliency, erased),
             halves[number] if halves else None,
             result.rules.count if result.rules else None,
         )
-        for number, (scalar, saliency) in enumerate(zip(scalars, maps, strict=True))
+        for number, (target_score, saliency) in enumerate(zip(target_scores, maps, strict=True))
     ]
 
 
-def _halves(search: Search, result: AttributionResult, erased: BoolMap) -> list[tuple[BoolMap, BoolMap]] | None:
+def _halves(search: RunContext, result: AttributionResult, erased: BoolMap) -> list[tuple[BoolMap, BoolMap]] | None:
     if result.odd is None:
         return None
     even, odd = (_regions_of(search, half, erased) for half in (result.even, result.odd))
     return list(zip(even, odd, strict=True))
 
 
-def _regions_of(search: Search, half: Moments, erased: BoolMap) -> list[BoolMap]:
+def _regions_of(search: RunContext, half: Moments, erased: BoolMap) -> list[BoolMap]:
     """All that would be found for each target, had there been only this half of the samples."""
     maps = search.recipe.magnitude.saliency(half)
-    return [union(search.recipe.select.select(one, erased).regions, erased.shape) for one in maps]
+    return [union(search.recipe.selector.select(one, erased).regions, erased.shape) for one in maps]
 
 
 @dataclass(frozen=True)
 class _Agreement:
     """Of two halves of the samples, for the target on which they agree least."""
 
-    search: Search
+    search: RunContext
     erased: BoolMap
 
     def __call__(self, one: Moments, other: Moments) -> float:
@@ -188,20 +202,20 @@ class _Agreement:
 
 
 def _record(
-    search: Search,
+    search: RunContext,
     track: Track,
     index: int,
     before: Prediction,
     erased: BoolMap,
-    look: list[Found],
+    look: list[TargetFinding],
     first_maps: dict[str, FloatMap],
 ) -> Round:
     """Erase what was found, ask again, and write the round down."""
     regions = [(found, inside) for found in look for inside in found.selection.regions]
     alone, after = _ask_again(search, before, erased, [inside for _, inside in regions])
-    asked = [found.scalar for found, _ in regions]
-    drops = [float(one.score(before.logits) - one.score(said.logits)) for one, said in zip(asked, alone, strict=True)]
-    kept = effective(drops, [one.name for one in asked], search.recipe.least_drop)
+    asked = [found.target_score for found, _ in regions]
+    drops = [float(one.of(before.logits) - one.of(said.logits)) for one, said in zip(asked, alone, strict=True)]
+    kept = effective(drops, [one.name for one in asked], search.recipe.min_drop_share)
     regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
     erased_after = erased | union((inside for _, inside in regions), erased.shape)
     if not all(kept):
@@ -214,7 +228,7 @@ def _record(
         track=track.name,
         before=before,
         after=after,
-        maps=tuple(TargetMap(found.scalar.name, found.saliency, found.selection.reason) for found in look),
+        maps=tuple(TargetMap(found.target_score.name, found.saliency, found.selection.reason) for found in look),
         regions=tuple(
             _region(
                 search,
@@ -223,19 +237,19 @@ def _record(
                 before,
                 without,
                 erased,
-                revealed(inside, first_maps.get(found.scalar.name, shown), area),
+                revealed(inside, first_maps.get(found.target_score.name, shown), area),
             )
             for (found, inside), without in zip(regions, alone, strict=True)
         ),
-        erased=Outline.of(erased),
-        erased_after=Outline.of(erased_after),
-        image=eight_bit(search.erase(erased)),
+        erased=Mask.from_array(erased),
+        erased_after=Mask.from_array(erased_after),
+        image=to_uint8(search.erase(erased)),
         rectifiers=look[0].rectifiers,
     )
 
 
 def _ask_again(
-    search: Search, before: Prediction, erased: BoolMap, regions: list[BoolMap]
+    search: RunContext, before: Prediction, erased: BoolMap, regions: list[BoolMap]
 ) -> tuple[list[Prediction], Prediction]:
     """Predictions with each region alone erased as well, and with all of them."""
     if not regions:
@@ -247,51 +261,55 @@ def _ask_again(
     return answers[: len(regions)], answers[-1]
 
 
-def _ask(search: Search, areas: list[BoolMap]) -> list[Prediction]:
+def _ask(search: RunContext, areas: list[BoolMap]) -> list[Prediction]:
     """Predictions with each of these areas erased."""
     return search.classifier.predict(torch.stack([search.erase(area) for area in areas]), search.batch_size)
 
 
 def _region(
-    search: Search,
-    found: Found,
+    search: RunContext,
+    found: TargetFinding,
     inside: BoolMap,
     before: Prediction,
     after: Prediction,
     erased: BoolMap,
     hidden: float,
 ) -> Region:
-    scalar, geometry = found.scalar, search.prepared.geometry
-    outline = Outline.of(geometry.region_to_source(inside))
+    target_score, geometry = found.target_score, search.prepared.geometry
+    mask = Mask.from_array(geometry.region_to_source(inside))
     spacing = search.image.spacing_mm
-    size_mm = outline.area_px * float(np.prod(spacing)) if spacing else None
-    flat = len(outline.shape) == 2
+    size_mm = mask.area_px * float(np.prod(spacing)) if spacing else None
+    flat = len(mask.shape) == 2
     return Region(
-        target=scalar.name,
-        outline=outline,
-        grid_outline=Outline.of(inside),
+        target=target_score.name,
+        mask=mask,
+        model_mask=Mask.from_array(inside),
         area_mm2=size_mm if flat else None,
-        score_before=float(scalar.score(before.logits)),
-        score_after=float(scalar.score(after.logits)),
-        probability_before=_probability(scalar, before),
-        probability_after=_probability(scalar, after),
-        settled=settled(inside, *found.halves) if found.halves else None,
+        score_before=float(target_score.of(before.logits)),
+        score_after=float(target_score.of(after.logits)),
+        probability_before=_probability(target_score, before),
+        probability_after=_probability(target_score, after),
+        stability=stability(inside, *found.halves) if found.halves else None,
         revealed=hidden,
-        rim=rim(inside, found.saliency, erased),
+        rim_share=rim_share(inside, found.saliency, erased),
         volume_mm3=None if flat else size_mm,
     )
 
 
-def _probability(scalar: Scalar, prediction: Prediction) -> float | None:
-    return None if scalar.label is None else float(prediction.probabilities[scalar.label])
+def _probability(target_score: TargetScore, prediction: Prediction) -> float | None:
+    return None if target_score.label is None else float(prediction.probabilities[target_score.label])
 
 
-def _why_stop(search: Search, done: Round, scalars: Sequence[Scalar]) -> StopReason | None:
+def _why_stop(search: RunContext, done: Round, target_scores: Sequence[TargetScore]) -> StopReason | None:
     if not done.regions:
         return StopReason(StopKind.NOTHING_FOUND, "; ".join(f"{one.target}: {one.reason}" for one in done.maps))
 
     def smallest_p(draws: int) -> float | None:
-        return significance(search.asker, done, {scalar.name: scalar for scalar in scalars}, draws)
+        return significance(
+            search.masked, done, {target_score.name: target_score for target_score in target_scores}, draws
+        )
 
-    state = State(done.index, scalars, search.first, done.after, done.coverage, smallest_p, blank=lambda: search.blank)
+    state = StopState(
+        done.index, target_scores, search.first, done.after, done.coverage, smallest_p, blank=lambda: search.blank
+    )
     return search.recipe.stop.check(state)

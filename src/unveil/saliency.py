@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unveil.attribution.base import Moments
-from unveil.boxes import box_mean, require_odd
+from unveil.box_filter import box_mean, require_odd
 
 
 class Magnitude(ABC):
@@ -38,7 +38,7 @@ class MaxAbs(Magnitude):
 
 
 @dataclass(frozen=True)
-class Positive(Magnitude):
+class PositiveSum(Magnitude):
     """S = max(0, Σ_c m_c): what speaks for the target only; for maps whose sign means something, as those of `Rise`."""
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
@@ -52,35 +52,35 @@ class UnbiasedL2(Magnitude):
 
     With n samples E[m_c²] is the true square plus v_c/n, so the plain length adds a floor of noise that hides weak
     evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a
-    mean over `size` × `size` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is
+    mean over `size_px` × `size_px` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is
     taken off.
     """
 
-    size: int = 5
+    size_px: int = 5
 
     def __post_init__(self) -> None:
-        require_odd(self.size, "5 is usual")
+        require_odd(self.size_px, "5 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Length over the channels, less its noise."""
         power = (moments.mean.square() - moments.variance_of_mean).sum(dim=1).cpu().numpy()
-        return np.sqrt(np.stack([box_mean(one, self.size) for one in power]).clip(min=0))
+        return np.sqrt(np.stack([box_mean(one, self.size_px) for one in power]).clip(min=0))
 
 
 @dataclass(frozen=True)
 class ShrunkL2(Magnitude):
     """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): the length, less where its surroundings are mostly noise.
 
-    B is the mean over `size` × `size` pixels. The factor is the share of the local power that isn't noise, as in a
+    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in a
     Wiener filter, with both powers estimated on the spot: near 1 where the samples agree, 0 where they don't. With many
     samples S becomes `L2`, and keeps its detail; with few it is closer to the `L2` of many than that of few is
     (docs/speed.md). With a single sample nothing is known of the noise, and S is `L2`.
     """
 
-    size: int = 9
+    size_px: int = 9
 
     def __post_init__(self) -> None:
-        require_odd(self.size, "9 is usual")
+        require_odd(self.size_px, "9 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Length over the channels, times the local share of signal."""
@@ -91,7 +91,7 @@ class ShrunkL2(Magnitude):
     def _shrunk(
         self, power: Float[np.ndarray, "*grid"], noise: Float[np.ndarray, "*grid"]
     ) -> Float[np.ndarray, "*grid"]:
-        around = box_mean(power, self.size)
+        around = box_mean(power, self.size_px)
         share = np.zeros_like(around)
-        np.divide(box_mean(power - noise, self.size), around, out=share, where=around > 0)
+        np.divide(box_mean(power - noise, self.size_px), around, out=share, where=around > 0)
         return np.sqrt(power * share.clip(min=0))

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from unveil.errors import RecipeError
 from unveil.predictions import Prediction
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 
 class StopKind(StrEnum):
@@ -32,21 +32,21 @@ class StopReason:
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class StopState:
     """What a stop may look at, after a round's regions are erased.
 
-    `significance(draws)` compares each region's drop with that of its shape in so many other places, and gives the
+    `significance(placements)` compares each region's drop with that of its shape in so many other places, and gives the
     smallest p, corrected for the number of the round's regions; None if there is no other place. It asks the
     classifier when it is called, so a run without a stop that wants it costs nothing more. `blank()` is the prediction
-    for an image of nothing but the mean colour; None where that isn't known.
+    for an image of nothing but the mean color; None where that isn't known.
     """
 
     round: int
-    scalars: Sequence[Scalar]
+    target_scores: Sequence[TargetScore]
     first: Prediction
     now: Prediction
     coverage: float
-    significance: Callable[[int], float | None] = lambda draws: None
+    significance: Callable[[int], float | None] = lambda placements: None
     blank: Callable[[], Prediction | None] = lambda: None
 
 
@@ -54,10 +54,10 @@ class Stop(ABC):
     """A reason to end. `a | b` ends when either does."""
 
     @abstractmethod
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """The reason, or None to go on."""
 
-    def check_first(self, state: State) -> StopReason | None:
+    def check_first(self, state: StopState) -> StopReason | None:
         """A reason not to look at all, before the first round; most stops have none."""
         return None
 
@@ -77,11 +77,11 @@ class AnyOf(Stop):
 
     stops: tuple[Stop, ...]
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """The first reason in the order of the stops."""
         return next((reason for stop in self.stops if (reason := stop.check(state))), None)
 
-    def check_first(self, state: State) -> StopReason | None:
+    def check_first(self, state: StopState) -> StopReason | None:
         """The first reason not to look at all."""
         return next((reason for stop in self.stops if (reason := stop.check_first(state))), None)
 
@@ -101,7 +101,7 @@ class MaxRounds(Stop):
         if self.rounds < 1:
             raise RecipeError("at least 1 round", str(self.rounds), "the paper has 5")
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once all rounds are done."""
         if state.round < self.rounds:
             return None
@@ -119,13 +119,13 @@ class TargetLost(Stop):
 
     threshold: float = 0.5
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once every such class is gone; never for targets that weren't predicted at first."""
-        asked = {scalar.label for scalar in state.scalars}
+        asked = {target_score.label for target_score in state.target_scores}
         had = asked & set(state.first.predicted(self.threshold))
         if not had or had & set(state.now.predicted(self.threshold)):
             return None
-        names = ", ".join(scalar.name for scalar in state.scalars if scalar.label in had)
+        names = ", ".join(target_score.name for target_score in state.target_scores if target_score.label in had)
         return StopReason(StopKind.TARGET_LOST, f"{names} no longer predicted")
 
 
@@ -135,10 +135,14 @@ class ScoreBelow(Stop):
 
     probability: float = 0.1
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once the largest of the probabilities is below."""
         probabilities = state.now.probabilities
-        values = [float(probabilities[scalar.label]) for scalar in state.scalars if scalar.label is not None]
+        values = [
+            float(probabilities[target_score.label])
+            for target_score in state.target_scores
+            if target_score.label is not None
+        ]
         if not values or max(values) >= self.probability:
             return None
         return StopReason(StopKind.SCORE_BELOW, f"probability {max(values):.3f} is below {self.probability}")
@@ -154,14 +158,14 @@ class NotPredicted(Stop):
 
     probability: float = 0.1
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """Never, once there was a round."""
         return None
 
-    def check_first(self, state: State) -> StopReason | None:
+    def check_first(self, state: StopState) -> StopReason | None:
         """A reason if every class asked about is that unlikely."""
         predicted = set(state.now.predicted())
-        if any(scalar.label in predicted for scalar in state.scalars):
+        if any(target_score.label in predicted for target_score in state.target_scores):
             return None
         below = ScoreBelow(self.probability).check(state)
         return StopReason(StopKind.NOTHING_PREDICTED, f"{below.text}: not predicted") if below else None
@@ -172,7 +176,7 @@ class Explained(Stop):
     """When what is erased accounts for `share` of the score, for every target of this round.
 
     Explained are (f(first) − f(now)) / (f(first) − f(blank)), f the target's value and blank an image of nothing but
-    the mean colour. Where evidence adds up over the image, little is left long before the class stops being predicted,
+    the mean color. Where evidence adds up over the image, little is left long before the class stops being predicted,
     and what later rounds find is what a rest hangs on. A target that scores no more than for the blank image is never
     explained.
     """
@@ -183,19 +187,19 @@ class Explained(Stop):
         if not 0 < self.share <= 1:
             raise RecipeError("a share above 0, and at most 1", str(self.share), "0.85 is usual")
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once the least explained of the targets is explained."""
         blank = state.blank()
-        if blank is None or not state.scalars:
+        if blank is None or not state.target_scores:
             return None
-        explained = min(self._explained(scalar, state, blank) for scalar in state.scalars)
+        explained = min(self._explained(target_score, state, blank) for target_score in state.target_scores)
         if explained < self.share:
             return None
         return StopReason(StopKind.EXPLAINED, f"{explained:.0%} of the score is explained")
 
     @staticmethod
-    def _explained(scalar: Scalar, state: State, blank: Prediction) -> float:
-        first, now, nothing = (float(scalar.score(one.logits)) for one in (state.first, state.now, blank))
+    def _explained(target_score: TargetScore, state: StopState, blank: Prediction) -> float:
+        first, now, nothing = (float(target_score.of(one.logits)) for one in (state.first, state.now, blank))
         return (first - now) / (first - nothing) if first > nothing else 0.0
 
 
@@ -205,7 +209,7 @@ class CoverageAbove(Stop):
 
     coverage: float = 0.5
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once too much is erased."""
         if state.coverage <= self.coverage:
             return None
@@ -214,21 +218,21 @@ class CoverageAbove(Stop):
 
 @dataclass(frozen=True)
 class NotSignificant(Stop):
-    """When no region of a round is more than a place like any other: its shape erased elsewhere, in up to `draws`
+    """When no region of a round is more than a place like any other: its shape erased elsewhere, in up to `placements`
     places, takes as much too often. The level `alpha` is for the smallest p, corrected for the round's regions."""
 
     alpha: float = 0.1
-    draws: int = 39
+    placements: int = 39
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
-        if self.draws < 1:
-            raise RecipeError("at least 1 draw", str(self.draws), "39 is usual: no p is below 1/(1 + draws)")
+        if self.placements < 1:
+            raise RecipeError("at least 1 draw", str(self.placements), "39 is usual: no p is below 1/(1 + placements)")
 
-    def check(self, state: State) -> StopReason | None:
+    def check(self, state: StopState) -> StopReason | None:
         """A reason once the smallest p is above the level; never where there is nothing to compare with."""
-        smallest = state.significance(self.draws)
+        smallest = state.significance(self.placements)
         if smallest is None or smallest <= self.alpha:
             return None
         text = f"no region of round {state.round} is significant: p = {smallest:.2f}, above {self.alpha}"

@@ -13,7 +13,7 @@ from unveil.predictions import Prediction
 
 
 @dataclass(frozen=True)
-class Scalar:
+class TargetScore:
     """One resolved target: `score = Σ weight_i · logit_i`, unitless.
 
     `label` is the index of the class where the scalar is one class' logit, so that it has a probability; else None.
@@ -27,7 +27,7 @@ class Scalar:
         """Index of the class, if the scalar is a class' own logit."""
         return self.weights[0][0] if len(self.weights) == 1 and self.weights[0][1] == 1.0 else None
 
-    def score(self, logits: Float[np.ndarray, "*n labels"]) -> Float[np.ndarray, "*n"]:
+    def of(self, logits: Float[np.ndarray, "*n labels"]) -> Float[np.ndarray, "*n"]:
         """The target's value for every row of logits."""
         parts = (weight * logits[..., index] for index, weight in self.weights)
         return np.asarray(sum(parts, np.zeros(logits.shape[:-1])))
@@ -37,7 +37,7 @@ class Target(ABC):
     """A question to the classifier. `resolve` says which scalars it means in this round."""
 
     @abstractmethod
-    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[Scalar, ...]:
+    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Scalars asked about now, given the first round's prediction, this round's, and the labels' names."""
 
 
@@ -47,7 +47,7 @@ class Class(Target):
 
     label: str | int
 
-    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[Scalar, ...]:
+    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """The class' logit, whatever is predicted."""
         return (_of_class(find_label(self.label, labels), labels),)
 
@@ -58,7 +58,7 @@ class Top(Target):
 
     count: int = 1
 
-    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[Scalar, ...]:
+    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Logits of the labels that led before anything was erased."""
         if not 1 <= self.count <= len(labels):
             raise TargetError(f"Top(1) to Top({len(labels)})", f"Top({self.count})", "ask for fewer labels")
@@ -74,7 +74,7 @@ class Predicted(Target):
 
     threshold: float = 0.5
 
-    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[Scalar, ...]:
+    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Logits of the labels predicted now; empty if a sigmoid classifier predicts none."""
         return tuple(_of_class(index, labels) for index in now.predicted(self.threshold))
 
@@ -86,12 +86,12 @@ class Margin(Target):
     a: str | int
     b: str | int
 
-    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[Scalar, ...]:
+    def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """The difference of the two logits."""
         a, b = find_label(self.a, labels), find_label(self.b, labels)
         if a == b:
             raise TargetError("two different classes for a margin", f"{labels[a]!r} twice", "name another class")
-        return (Scalar(f"{labels[a]} − {labels[b]}", ((a, 1.0), (b, -1.0))),)
+        return (TargetScore(f"{labels[a]} − {labels[b]}", ((a, 1.0), (b, -1.0))),)
 
 
 def find_label(label: str | int, labels: Sequence[str]) -> int:
@@ -137,8 +137,8 @@ def parse_target(text: str) -> Target:
     return Class(text.strip())
 
 
-def _of_class(index: int, labels: Sequence[str]) -> Scalar:
-    return Scalar(labels[index], ((index, 1.0),))
+def _of_class(index: int, labels: Sequence[str]) -> TargetScore:
+    return TargetScore(labels[index], ((index, 1.0),))
 
 
 def _fold(name: str) -> str:

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from unveil.attribution import Gradient, GuidedBackprop, Occlusion, Question, Rise
-from unveil.classifiers import BlackBox, Preparation
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, Occlusion, Rise
+from unveil.classifiers import BlackBox, Preprocessing
 from unveil.errors import AttributionError, RecipeError
-from unveil.saliency import Positive
-from unveil.targets import Scalar
+from unveil.saliency import PositiveSum
+from unveil.targets import TargetScore
 
 SIDE = 24
 WEIGHTS = np.zeros((SIDE, SIDE))
@@ -23,26 +23,26 @@ def linear(inputs: np.ndarray) -> np.ndarray:
     return np.stack([(inputs[:, 0] * WEIGHTS).sum((1, 2)), np.full(len(inputs), 3.0)], 1)
 
 
-# The normalisation takes the mean off; the function is told in pixels again.
-BOX = BlackBox(lambda inputs: linear(inputs + MEAN), Preparation.square(SIDE, (MEAN,), (1.0,)), ["a", "b"])
-SCALARS = [Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),))]
+# The normalization takes the mean off; the function is told in pixels again.
+BOX = BlackBox(lambda inputs: linear(inputs + MEAN), Preprocessing.square(SIDE, (MEAN,), (1.0,)), ["a", "b"])
+SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),))]
 PIXELS = torch.rand(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
-def question(batch_size: int = 8, key: str = "key", **options) -> Question:
-    return Question(BOX, PIXELS, SCALARS, key, batch_size, **options)
+def question(batch_size: int = 8, key: str = "key", **options) -> AttributionRequest:
+    return AttributionRequest(BOX, PIXELS, SCALARS, key, batch_size, **options)
 
 
-@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("samples", [2, 9])
-def test_rise_is_its_formula(centred, samples):
-    method = Rise(samples, 5, 0.4, centred)
+def test_rise_is_its_formula(centered, samples):
+    method = Rise(samples, 5, 0.4, centered)
     result = method.attribute(question(4))
     x = PIXELS[0].double().numpy()
     masks = [method.mask("key", k, (SIDE, SIDE)).numpy() for k in range(samples)]
     answers = [linear((m * x + (1 - m) * MEAN)[None, None])[0] for m in masks]
     for target in range(2):
-        terms = [answer[target] * (m - 0.4 * centred) / 0.4 for answer, m in zip(answers, masks, strict=True)]
+        terms = [answer[target] * (m - 0.4 * centered) / 0.4 for answer, m in zip(answers, masks, strict=True)]
         np.testing.assert_allclose(result.all.mean[target, 0], np.mean(terms, 0), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(result.even.mean[target, 0], np.mean(terms[0::2], 0), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(result.odd.mean[target, 0], np.mean(terms[1::2], 0), rtol=1e-5, atol=1e-6)
@@ -57,7 +57,7 @@ def test_masks_are_what_the_paper_says():
     np.testing.assert_allclose(masks.mean(0), 0.3, atol=0.04)
     assert torch.equal(method.mask("k", 5, (SIDE, SIDE)), masks[5])
     assert not torch.equal(method.mask("other", 5, (SIDE, SIDE)), masks[5])
-    # Neighbours an enlarged cell (6 px) apart or more are independent, near ones aren't.
+    # Neighbors an enlarged cell (6 px) apart or more are independent, near ones aren't.
     a, near, far = (masks[:, 12, column].numpy() for column in (4, 5, 20))
     assert np.corrcoef(a, near)[0, 1] > 0.8
     assert abs(np.corrcoef(a, far)[0, 1]) < 0.06
@@ -69,9 +69,9 @@ def test_centred_rise_shows_evidence_for_and_against_and_nothing_elsewhere():
     contrast = WEIGHTS * (PIXELS[0].numpy() - MEAN)
     smooth = F.avg_pool2d(torch.from_numpy(contrast)[None], 5, 1, 2)[0]
     assert np.corrcoef(found.numpy().ravel(), smooth.numpy().ravel())[0, 1] > 0.6
-    assert float(Positive().saliency(result.all)[0].min()) == 0
-    # Class b doesn't depend on the image. Uncentred, its map is a constant; centred, it goes to 0.
-    plain = Rise(3000, centred=False).attribute(question(64)).all.mean[1, 0]
+    assert float(PositiveSum().saliency(result.all)[0].min()) == 0
+    # Class b doesn't depend on the image. Uncentred, its map is a constant; centered, it goes to 0.
+    plain = Rise(3000, centered=False).attribute(question(64)).all.mean[1, 0]
     assert float(plain.mean()) == pytest.approx(3, rel=0.05)
     assert float(result.all.mean[1, 0].abs().max()) < 0.2
 
@@ -131,10 +131,10 @@ def test_settings_outside_their_range(make):
 def test_volumes():
     box = BlackBox(
         lambda inputs: np.stack([inputs[:, 0, 2:5, 2:5, 2:5].sum((1, 2, 3)), np.zeros(len(inputs))], 1),
-        Preparation((8, 8, 8), (0.0,), (1.0,), 8),
+        Preprocessing((8, 8, 8), (0.0,), (1.0,), 8),
         ["a", "b"],
     )
-    asked = Question(box, torch.ones(1, 8, 8, 8), SCALARS, "key", 16)
+    asked = AttributionRequest(box, torch.ones(1, 8, 8, 8), SCALARS, "key", 16)
     for method in (Rise(600, 3), Occlusion(3, 1)):
         found = method.attribute(asked).all.mean[0, 0]
         assert float(found[2:5, 2:5, 2:5].mean()) > 2 * float(found[6:, 6:, 6:].abs().mean())

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from twins import ChainTwin, back_through_rectifier, matrix_of
 
-from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, Question
+from unveil.attribution import AttributionRequest, Deconvnet, Gradient, GuidedBackprop
 from unveil.attribution.rules import Deconv, Guided
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.errors import AttributionError
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 SHAPE = (2, 6, 5)
 METHODS = {"plain": Gradient(), "deconvnet": Deconvnet(), "guided": GuidedBackprop()}
@@ -242,14 +242,14 @@ def test_the_method_asks_the_classifier_for_all_scalars_in_one_forward_pass():
             return super().forward(x)
 
     made = net(Counting)
-    preparation = Preparation.square(8, (0.2, 0.4, 0.6), (0.5, 0.25, 0.5))
+    preprocessing = Preprocessing.square(8, (0.2, 0.4, 0.6), (0.5, 0.25, 0.5))
     seen = nn.Sequential(nn.Conv2d(3, 2, (3, 4), bias=False).double(), made)
-    classifier = TorchClassifier(seen, preparation, list("abcde"))
+    classifier = TorchClassifier(seen, preprocessing, list("abcde"))
     Counting.calls = 0
     x = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(1))
-    scalars = [Scalar("a", ((0, 1.0),)), Scalar("b − d", ((1, 1.0), (3, -1.0)))]
+    target_scores = [TargetScore("a", ((0, 1.0),)), TargetScore("b − d", ((1, 1.0), (3, -1.0)))]
     for rule, method in METHODS.items():
-        result = method.attribute(Question(classifier, x, scalars, "key", 8))
+        result = method.attribute(AttributionRequest(classifier, x, target_scores, "key", 8))
         normal = (x.double() - torch.tensor([0.2, 0.4, 0.6]).reshape(3, 1, 1).double()) / torch.tensor(
             [0.5, 0.25, 0.5]
         ).reshape(3, 1, 1).double()
@@ -295,8 +295,8 @@ def test_the_method_asks_the_classifier_for_all_scalars_in_one_forward_pass():
 @pytest.mark.parametrize("method", [Deconvnet(), GuidedBackprop()])
 def test_a_nonlinearity_without_a_rule_is_refused_by_name(layer, name, method):
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), layer, nn.ReLU(), nn.Linear(6, 2))
-    classifier = TorchClassifier(module, Preparation.square(8, (0, 0, 0), (1, 1, 1)))
-    question = Question(classifier, torch.rand(3, 8, 8), [Scalar("a", ((0, 1.0),))], "key", 8)
+    classifier = TorchClassifier(module, Preprocessing.square(8, (0, 0, 0), (1, 1, 1)))
+    question = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("a", ((0, 1.0),))], "key", 8)
     with pytest.raises(
         AttributionError,
         match=rf"expected rectifiers only .*; got a model with 1 × {name} beside 1 rectifiers; use Gradient",

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unveil.attribution import Gradient, GuidedBackprop, Question, Settled, SmoothGrad
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, SmoothGrad, UntilStable
 from unveil.attribution.base import GradientMethod, Moments
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.errors import RecipeError
 from unveil.saliency import L2, MaxAbs, ShrunkL2, UnbiasedL2
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 SIDE = 8
 A = torch.linspace(-1, 2, 3 * SIDE * SIDE, dtype=torch.float64).reshape(3, SIDE, SIDE)
@@ -32,15 +32,15 @@ class Quadratic(nn.Module):
         return torch.stack([(self.a * x.square()).sum((1, 2, 3)), x.pow(3).sum((1, 2, 3))], 1)
 
 
-CLASSIFIER = TorchClassifier(Quadratic(), Preparation.square(SIDE, (0, 0, 0), (1, 1, 1)))
-SCALARS = [Scalar("a", ((0, 1.0),)), Scalar("b", ((1, 1.0),)), Scalar("2a − b", ((0, 2.0), (1, -1.0)))]
+CLASSIFIER = TorchClassifier(Quadratic(), Preprocessing.square(SIDE, (0, 0, 0), (1, 1, 1)))
+SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),)), TargetScore("2a − b", ((0, 2.0), (1, -1.0)))]
 PIXELS = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
 
 
 def question(
-    batch_size: int = 8, key: str = "7/image", pixels: Tensor = PIXELS, classifier=CLASSIFIER, scalars=None
-) -> Question:
-    return Question(classifier, pixels, SCALARS if scalars is None else scalars, key, batch_size)
+    batch_size: int = 8, key: str = "7/image", pixels: Tensor = PIXELS, classifier=CLASSIFIER, target_scores=None
+) -> AttributionRequest:
+    return AttributionRequest(classifier, pixels, SCALARS if target_scores is None else target_scores, key, batch_size)
 
 
 def noise_of(sample: int, key: str = "7/image") -> np.ndarray:
@@ -107,7 +107,7 @@ class Halves:
 @pytest.mark.parametrize("antithetic", [False, True])
 def test_it_goes_on_until_the_halves_agree(answers, samples, antithetic):
     asked, halves = question(), Halves(answers)
-    rule = Settled(agreement=0.7, fewest=8, most=20, step=4)
+    rule = UntilStable(min_stability=0.7, min_samples=8, max_samples=20, step=4)
     result = SmoothGrad(samples=rule, antithetic=antithetic).attribute(replace(asked, agreement=halves))
     fixed = SmoothGrad(samples=samples, antithetic=antithetic).attribute(asked)
     assert result.all.count == samples // (1 + antithetic)
@@ -121,13 +121,13 @@ def test_it_goes_on_until_the_halves_agree(answers, samples, antithetic):
 
 
 def test_auto_is_until_settled():
-    assert SmoothGrad(samples="auto") == SmoothGrad(samples=Settled())
+    assert SmoothGrad(samples="auto") == SmoothGrad(samples=UntilStable())
 
 
 def test_progress_ends_at_the_end_however_few_samples_it_took():
     told = []
     asked = replace(question(), on_sample=lambda done, total: told.append((done, total)))
-    SmoothGrad(samples=Settled(fewest=8, most=64)).attribute(asked)
+    SmoothGrad(samples=UntilStable(min_samples=8, max_samples=64)).attribute(asked)
     assert told[0] == (8, 64)
     assert told[-1] == (64, 64)
 
@@ -187,7 +187,7 @@ def test_taking_the_noise_off_makes_the_power_unbiased():
     truth = (2 * A * x).square().numpy()  # the mean gradient of logit 0 is 2 a x
     spread = (2 * A * sigma).square().numpy() / 4  # what noise adds to the square of a mean of 4
     runs = [
-        SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", scalars=SCALARS[:1])).all
+        SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", target_scores=SCALARS[:1])).all
         for k in range(300)
     ]
     biased = np.mean([run.mean[0].square().numpy() for run in runs], 0)
@@ -220,8 +220,8 @@ def test_the_noise_is_a_share_of_the_range_of_the_image():
 def test_over_guided_backprop_it_averages_guided_gradients():
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8), nn.ReLU(), nn.Linear(8, 2))
-    classifier = TorchClassifier(module, Preparation.square(SIDE, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)))
-    asked = question(3, classifier=classifier, scalars=SCALARS[:1])
+    classifier = TorchClassifier(module, Preprocessing.square(SIDE, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)))
+    asked = question(3, classifier=classifier, target_scores=SCALARS[:1])
     result = SmoothGrad(GuidedBackprop(), samples=5).attribute(asked)
     sigma = 0.15 * float(PIXELS.max() - PIXELS.min())
     one_by_one = [
@@ -229,7 +229,7 @@ def test_over_guided_backprop_it_averages_guided_gradients():
             question(
                 pixels=PIXELS + sigma * torch.from_numpy(noise_of(k)).float(),
                 classifier=classifier,
-                scalars=SCALARS[:1],
+                target_scores=SCALARS[:1],
             )
         )
         for k in range(5)
@@ -250,10 +250,10 @@ class Watched(GradientMethod):
     def attribute(self, question):
         raise AssertionError("SmoothGrad asks for gradients")
 
-    def gradients(self, classifier, pixels, scalars):
+    def gradients(self, classifier, pixels, target_scores):
         gc.collect()
         self.alive.append(sum(reference() is not None for reference in self.batches))
-        signed, rules = Gradient().gradients(classifier, pixels, scalars)
+        signed, rules = Gradient().gradients(classifier, pixels, target_scores)
         self.batches.extend((weakref.ref(pixels), weakref.ref(signed)))
         return signed, rules
 
@@ -269,7 +269,7 @@ def test_samples_are_streamed_nothing_of_an_earlier_batch_is_kept():
 
 def test_progress_is_told_of_every_batch():
     told = []
-    asked = Question(CLASSIFIER, PIXELS, SCALARS, "key", 4, lambda done, total: told.append((done, total)))
+    asked = AttributionRequest(CLASSIFIER, PIXELS, SCALARS, "key", 4, lambda done, total: told.append((done, total)))
     SmoothGrad(samples=10).attribute(asked)
     assert told == [(4, 10), (8, 10), (10, 10)]
 
@@ -284,7 +284,7 @@ def test_progress_is_told_of_every_batch():
         {"noise": -0.1},
         {"samples": 7, "antithetic": True},
         {"samples": 2, "antithetic": True},
-        {"samples": Settled(step=3), "antithetic": True},
+        {"samples": UntilStable(step=3), "antithetic": True},
     ],
 )
 def test_settings_outside_their_range(settings):
@@ -304,4 +304,4 @@ def test_sums_of_moments_are_the_sums_of_all_samples():
 )
 def test_settings_of_a_rule_outside_their_range(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):
-        Settled(**settings)
+        UntilStable(**settings)

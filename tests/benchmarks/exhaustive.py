@@ -72,5 +72,5 @@ def at_least(needed: int, *patches: int) -> TorchClassifier:
 
 
 def kept_alone(inside: np.ndarray) -> Tensor:
-    """The white image with everything else hidden: black, the toys' mean colour."""
+    """The white image with everything else hidden: black, the toys' mean color."""
     return PIXELS * torch.from_numpy(inside)

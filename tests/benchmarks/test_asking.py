@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from asking import Counted, Inquiry, answer
+from asking import Counted, RegionTest, answer
 from exhaustive import PIXELS, any_of, area
 from patches import Patches
 
 import unveil
 from toys import PLAIN, SIDE, Additive
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.planted import draw_scene
 from unveil.predictions import Output
 
@@ -25,10 +25,10 @@ def test_patches_part_the_image_into_equal_squares():
     assert (Patches(3, (48, 48)).inside(np.eye(9, dtype=bool))[5] == area({5})).all()
 
 
-def test_what_is_not_kept_shows_the_mean_colour():
-    """logit = Σ x over a square − 3, with the mean colours where hidden; a NaN that is hidden doesn't leak."""
+def test_what_is_not_kept_shows_the_mean_color():
+    """logit = Σ x over a square − 3, with the mean colors where hidden; a NaN that is hidden doesn't leak."""
     mean = (0.1, 0.2, 0.6)
-    preparation = Preparation.square(SIDE, mean, (1.0, 1.0, 1.0))
+    preprocessing = Preprocessing.square(SIDE, mean, (1.0, 1.0, 1.0))
     module = Additive([(0, 0, 2)], [[1.0], [-1.0]], [0.0, 0.0])
     pixels = torch.rand((3, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
     kept = np.zeros((2, SIDE, SIDE), bool)
@@ -37,10 +37,10 @@ def test_what_is_not_kept_shows_the_mean_colour():
     whole = pixels[:, :2, :2].double().numpy().sum()
     pixels[:, 30:, :] = torch.nan
     for output, factor in ((Output.SIGMOID, 1), (Output.SOFTMAX, 2)):
-        classifier = TorchClassifier(module, preparation, ("a", "b"), output=output)
+        classifier = TorchClassifier(module, preprocessing, ("a", "b"), output=output)
         # The classifier takes the mean off: hidden pixels are 0.
         expected = [seen - sum(mean), whole - 4 * sum(mean)]
-        found = Inquiry(classifier, pixels, 0, batch_size=1).probabilities(kept)
+        found = RegionTest(classifier, pixels, 0, batch_size=1).probabilities(kept)
         assert found == pytest.approx([1 / (1 + np.exp(-factor * z)) for z in expected], rel=1e-5)
 
 

@@ -1,12 +1,12 @@
 """Attention graphs: the beam against all sets tried one by one, the choice of roots against all choices, toys with known
-roots, and the optimised mask against a float64 twin."""
+roots, and the optimized mask against a float64 twin."""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
-from asking import Counted, Inquiry
+from asking import Counted, RegionTest
 from attention_graphs import AttentionGraph, Sets, beam_search, largest_apart
 from exhaustive import FEATURES, PIXELS, RULES, Ruled, any_of, area, at_least, minimal_sets
 from hypothesis import given
@@ -87,13 +87,13 @@ def test_no_more_roots_than_asked_for():
 
 def test_the_ranking_puts_first_what_the_classifier_needs():
     for classifier, needed in ((at_least(2, 1, 6), {1, 6}), (any_of(4), {4})):
-        ranked = IntegratedDescent().rank(Inquiry(classifier, PIXELS, 0), 3)
+        ranked = IntegratedDescent().rank(RegionTest(classifier, PIXELS, 0), 3)
         assert set(ranked[: len(needed)]) == needed
         assert sorted(ranked) == list(range(9))
 
 
 def enlarged(mask: np.ndarray) -> np.ndarray:
-    """Linear interpolation between the centres of the cells, constant beyond the outermost."""
+    """Linear interpolation between the centers of the cells, constant beyond the outermost."""
     cells = len(mask)
     at = (np.arange(SIDE) + 0.5) * cells / SIDE - 0.5
     lines = np.array([np.interp(at, np.arange(cells), column) for column in mask.T]).T
@@ -110,13 +110,13 @@ def test_the_loss_is_that_of_its_twin():
     rough = (np.diff(mask, axis=0) ** 2).mean() + (np.diff(mask, axis=1) ** 2).mean()
     expected = probability + 1.5 * (1 - mask).mean() + 7.0 * rough
     descent = IntegratedDescent(area=1.5, roughness=7.0)
-    found = descent.loss(Inquiry(classifier, pixels, 0), torch.from_numpy(mask)[None, None].float())
+    found = descent.loss(RegionTest(classifier, pixels, 0), torch.from_numpy(mask)[None, None].float())
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_step_lowers_the_loss_and_costs_its_gradients():
     counted = Counted(at_least(2, 1, 6))
-    inquiry = Inquiry(counted, PIXELS, 0)
+    inquiry = RegionTest(counted, PIXELS, 0)
     losses = []
     for iterations in range(4):
         before = counted.backward_passes

@@ -120,7 +120,7 @@ def test_the_exported_classifier_answers_alike(exported, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(exported)
     pixels = torch.from_numpy(np.stack([draw_scene(seed).pixels for seed in (100_001, 100_002, 100_003)]))
-    inputs = classifier.normalised(pixels).numpy()
+    inputs = classifier.normalized(pixels).numpy()
     expected = classifier.logits(pixels).numpy()
     logits = onnx_logits(path)
     assert logits(inputs) == pytest.approx(expected, abs=1e-3)
@@ -136,7 +136,7 @@ def test_the_worker_keeps_rexs_choice_in_the_order_of_the_spotlights(tmp_path, m
     pixels = torch.from_numpy(scene.pixels)[None]
     asked, absent = (classifier.labels.index(label) for label in (scene.labels[0], "clover"))
     (tmp_path / "model.onnx").write_bytes(exported)
-    np.save(tmp_path / "pixels.npy", classifier.normalised(pixels).numpy())
+    np.save(tmp_path / "pixels.npy", classifier.normalized(pixels).numpy())
 
     def ask(label_index: int, empty: bool) -> None:
         tables = {"overlap": 0.25, "mask": 0, "empty": empty}
@@ -169,7 +169,7 @@ def test_a_rex_that_is_not_there_is_an_error_that_says_so(tmp_path):
     bare.chmod(0o755)
     with pytest.raises(RexError, match="exit 1: ModuleNotFoundError"):
         Rex(bare, exported=exported).find(PIXELS, classifier, 0)
-    box = BlackBox(lambda inputs: np.zeros((len(inputs), 2)), classifier.preparation)
+    box = BlackBox(lambda inputs: np.zeros((len(inputs), 2)), classifier.preprocessing)
     with pytest.raises(ClassifierError, match="a PyTorch classifier"):
         Rex(bare).find(PIXELS, box, 0)
 

@@ -11,7 +11,7 @@ from rex import RexError
 
 from unveil import load_classifier
 from unveil.planted import draw_scene
-from unveil.planted.suites import suite_scene
+from unveil.planted.scenes.suites import suite_scene
 
 
 class Perfect(Rival):

@@ -6,7 +6,7 @@ from run import iterated
 from scoring import COUNTS, RATES, Marked, Outcome, areas, counts, found, grown, pointed_at, row, until
 
 from unveil import find_regions, load_classifier
-from unveil.evaluation.cues import is_false, tally
+from unveil.evaluation.planted.cue_recall import is_false, tally
 from unveil.images import Image
 from unveil.planted import SIZE, draw_scene
 from unveil.recipes import demo

@@ -7,19 +7,19 @@ from torch import nn
 
 import unveil
 from unveil.attribution import Rise
-from unveil.classifiers import BlackBox, Preparation, Returns, TorchClassifier
+from unveil.classifiers import BlackBox, Preprocessing, Returns, TorchClassifier
 from unveil.errors import ClassifierError, MissingLibraryError
-from unveil.evaluation.cues import CueTally, tally
+from unveil.evaluation.planted.cue_recall import CueTally, tally
 from unveil.images import Image
 from unveil.planted import SIZE, draw_scene
-from unveil.planted.network import PIXEL_MEAN, PIXEL_STD, load_network
+from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, load_network
 from unveil.predictions import Output
 from unveil.recipes import Recipe, black_box
-from unveil.regions import BoxSmoothing, Relative
-from unveil.saliency import Positive
+from unveil.regions import RelativeToMax, SmoothedThreshold
+from unveil.saliency import PositiveSum
 from unveil.stopping import MaxRounds, TargetLost
 
-SQUARE = Preparation.square(16, (0.5,) * 3, (0.25,) * 3)
+SQUARE = Preprocessing.square(16, (0.5,) * 3, (0.25,) * 3)
 
 
 def export(module: nn.Module, path, shape: tuple[int, ...], *, free_batch: bool = True) -> None:
@@ -42,23 +42,25 @@ def export(module: nn.Module, path, shape: tuple[int, ...], *, free_batch: bool 
 def planted(tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "planted.onnx"
     export(load_network(), path, (3, SIZE, SIZE))
-    preparation = Preparation.square(SIZE, PIXEL_MEAN, PIXEL_STD)
+    preprocessing = Preprocessing.square(SIZE, PIXEL_MEAN, PIXEL_STD)
     return unveil.load_classifier(
         f"onnx/{path}",
         labels=list(unveil.load_classifier("planted/demo").labels),
-        preparation=preparation,
+        preprocessing=preprocessing,
         output="sigmoid",
     )
 
 
 def small() -> Recipe:
     """Black-box settings for the planted scenes."""
-    select = BoxSmoothing(size=5, passes=1, threshold=Relative(0.5), band=3, split=True, min_area=0.002, most=1)
+    selector = SmoothedThreshold(
+        size_px=5, passes=1, threshold=RelativeToMax(0.5), band_px=3, split=True, min_area_share=0.002, max_regions=1
+    )
     return Recipe(
         "small",
         attribution=Rise(400, 10),
-        magnitude=Positive(),
-        select=select,
+        magnitude=PositiveSum(),
+        selector=selector,
         fill=black_box().fill,
         stop=MaxRounds(3) | TargetLost(),
     )
@@ -73,7 +75,7 @@ def test_an_onnx_file_of_the_demo_classifier_finds_the_regions_of_the_network_it
         one, other = (unveil.find_regions(image, classifier, small()) for classifier in (white, planted))
         np.testing.assert_allclose(one.first.logits, other.first.logits, atol=1e-3)
         assert len(one.regions) == len(other.regions) > 0
-        overlaps += [a.outline.iou(b.outline) for a, b in zip(one.regions, other.regions, strict=True)]
+        overlaps += [a.mask.iou(b.mask) for a, b in zip(one.regions, other.regions, strict=True)]
     assert min(overlaps) > 0.95
 
 
@@ -97,13 +99,13 @@ def test_files_for_one_or_many_images(tmp_path, free_batch):
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(784, 3))
     export(module, tmp_path / "net.onnx", (3, 16, 16), free_batch=free_batch)
-    classifier = unveil.load_classifier(f"onnx/{tmp_path / 'net.onnx'}", preparation=SQUARE)
+    classifier = unveil.load_classifier(f"onnx/{tmp_path / 'net.onnx'}", preprocessing=SQUARE)
     white = TorchClassifier(module, SQUARE)
     pixels = torch.rand(5, 3, 16, 16)
     with torch.no_grad():
         np.testing.assert_allclose(classifier.logits(pixels), white.logits(pixels), atol=1e-4)
     assert classifier.labels == ("class 0", "class 1", "class 2")
-    assert unveil.load_classifier(f"onnx/{tmp_path / 'net.onnx'}").preparation.crop == (16, 16)
+    assert unveil.load_classifier(f"onnx/{tmp_path / 'net.onnx'}").preprocessing.crop == (16, 16)
 
 
 def test_onnx_files_that_cannot_be_used(tmp_path, monkeypatch):

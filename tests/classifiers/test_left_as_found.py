@@ -7,7 +7,7 @@ from torch import nn
 
 from unveil import find_regions
 from unveil.attribution import Deconvnet, Gradient, GuidedBackprop, SmoothGrad
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.errors import ClassifierError
 from unveil.recipes import Recipe
 from unveil.stopping import MaxRounds
@@ -76,7 +76,7 @@ def state_of(made: nn.Sequential) -> dict:
 
 
 METHODS = [Gradient(), Deconvnet(), GuidedBackprop(), SmoothGrad(GuidedBackprop(), samples=3)]
-PREPARATION = Preparation.square(32, (0.5,) * 3, (0.5,) * 3)
+PREPARATION = Preprocessing.square(32, (0.5,) * 3, (0.5,) * 3)
 IMAGE = np.random.default_rng(0).random((40, 40, 3))
 
 
@@ -114,7 +114,7 @@ def test_after_a_model_that_cannot_be_asked():
     made = model()
     before = state_of(made)
     with pytest.raises(ClassifierError):
-        TorchClassifier(made, Preparation.square(16, (0.5,) * 3, (0.5,) * 3))
+        TorchClassifier(made, Preprocessing.square(16, (0.5,) * 3, (0.5,) * 3))
     assert state_of(made) == before
 
 
@@ -123,7 +123,7 @@ def test_training_goes_on_as_if_nothing_had_happened():
     steps = []
     for ask in (False, True):
         made = model()
-        optimiser = torch.optim.SGD([parameter for parameter in made.parameters() if parameter.requires_grad], 0.1)
+        optimizer = torch.optim.SGD([parameter for parameter in made.parameters() if parameter.requires_grad], 0.1)
         if ask:
             find_regions(
                 IMAGE,
@@ -132,7 +132,7 @@ def test_training_goes_on_as_if_nothing_had_happened():
             )
         torch.manual_seed(5)
         made(torch.rand(4, 3, 32, 32)).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
         steps.append(made.state_dict())
     assert all(torch.equal(steps[0][name], steps[1][name]) for name in steps[0])
 
@@ -160,7 +160,7 @@ def test_a_module_that_nobody_else_holds_is_frozen_itself():
     """Its weights exist once; by default they don't, so that the module given can change."""
     for copied in (True, False):
         made = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16, 2))
-        classifier = TorchClassifier(made, Preparation.square(4, (0.0,) * 3, (1.0,) * 3), copied=copied)
+        classifier = TorchClassifier(made, Preprocessing.square(4, (0.0,) * 3, (1.0,) * 3), copied=copied)
         pixels = torch.rand(1, 3, 4, 4)
         before = classifier.logits(pixels)
         with torch.no_grad():

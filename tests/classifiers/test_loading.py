@@ -7,8 +7,8 @@ import torch
 import torchvision
 from torch import nn
 
-import unveil.classifiers.torchvision as door
-from unveil.classifiers import Preparation, TorchClassifier, load_classifier
+import unveil.classifiers.sources.torchvision as door
+from unveil.classifiers import Preprocessing, TorchClassifier, load_classifier
 from unveil.classifiers.loading import choose_device
 from unveil.classifiers.torch_module import fingerprint
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
@@ -42,7 +42,7 @@ def test_torchvision_fetches_its_published_weights_by_name(monkeypatch):
     monkeypatch.setattr("torchvision.models._api.WeightsEnum.get_state_dict", transfer)
     for weights in (None, "DEFAULT", "IMAGENET1K_V1"):
         classifier = load_classifier("torchvision/squeezenet1_1", weights)
-        assert classifier.preparation.resize == 256
+        assert classifier.preprocessing.resize == 256
     assert len(asked) == 3
     assert all("squeezenet1_1" in address for address in asked)
 
@@ -67,7 +67,7 @@ def test_models_that_warn_of_their_initial_weights_are_quiet(name):
 def test_every_classification_model_of_torchvision_has_a_preparation():
     made = {name: door._preparation(next(iter(torchvision.models.get_model_weights(name)))) for name in door.names()}
     assert len(made) >= 70
-    assert {preparation.channels for preparation in made.values()} == {3}
+    assert {preprocessing.channels for preprocessing in made.values()} == {3}
     assert made["vit_l_16"].crop == (224, 224)
     assert made["inception_v3"].crop == (299, 299)
 
@@ -78,9 +78,9 @@ def test_a_timm_model_gives_its_own_logits():
     torch.manual_seed(0)
     module = timm.create_model("resnet10t").eval()
     assert isinstance(classifier, TorchClassifier)
-    pixels = torch.rand(2, 3, *classifier.preparation.crop)
+    pixels = torch.rand(2, 3, *classifier.preprocessing.crop)
     with torch.no_grad():
-        expected = module(classifier.preparation.normalise(pixels))
+        expected = module(classifier.preprocessing.normalize(pixels))
         np.testing.assert_allclose(classifier.logits(pixels), expected, rtol=1e-4, atol=1e-5)
     assert classifier.labels[207].startswith("golden retriever")
 
@@ -145,14 +145,14 @@ def file(tmp_path):
 def test_a_factory_in_a_file(file, tmp_path):
     classifier = load_classifier(f"python/{file}:make", labels=["cat", "dog"], output="sigmoid")
     assert (classifier.labels, classifier.output) == (("cat", "dog"), Output.SIGMOID)
-    assert classifier.preparation.crop == (224, 224)
+    assert classifier.preprocessing.crop == (224, 224)
     other = {name: tensor + 1 for name, tensor in classifier._module.state_dict().items()}
     torch.save(other, tmp_path / "w.pth")
     loaded = load_classifier(f"python/{file}:make", tmp_path / "w.pth")
     assert loaded.fingerprint != classifier.fingerprint
     assert loaded.labels == ("class 0", "class 1")
     whole = load_classifier(f"python/{file}:whole")
-    assert (whole.labels, whole.preparation.channels) == (("x", "y", "z"), 1)
+    assert (whole.labels, whole.preprocessing.channels) == (("x", "y", "z"), 1)
 
 
 @pytest.mark.parametrize(
@@ -236,12 +236,12 @@ def test_labels_that_do_not_fit(tmp_path, name, content):
         ({"device": "tpu"}, "a device auto, cpu, cuda or mps; got tpu"),
         ({"precision": "fp8"}, "a precision auto, fp32 or bf16; got fp8"),
         ({"output": "tanh"}, "an output softmax or sigmoid; got 'tanh'"),
-        ({"preparation": Preparation.square(32, (0.5,), (0.5,))}, "to take images of 1x32x32; got RuntimeError"),
+        ({"preprocessing": Preprocessing.square(32, (0.5,), (0.5,))}, "to take images of 1x32x32; got RuntimeError"),
     ],
 )
 def test_options_outside_their_range(options, told):
     with pytest.raises(ClassifierError, match=told):
-        load_classifier(nn.Sequential(nn.Conv2d(3, 2, 3), tiny(2)) if "preparation" in options else tiny(), **options)
+        load_classifier(nn.Sequential(nn.Conv2d(3, 2, 3), tiny(2)) if "preprocessing" in options else tiny(), **options)
 
 
 def test_a_device_that_is_not_there(monkeypatch):

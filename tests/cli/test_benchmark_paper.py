@@ -48,7 +48,7 @@ def findings():
     return unveil.TorchClassifier(body(1, 4, 1), preparation, labels, output=Output.SIGMOID, name="chest")
 
 def breeds():
-    preparation = unveil.Preparation((32, 32), (0.5,) * 3, (0.25,) * 3, resize=36)
+    preparation = unveil.Preprocessing((32, 32), (0.5,) * 3, (0.25,) * 3, resize=36)
     return unveil.TorchClassifier(body(3, 4, 2), preparation, ["cardigan", "Chihuahua", "Cardigan", "pug"], name="dogs")
 
 def slow():
@@ -157,7 +157,7 @@ def test_the_tables_are_what_the_records_hold(bench: Bench):
             erased = np.zeros((64, 64), bool)
             for one in run.rounds[: index + 1]:
                 for region in one.regions:
-                    erased |= region.outline.inside()
+                    erased |= region.mask.to_array()
             covered += 4 * int((erased & box).sum()) >= int(box.sum())
         row = said["boxes"]["any"]["covered_25"][index]
         assert (row["round"], row["hit"], row["share"]) == (index + 1, covered, pytest.approx(covered / 3, abs=1e-6))

@@ -42,7 +42,7 @@ def test_the_command_line_and_the_library_find_the_same(shell: Shell):
     run = unveil.load_run(shell.folder / "out" / "a")
     classifier = unveil.load_classifier(f"python/{shell.folder / 'net.py'}:make")
     again = unveil.find_regions(path, classifier, shell.folder / "quick.toml", target=unveil.Class("Edema"), seed=4)
-    assert [region.outline for region in run.regions] == [region.outline for region in again.regions]
+    assert [region.mask for region in run.regions] == [region.mask for region in again.regions]
     assert run.recipe == again.recipe
     assert {region.target for region in run.regions} == {"Edema"}
 
@@ -77,7 +77,7 @@ def test_a_vision_transformer_of_timm(shell: Shell):
     pixels = torch.as_tensor(classifier.prepare(unveil.read_image(path)).pixels).double()
     index = run.first.leading(1)[0]
     mean, deviation = (
-        torch.tensor(getattr(classifier.preparation, name)).double()[:, None, None] for name in ("mean", "std")
+        torch.tensor(getattr(classifier.preprocessing, name)).double()[:, None, None] for name in ("mean", "std")
     )
     saliency = run.rounds[0].maps[0].saliency.astype(np.float64)
 

@@ -33,7 +33,7 @@ def test_each_library_finds_the_cues_of_a_planted_scene(name, kind, shell: Shell
     assert run.recipe["attribution"]["kind"] == kind
     (told,) = json.loads(out)["runs"]
     assert [one["area_px"] for item in told["rounds"] for one in item["regions"]] == [r.area_px for r in run.regions]
-    found = np.any([region.outline.inside() for region in run.regions], axis=0)
+    found = np.any([region.mask.to_array() for region in run.regions], axis=0)
     shares = [(found & cue.inside).sum() / cue.inside.sum() for cue in scene.cues]
     assert len(shares) == 4
     assert sum(share > 0.3 for share in shares) >= 3, shares

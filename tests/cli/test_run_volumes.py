@@ -39,7 +39,7 @@ def test_a_volume_becomes_a_record_and_a_figure(shell: Shell, asked):
     folder = shell.folder / "out" / "my_scan"
     assert sorted(one.name for one in folder.iterdir()) == ["arrays.safetensors", "figure.png", "run.json"]
     run = unveil.load_run(folder)
-    starts = [region.grid_outline.box.start for region in run.regions]
+    starts = [region.model_mask.box.start for region in run.regions]
     assert starts == [cubes.STRONG, cubes.WEAK]
     (told,) = json.loads(out)["runs"]
     for one, region, start in zip(told["rounds"], run.regions, starts, strict=True):

@@ -22,7 +22,7 @@ from unveil.datasets import (
     Dataset,
     DatasetError,
     ImageFolder,
-    LabelledBox,
+    LabeledBox,
     PascalVoc,
     Sample,
     StanfordDogs,
@@ -49,7 +49,7 @@ CHEXNET = [
 
 
 def draw(path: Path, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> Path:
-    """A small image (width, height); its grey value depends on its name."""
+    """A small image (width, height); its gray value depends on its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     value = sum(path.name.encode()) % 200
     Pillow.new(mode, size, value if mode == "L" else (value, 0, 255)).save(path)
@@ -75,10 +75,10 @@ def errors(dataset: Dataset) -> dict[str, str]:
 def test_a_box_covers_the_pixels_whose_centres_it_holds():
     expected = np.zeros((5, 6), bool)
     expected[1:3, 2:5] = True
-    assert (LabelledBox("a", 1, 2, 2, 3).inside((5, 6)) == expected).all()
-    assert (LabelledBox("a", 0.5, 1.5, 2, 3).inside((5, 6)) == np.roll(expected, (-1, -1), (0, 1))).all(), "half open"
-    assert LabelledBox("a", -9, -9, 99, 99).inside((5, 6)).all()
-    assert not LabelledBox("a", 1.6, 1.6, 0.5, 0.5).inside((5, 6)).any()
+    assert (LabeledBox("a", 1, 2, 2, 3).inside((5, 6)) == expected).all()
+    assert (LabeledBox("a", 0.5, 1.5, 2, 3).inside((5, 6)) == np.roll(expected, (-1, -1), (0, 1))).all(), "half open"
+    assert LabeledBox("a", -9, -9, 99, 99).inside((5, 6)).all()
+    assert not LabeledBox("a", 1.6, 1.6, 0.5, 0.5).inside((5, 6)).any()
 
 
 COORDINATE = st.floats(-20, 40, allow_nan=False)
@@ -88,7 +88,7 @@ SHAPE = st.tuples(st.integers(1, 25), st.integers(1, 25))
 
 @given(COORDINATE, COORDINATE, SIDE, SIDE, SHAPE)
 def test_a_box_by_its_definition_pixel_by_pixel(y, x, height, width, shape):
-    inside = LabelledBox("a", y, x, height, width).inside(shape)
+    inside = LabeledBox("a", y, x, height, width).inside(shape)
     assert inside.shape == shape
     for i in range(shape[0]):
         for j in range(shape[1]):
@@ -98,16 +98,16 @@ def test_a_box_by_its_definition_pixel_by_pixel(y, x, height, width, shape):
 @given(st.lists(COORDINATE, min_size=2, max_size=6, unique=True), COORDINATE, SIDE, SHAPE)
 def test_boxes_side_by_side_part_the_plane(cuts, x, width, shape):
     cuts = sorted(round(cut * 8) / 8 for cut in cuts)  # exact in floats, so that sums are too
-    boxes = [LabelledBox("a", a, x, b - a, width) for a, b in pairwise(cuts) if b > a]
+    boxes = [LabeledBox("a", a, x, b - a, width) for a, b in pairwise(cuts) if b > a]
     if boxes:
         total = sum(box.inside(shape).astype(int) for box in boxes)
-        whole = LabelledBox("a", cuts[0], x, cuts[-1] - cuts[0], width).inside(shape)
+        whole = LabeledBox("a", cuts[0], x, cuts[-1] - cuts[0], width).inside(shape)
         assert (total == whole.astype(int)).all()
 
 
 @given(SHAPE, st.integers(0, 20), st.integers(0, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
 def test_scaling_a_box_is_repeating_its_pixels(shape, y, x, height, width, factor):
-    box = LabelledBox("a", y, x, height, width, difficult=True)
+    box = LabeledBox("a", y, x, height, width, difficult=True)
     sample = Sample("id", Path("none.png"), boxes=(box,), box_shape=shape)
     larger = (shape[0] * factor, shape[1] * factor)
     (scaled,) = sample.boxes_on(larger)
@@ -118,9 +118,9 @@ def test_scaling_a_box_is_repeating_its_pixels(shape, y, x, height, width, facto
 
 
 def test_boxes_are_scaled_along_each_axis_and_left_alone_without_a_grid():
-    box = LabelledBox("a", 10, 20, 30, 40)
+    box = LabeledBox("a", 10, 20, 30, 40)
     assert Sample("id", Path("x"), boxes=(box,), box_shape=(100, 200)).boxes_on((50, 400)) == (
-        LabelledBox("a", 5, 40, 15, 80),
+        LabeledBox("a", 5, 40, 15, 80),
     )
     assert Sample("id", Path("x"), boxes=(box,)).boxes_on((50, 400)) == (box,)
 
@@ -130,13 +130,13 @@ def test_boxes_are_scaled_along_each_axis_and_left_alone_without_a_grid():
 )
 def test_a_box_without_extent_is_refused(numbers):
     with pytest.raises(DatasetError, match="finite numbers and sides above 0"):
-        LabelledBox("a", *numbers)
+        LabeledBox("a", *numbers)
 
 
 @pytest.mark.parametrize("shape", [(5,), (1, 5, 5), (0, 5)])
 def test_a_shape_must_be_flat(shape):
     with pytest.raises(DatasetError, match=r"shape \(height, width\)"):
-        LabelledBox("a", 0, 0, 1, 1).inside(shape)
+        LabeledBox("a", 0, 0, 1, 1).inside(shape)
     with pytest.raises(DatasetError, match=r"shape \(height, width\)"):
         Sample("id", Path("x")).boxes_on(shape)
 
@@ -304,7 +304,7 @@ def test_boxes_in_a_table_beside_the_first(tmp_path):
     rows = "a.png,dog,1,2,3.5,4\na.png,tail,5,6,1,1\n"
     beside = write(tmp_path / "pets.boxes.csv", BOXED + rows)
     dataset = open_dataset(f"csv/{table}")
-    assert dataset[0].boxes == (LabelledBox("dog", 2, 1, 4, 3.5), LabelledBox("tail", 6, 5, 1, 1))
+    assert dataset[0].boxes == (LabeledBox("dog", 2, 1, 4, 3.5), LabeledBox("tail", 6, 5, 1, 1))
     assert dataset[1].boxes == () and errors(dataset) == {}
     assert dataset.labels == ("dog", "tail"), "what only a box names is a label too"
     beside.rename(tmp_path / "other.csv")
@@ -329,7 +329,7 @@ def test_a_bad_box_breaks_its_image_and_no_other(tmp_path):
     }.items():
         assert said in found.pop(name), name
     assert found == {} and len(dataset) == 5
-    assert dataset[3].boxes == (LabelledBox("dog", 2, 1, 4, 3),)
+    assert dataset[3].boxes == (LabeledBox("dog", 2, 1, 4, 3),)
 
 
 def test_bad_rows_name_file_and_row(tmp_path):
@@ -458,11 +458,11 @@ def test_chestxray14_as_published(nih):
     ]
     assert [sample.group for sample in dataset] == ["1", "1", "2", "3", "30805", "30806"]
     assert dataset[0].boxes == (
-        LabelledBox("Cardiomegaly", y=512.25, x=256.5, height=64, width=128),
-        LabelledBox("Mass", 2, 1, 4, 3),
+        LabeledBox("Cardiomegaly", y=512.25, x=256.5, height=64, width=128),
+        LabeledBox("Mass", 2, 1, 4, 3),
     )
-    assert dataset[3].boxes == (LabelledBox("Infiltration", 0, 0, 1024, 512),)
-    assert dataset[3].boxes_on(dataset[3].read().shape) == (LabelledBox("Infiltration", 0, 0, 64, 32),)
+    assert dataset[3].boxes == (LabeledBox("Infiltration", 0, 0, 1024, 512),)
+    assert dataset[3].boxes_on(dataset[3].read().shape) == (LabeledBox("Infiltration", 0, 0, 64, 32),)
     assert dataset[0].boxes_on(dataset[0].read().shape) == dataset[0].boxes
     assert dataset[4].path == nih / "images_012/images/00030805_000.png"
     assert list(errors(dataset)) == ["00030806_000.png"], "published, but not on this disk"
@@ -601,7 +601,7 @@ def test_stanford_dogs_as_published(dogs):
     dataset = StanfordDogs(dogs)
     assert dataset.labels == ("Chihuahua", "Shih-Tzu")
     assert [sample.labels for sample in dataset] == [("Shih-Tzu",), ("Chihuahua",)]
-    assert dataset[1].boxes == (LabelledBox("Chihuahua", y=10, x=25, height=488, width=251),)
+    assert dataset[1].boxes == (LabeledBox("Chihuahua", y=10, x=25, height=488, width=251),)
     assert dataset[1].box_shape == (500, 333)
     (box,) = dataset[1].boxes_on(dataset[1].read().shape)
     assert (box.y, box.height) == pytest.approx((1.0, 48.8))
@@ -767,9 +767,9 @@ def test_pascal_voc_as_published(voc):
     sample = dataset[0]
     assert sample.labels == ("cat", "person"), "a dog that is too difficult to count is no label"
     assert sample.boxes == (
-        LabelledBox("person", y=4, x=2, height=2, width=5),
-        LabelledBox("dog", 0, 0, 16, 20, difficult=True),
-        LabelledBox("cat", 0, 1.5, 1, 2.5),
+        LabeledBox("person", y=4, x=2, height=2, width=5),
+        LabeledBox("dog", 0, 0, 16, 20, difficult=True),
+        LabeledBox("cat", 0, 1.5, 1, 2.5),
     )
     one_based = np.zeros((17, 21), bool)
     one_based[5 : 6 + 1, 3 : 7 + 1] = True
@@ -803,7 +803,7 @@ def test_pascal_voc_with_parts_missing(voc):
     for split in ("../Main/val", "..", "", "/val", "."):
         with pytest.raises(DatasetError, match="bare names"):
             PascalVoc(voc, split)
-    (voc / "Annotations").rename(voc / "Elsewhere")
+    (voc / "Annotations").rename(voc / "PlacementTest")
     with pytest.raises(DatasetError, match="a folder Annotations"):
         PascalVoc(voc)
 

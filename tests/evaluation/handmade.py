@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from unveil.images import Geometry
-from unveil.masks import Outline
+from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
-from unveil.records import Asked, Region, Round, Run, Source, TargetMap
+from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, TargetMap
 from unveil.stopping import StopKind, StopReason
 
 Drawn = tuple[str, np.ndarray]  # a label, and the region on the model's grid
@@ -30,7 +30,7 @@ def handmade(
     saliencies: Sequence[dict[str, np.ndarray]] | None = None,
     output: Output = Output.SIGMOID,
     rims: Sequence[float] | None = None,
-    settled: Sequence[float | None] | None = None,
+    stability: Sequence[float | None] | None = None,
     track: str | None = None,
 ) -> Run:
     """A run whose predictions are `states` (logits; one more than there are rounds), with regions by round."""
@@ -55,28 +55,28 @@ def handmade(
                 regions=tuple(
                     Region(
                         target=label,
-                        outline=Outline.of(geometry.region_to_source(area)),
-                        grid_outline=Outline.of(area),
+                        mask=Mask.from_array(geometry.region_to_source(area)),
+                        model_mask=Mask.from_array(area),
                         area_mm2=None,
                         score_before=0.0,
                         score_after=0.0,
                         probability_before=None,
                         probability_after=None,
-                        settled=(settled or [None] * rounds)[index - 1],
+                        stability=(stability or [None] * rounds)[index - 1],
                         revealed=0.5,
                         rim=(rims or [0.0] * rounds)[index - 1],
                     )
                     for label, area in drawn
                 ),
-                erased=Outline.of(erased),
-                erased_after=Outline.of(after),
+                erased=Mask.from_array(erased),
+                erased_after=Mask.from_array(after),
                 image=np.zeros((1, *geometry.model_shape), np.uint8),
             )
         )
         erased = after
     return Run(
         source=Source("handmade", "0" * 64, 1, geometry),
-        classifier=Asked("by hand", "f" * 64, tuple(labels), output, "cpu", "fp32"),
+        classifier=ClassifierInfo("by hand", "f" * 64, tuple(labels), output, "cpu", "fp32"),
         recipe={"name": "by hand"},
         seed=0,
         rounds=tuple(done),

@@ -110,7 +110,7 @@ def test_a_map_is_interpolated_between_centres_and_unknown_outside():
     on_source = geometry.map_to_source(values)
     assert np.isnan(on_source[:2]).all()
     assert np.isnan(on_source[:, 6:]).all()
-    # Source centre 3.5 is model 0.75 (of the crop), a quarter of the way from the first centre to the second.
+    # Source center 3.5 is model 0.75 (of the crop), a quarter of the way from the first center to the second.
     assert on_source[3, 3] == pytest.approx(0.25 * 1 + 0.25 * 2)
     assert on_source[2, 2] == 0
 

@@ -51,12 +51,12 @@ def test_a_volume_is_named_by_its_axes():
     values = RNG.integers(0, 256, (9, 10, 11, 2), dtype=np.uint8)
     last = Image.from_array(values, axes="d h w c", spacing_mm=(3, 0.5, 0.5))
     first = Image.from_array(torch.from_numpy(values.transpose(3, 0, 1, 2).copy()), axes="c d h w")
-    grey = Image.from_array(values[..., 1], axes="d h w")
+    gray = Image.from_array(values[..., 1], axes="d h w")
     assert (last.shape, last.channels, last.spacing_mm) == ((9, 10, 11), 2, (3, 0.5, 0.5))
-    assert (grey.shape, grey.channels) == ((9, 10, 11), 1)
+    assert (gray.shape, gray.channels) == ((9, 10, 11), 1)
     np.testing.assert_allclose(last.pixels * 255, values.transpose(3, 0, 1, 2), atol=1e-4)
     assert np.array_equal(first.pixels, last.pixels)
-    assert np.array_equal(grey.pixels[0], last.pixels[1])
+    assert np.array_equal(gray.pixels[0], last.pixels[1])
 
 
 def test_four_channels_of_a_volume_are_no_transparency():

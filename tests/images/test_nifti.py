@@ -235,9 +235,9 @@ def test_a_series_of_volumes_is_refused(tmp_path):
     refused(written(tmp_path / "c.nii", volume((8, 9, 7))), "a volume of at least 8x8x8 voxels; got 7x9x8")
 
 
-def test_colours_and_complex_numbers_are_refused(tmp_path):
-    colours = np.zeros((8, 8, 8), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    refused(written(tmp_path / "a.nii", colours), "one real number a voxel; got .* with colours; save one channel")
+def test_colors_and_complex_numbers_are_refused(tmp_path):
+    colors = np.zeros((8, 8, 8), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    refused(written(tmp_path / "a.nii", colors), "one real number a voxel; got .* with colors; save one channel")
     refused(written(tmp_path / "b.nii", volume(dtype=np.complex64)), "with complex64 values")
 
 

@@ -17,8 +17,8 @@ from unveil.errors import ImageError
 from unveil.images import read_image
 
 RNG = np.random.default_rng(1)
-COLOUR = RNG.integers(0, 256, (10, 13, 3), dtype=np.uint8)
-GREY = RNG.integers(0, 256, (10, 13), dtype=np.uint8)
+COLOR = RNG.integers(0, 256, (10, 13, 3), dtype=np.uint8)
+GRAY = RNG.integers(0, 256, (10, 13), dtype=np.uint8)
 
 
 def saved(path: Path, values: np.ndarray, mode: str | None = None, **options) -> Path:
@@ -28,22 +28,22 @@ def saved(path: Path, values: np.ndarray, mode: str | None = None, **options) ->
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.tiff", "a.bmp", "a.webp", "a.PNG"])
-def test_lossless_colour(tmp_path, name):
+def test_lossless_color(tmp_path, name):
     options = {"lossless": True} if name.endswith("webp") else {}
-    image = read_image(saved(tmp_path / name, COLOUR, **options))
-    np.testing.assert_allclose(image.pixels * 255, COLOUR.transpose(2, 0, 1), atol=1e-4)
+    image = read_image(saved(tmp_path / name, COLOR, **options))
+    np.testing.assert_allclose(image.pixels * 255, COLOR.transpose(2, 0, 1), atol=1e-4)
     assert (image.channels, image.shape) == (3, (10, 13))
     assert image.source == str(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.gif"])
-def test_grey_stays_grey(tmp_path, name):
-    image = read_image(str(saved(tmp_path / name, GREY)))
+def test_gray_stays_gray(tmp_path, name):
+    image = read_image(str(saved(tmp_path / name, GRAY)))
     if name == "a.gif":  # a palette
         assert image.channels in (1, 3)
     else:
         assert image.channels == 1
-    np.testing.assert_allclose(image.pixels[0] * 255, GREY, atol=1e-4)
+    np.testing.assert_allclose(image.pixels[0] * 255, GRAY, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
@@ -55,10 +55,10 @@ def test_sixteen_bits_are_kept(tmp_path, name):
 
 
 def test_bits_palette_and_transparency(tmp_path):
-    bits = saved(tmp_path / "bits.png", GREY, "1")
-    expected = np.asarray(Pillow.fromarray(GREY).convert("1"))
+    bits = saved(tmp_path / "bits.png", GRAY, "1")
+    expected = np.asarray(Pillow.fromarray(GRAY).convert("1"))
     np.testing.assert_array_equal(read_image(bits).pixels[0], expected)
-    palette = Pillow.fromarray(COLOUR).quantize(16)
+    palette = Pillow.fromarray(COLOR).quantize(16)
     palette.save(tmp_path / "palette.png")
     np.testing.assert_allclose(
         read_image(tmp_path / "palette.png").pixels * 255,
@@ -69,10 +69,10 @@ def test_bits_palette_and_transparency(tmp_path):
     index = np.asarray(palette)
     assert bool((index == 3).any())
     assert (read_image(tmp_path / "hole.png").pixels[:, index == 3] == 1).all()
-    grey_alpha = Pillow.merge("LA", [Pillow.fromarray(GREY), Pillow.fromarray(255 - GREY)])
-    grey_alpha.save(tmp_path / "la.png")
-    alpha = 1 - GREY / 255
-    np.testing.assert_allclose(read_image(tmp_path / "la.png").pixels[0], GREY / 255 * alpha + 1 - alpha, atol=1e-5)
+    gray_alpha = Pillow.merge("LA", [Pillow.fromarray(GRAY), Pillow.fromarray(255 - GRAY)])
+    gray_alpha.save(tmp_path / "la.png")
+    alpha = 1 - GRAY / 255
+    np.testing.assert_allclose(read_image(tmp_path / "la.png").pixels[0], GRAY / 255 * alpha + 1 - alpha, atol=1e-5)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -98,8 +98,8 @@ def test_the_orientation_of_a_camera_is_applied(tmp_path, orientation):
     np.testing.assert_allclose(image.pixels[0] * 255, upright, atol=12)
 
 
-def test_cmyk_becomes_colour(tmp_path):
-    cmyk = Pillow.fromarray(COLOUR).resize((16, 16)).convert("CMYK")
+def test_cmyk_becomes_color(tmp_path):
+    cmyk = Pillow.fromarray(COLOR).resize((16, 16)).convert("CMYK")
     cmyk.save(tmp_path / "a.tif")
     np.testing.assert_allclose(
         read_image(tmp_path / "a.tif").pixels * 255, np.asarray(cmyk.convert("RGB")).transpose(2, 0, 1), atol=1e-3
@@ -141,7 +141,7 @@ def test_files_that_are_no_image(tmp_path):
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     # Asked of the system, because the superuser, who may run these tests, may read everything.
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.R_OK)
-    refused(saved(tmp_path / "a.png", GREY), "may not be read")
+    refused(saved(tmp_path / "a.png", GRAY), "may not be read")
 
 
 def test_images_of_one_pixel_and_of_four_hundred_megapixels(tmp_path):
@@ -151,7 +151,7 @@ def test_images_of_one_pixel_and_of_four_hundred_megapixels(tmp_path):
     refused(big, "at most 100 megapixels; got .*big.png with 400000000 pixels; scale it down")
     big.write_bytes(header_of_a_png(2**31 - 1, 2**31 - 1))
     refused(big, "at most 100 megapixels")
-    refused(saved(tmp_path / "b.png", COLOUR), "at most 0 megapixels", max_pixels=100)
+    refused(saved(tmp_path / "b.png", COLOR), "at most 0 megapixels", max_pixels=100)
 
 
 def header_of_a_png(width: int, height: int) -> bytes:
@@ -167,7 +167,7 @@ def header_of_a_png(width: int, height: int) -> bytes:
 WHOLE = {}
 for _name, _options in {"PNG": {}, "JPEG": {"quality": 90}, "TIFF": {}, "WEBP": {}, "GIF": {}, "BMP": {}}.items():
     _buffer = io.BytesIO()
-    Pillow.fromarray(np.kron(COLOUR, np.ones((4, 4, 1), np.uint8))).save(_buffer, _name, **_options)
+    Pillow.fromarray(np.kron(COLOR, np.ones((4, 4, 1), np.uint8))).save(_buffer, _name, **_options)
     WHOLE[_name] = _buffer.getvalue()
 
 

@@ -9,15 +9,15 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 
-from unveil.attribution import PatternAttribution, PatternNet, Question
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.attribution import AttributionRequest, PatternAttribution, PatternNet
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.patterns import Estimation, LinearEstimator, PatternError, Patterns, TwoComponent, load_patterns
 from unveil.patterns.estimators import Sums
 from unveil.patterns.network import as_samples, linear_layers, take_apart
 from unveil.recipes import Recipe
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
-PLAIN = Preparation.square(8, (0.0,) * 3, (1.0,) * 3)
+PLAIN = Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3)
 
 
 def of_samples(x: np.ndarray, weights: np.ndarray, bias: np.ndarray, estimator) -> np.ndarray:
@@ -229,23 +229,23 @@ def test_the_backward_pass_by_hand(tmp_path, method):
     g_y, g_z = g[:4].ravel(), g[4:].ravel() * (z_in[0].flatten().numpy() > 0)
     g_y = g_y + g_z + matrix(layers["conv2"], kernel("conv2"), (4, 8, 8)).T @ g_z
     expected = matrix(layers["conv1"], kernel("conv1"), (3, 8, 8)).T @ (g_y * (y_in[0].flatten().numpy() > 0))
-    question = Question(classifier, x, [Scalar("b", ((1, 1.0),))], "key", 8)
+    question = AttributionRequest(classifier, x, [TargetScore("b", ((1, 1.0),))], "key", 8)
     got = method(str(file)).attribute(question).all.mean[0].flatten().numpy()
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
-def test_the_normalisation_is_a_linear_layer_too(tmp_path):
-    """The same network behind another normalisation: the signal is in pixels, the attribution is the same."""
+def test_the_normalization_is_a_linear_layer_too(tmp_path):
+    """The same network behind another normalization: the signal is in pixels, the attribution is the same."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 2))
     torch.manual_seed(2)
     plain = TorchClassifier(module, PLAIN)
-    scaled = TorchClassifier(module, Preparation.square(8, (0.4,) * 3, (0.5,) * 3))
+    scaled = TorchClassifier(module, Preprocessing.square(8, (0.4,) * 3, (0.5,) * 3))
     file = estimated(plain).patterns().save(tmp_path / "p.safetensors")
     x = images(1)[0]
-    scalars = [Scalar("a", ((0, 1.0),))]
+    target_scores = [TargetScore("a", ((0, 1.0),))]
     for method, factor in ((PatternNet, 0.5), (PatternAttribution, 1.0)):
-        one = method(str(file)).attribute(Question(plain, (x - 0.4) / 0.5, scalars, "key", 8)).all.mean
-        other = method(str(file)).attribute(Question(scaled, x, scalars, "key", 8)).all.mean
+        one = method(str(file)).attribute(AttributionRequest(plain, (x - 0.4) / 0.5, target_scores, "key", 8)).all.mean
+        other = method(str(file)).attribute(AttributionRequest(scaled, x, target_scores, "key", 8)).all.mean
         torch.testing.assert_close(other, factor * one, rtol=1e-4, atol=1e-6)
 
 
@@ -285,7 +285,7 @@ def test_files_say_what_they_belong_to(tmp_path):
     assert all(torch.equal(loaded.by_layer[name], found.by_layer[name]) for name in found.by_layer)
     assert all(value == pytest.approx(1) for value in loaded.cosine(found).values())
     other = TorchClassifier(Small(), PLAIN, ["a", "b", "c"])
-    question = Question(other, images(1)[0], [Scalar("a", ((0, 1.0),))], "key", 8)
+    question = AttributionRequest(other, images(1)[0], [TargetScore("a", ((0, 1.0),))], "key", 8)
     with pytest.raises(PatternError, match="made for other weights"):
         PatternNet(str(tmp_path / "deep/p.safetensors")).attribute(question)
     with pytest.raises(PatternError, match="check the path"):
@@ -329,7 +329,7 @@ def test_a_network_that_branches_on_its_input_is_refused():
 def test_real_architectures_go_through(tmp_path, name):
     torch.manual_seed(0)
     module = torchvision.models.get_model(name, weights=None)
-    classifier = TorchClassifier(module, Preparation.square(64, (0.5,) * 3, (0.25,) * 3))
+    classifier = TorchClassifier(module, Preprocessing.square(64, (0.5,) * 3, (0.25,) * 3))
     estimation = Estimation(classifier)
     pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     estimation.add(pixels)
@@ -342,7 +342,9 @@ def test_real_architectures_go_through(tmp_path, name):
     attribution = PatternAttribution(str(patterns.save(tmp_path / "p.safetensors")))
     # A label that was positive for one of the images: others have no positive regime to estimate from.
     top = classifier.predict(pixels[:1])[0].leading(1)[0]
-    result = attribution.attribute(Question(classifier, pixels[0], [Scalar("top", ((top, 1.0),))], "key", 8))
+    result = attribution.attribute(
+        AttributionRequest(classifier, pixels[0], [TargetScore("top", ((top, 1.0),))], "key", 8)
+    )
     assert bool(result.all.mean.isfinite().all())
     assert float(result.all.mean.abs().max()) > 0
 

@@ -14,10 +14,10 @@ import cubes
 import unveil
 from cubes import CUBE, RECIPE, STRONG, WEAK
 from unveil.images import Image
-from unveil.masks import Outline
-from unveil.records import Region, Run, TargetMap
+from unveil.masks import Mask
+from unveil.records.run import Region, Run, TargetMap
 from unveil.render import draw_run, write_figure
-from unveil.render.parts import COLOURS
+from unveil.render.parts import COLORS
 from unveil.render.triplanar import focus
 
 SPACING = (2.5, 0.7, 1.1)
@@ -97,7 +97,7 @@ def test_slices_are_those_of_the_array(run):
             assert silent.any()
             np.testing.assert_allclose(picture[silent], np.repeat(expected[silent][:, None], 3, 1), atol=0.02)
             if one is not None:
-                # What speaks for the target is coloured: no longer grey.
+                # What speaks for the target is colored: no longer gray.
                 assert (np.ptp(picture[~silent], axis=1) > 0.1).all()
 
 
@@ -144,9 +144,9 @@ def test_all_tiles_have_one_scale_in_mm(run, shape):
     scale = tuple(side / 24 for side in shape)
     geometry = dataclasses.replace(geometry, scale=scale)
     source = dataclasses.replace(run.source, geometry=geometry)
-    empty = Outline.empty(shape)
+    empty = Mask.empty(shape)
     rounds = tuple(
-        dataclasses.replace(one, regions=tuple(dataclasses.replace(r, outline=empty) for r in one.regions))
+        dataclasses.replace(one, regions=tuple(dataclasses.replace(r, mask=empty) for r in one.regions))
         for one in run.rounds
     )
     figure = draw_run(dataclasses.replace(run, source=source, rounds=rounds))
@@ -163,14 +163,14 @@ def test_all_tiles_have_one_scale_in_mm(run, shape):
     assert figure.get_figheight() < 12
 
 
-def test_regions_are_traced_in_the_colour_of_their_target(run):
+def test_regions_are_traced_in_the_color_of_their_target(run):
     rows = tiles(draw_run(run))
     for row in rows:
-        colours = [{to_hex(colour) for one in axes.collections for colour in one.get_edgecolor()} for axes in row]
-        assert colours[0] == {"#000000", COLOURS[0].lower()}
-        assert {"#000000", COLOURS[0].lower()} <= colours[1]
-        assert colours[2] == {"#ffffff"}, "what was erased is traced in the last column"
-    # The line runs around the cube, half a voxel outside its outermost centres.
+        colors = [{to_hex(color) for one in axes.collections for color in one.get_edgecolor()} for axes in row]
+        assert colors[0] == {"#000000", COLORS[0].lower()}
+        assert {"#000000", COLORS[0].lower()} <= colors[1]
+        assert colors[2] == {"#ffffff"}, "what was erased is traced in the last column"
+    # The line runs around the cube, half a voxel outside its outermost centers.
     axes = rows[0][0]
     path = np.concatenate([one.vertices for one in axes.collections[-1].get_paths()])
     np.testing.assert_allclose(path.min(0), [STRONG[2] - 0.5, STRONG[1] - 0.5], atol=1e-6)
@@ -209,7 +209,7 @@ def test_maps_that_are_not_finite_and_many_regions_are_drawn(run, tmp_path):
     one = run.rounds[0]
     broken = TargetMap("bright", np.full((24, 24, 24), np.nan, np.float32), "NaN")
     many = tuple(
-        dataclasses.replace(one.regions[0], grid_outline=Outline.of(np.roll(cubes.cube(STRONG), shift, 0)))
+        dataclasses.replace(one.regions[0], model_mask=Mask.from_array(np.roll(cubes.cube(STRONG), shift, 0)))
         for shift in range(6)
     )
     assert isinstance(many[0], Region)

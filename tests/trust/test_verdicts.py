@@ -3,23 +3,27 @@
 import numpy as np
 import pytest
 
-from unveil.cards import Verdict
-from unveil.masks import Outline
-from unveil.records import Region
-from unveil.trust.borders import Agreement, Border
-from unveil.trust.nulls import Null
+from unveil.masks import Mask
+from unveil.records.run import Region
+from unveil.records.trust import Verdict
+from unveil.trust.erasure import BoundaryShare, FillAgreement
+from unveil.trust.placement import PlacementResult
 from unveil.trust.verdicts import judge
 
 
 def region(drop: float = 2.0, rim: float = 0.1) -> Region:
-    outline = Outline.of(np.ones((3, 3), dtype=bool))
-    return Region("a", outline, outline, None, drop, 0.0, None, None, None, 0.0, rim)
+    mask = Mask.from_array(np.ones((3, 3), dtype=bool))
+    return Region("a", mask, mask, None, drop, 0.0, None, None, None, 0.0, rim)
 
 
 CUE, RIM, NO_DROP = region(), region(rim=0.7), region(drop=0.0)
-AGREE, DISAGREE = Agreement((1.9, 2.0), 0.5), Agreement((0.9, 2.0), 0.49)
-RARE = Null(1 / 40, 39)
-INSIDE, HALF, EDGE = Border(0.59, 0.2), Border(0.6, 0.2), Border(0.9, 0.2)  # half-way between .2 and 1 is .6
+AGREE, DISAGREE = FillAgreement((1.9, 2.0), 0.5), FillAgreement((0.9, 2.0), 0.49)
+RARE = PlacementResult(1 / 40, 39)
+INSIDE, HALF, EDGE = (
+    BoundaryShare(0.59, 0.2),
+    BoundaryShare(0.6, 0.2),
+    BoundaryShare(0.9, 0.2),
+)  # half-way between .2 and 1 is .6
 
 
 @pytest.mark.parametrize(
@@ -34,10 +38,10 @@ INSIDE, HALF, EDGE = Border(0.59, 0.2), Border(0.6, 0.2), Border(0.9, 0.2)  # ha
         (CUE, 0.1, AGREE, HALF, Verdict.WEAK),
         (CUE, 0.1, AGREE, EDGE, Verdict.WEAK),  # no fill disagrees: the drop is there, wherever it comes from
         (CUE, 0.1, DISAGREE, HALF, Verdict.WEAK),
-        (CUE, 0.1, DISAGREE, EDGE, Verdict.ARTEFACT),
+        (CUE, 0.1, DISAGREE, EDGE, Verdict.ARTIFACT),
         (CUE, 0.11, DISAGREE, EDGE, Verdict.WEAK),  # no more than elsewhere: nothing to call an edge's
-        (RIM, 0.11, AGREE, INSIDE, Verdict.ARTEFACT),
-        (RIM, 0.1, DISAGREE, INSIDE, Verdict.ARTEFACT),
+        (RIM, 0.11, AGREE, INSIDE, Verdict.ARTIFACT),
+        (RIM, 0.1, DISAGREE, INSIDE, Verdict.ARTIFACT),
     ],
 )
 def test_levels(one, q, agreement, border, verdict):
@@ -46,9 +50,9 @@ def test_levels(one, q, agreement, border, verdict):
     assert reason
 
 
-def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artefact():
-    for one, verdict in ((CUE, Verdict.WEAK), (RIM, Verdict.ARTEFACT)):
-        found, reason = judge(one, Null(None, 0), None, 0.1, AGREE, INSIDE)
+def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
+    for one, verdict in ((CUE, Verdict.WEAK), (RIM, Verdict.ARTIFACT)):
+        found, reason = judge(one, PlacementResult(None, 0), None, 0.1, AGREE, INSIDE)
         assert found is verdict
         assert "fits nowhere else" in reason
 
@@ -57,8 +61,14 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artefact():
     ("null", "q", "agreement", "border", "reason"),
     [
         (RARE, 0.025, AGREE, INSIDE, "no place of 39 takes as much, and other fills agree (50%)"),
-        (Null(2 / 40, 39), 0.1, AGREE, None, "1 of 39 other places takes as much, and other fills agree (50%)"),
-        (Null(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places take as much (q = 0.12)"),
+        (
+            PlacementResult(2 / 40, 39),
+            0.1,
+            AGREE,
+            None,
+            "1 of 39 other places takes as much, and other fills agree (50%)",
+        ),
+        (PlacementResult(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places take as much (q = 0.12)"),
         (
             RARE,
             0.025,

@@ -10,25 +10,25 @@ from torch import Tensor
 
 from unveil.attribution.rules import RuleReport
 from unveil.classifiers.base import Classifier
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 OnSample = Callable[[int, int], None]
 OnHalves = Callable[["Moments", "Moments"], float]
 
 
 @dataclass(frozen=True)
-class Question:
+class AttributionRequest:
     """Which pixels speak for these scalars, in this image?
 
-    `key` names the noise: the same key gives the same noise, whatever the batch size or the device.
+    `stream` names the noise: the same key gives the same noise, whatever the batch size or the device.
     `on_sample(done, total)` is told of progress. `agreement(one, other)`: the IoU of the regions that two independent
     halves of the samples would give, by which a method may tell that it has enough.
     """
 
     classifier: Classifier
     pixels: Float[Tensor, "c *grid"]
-    scalars: Sequence[Scalar]
-    key: str
+    target_scores: Sequence[TargetScore]
+    stream: str
     batch_size: int
     on_sample: OnSample = lambda done, total: None
     agreement: "OnHalves" = lambda one, other: 1.0
@@ -81,16 +81,16 @@ class Attribution(ABC):
     """A method that says how much every pixel speaks for a scalar."""
 
     @abstractmethod
-    def attribute(self, question: Question) -> AttributionResult:
+    def attribute(self, question: AttributionRequest) -> AttributionResult:
         """Answer a question; the classifier is left as it was."""
 
 
 class GradientMethod(Attribution):
     """An attribution that is one backward pass, so that SmoothGrad can average it."""
 
-    def attribute(self, question: Question) -> AttributionResult:
+    def attribute(self, question: AttributionRequest) -> AttributionResult:
         """The backward pass at the image itself: one sample, without noise."""
-        signed, rules = self.gradients(question.classifier, question.pixels[None], question.scalars)
+        signed, rules = self.gradients(question.classifier, question.pixels[None], question.target_scores)
         question.on_sample(1, 1)
         total = signed[:, 0].double()
         return AttributionResult(Moments(1, total, total.square()), None, rules)
@@ -101,6 +101,6 @@ class GradientMethod(Attribution):
 
     @abstractmethod
     def gradients(
-        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
         """Signed gradients of every scalar for every image of a batch; one forward pass serves all scalars."""

@@ -12,7 +12,7 @@ from unveil.attribution.base import GradientMethod
 from unveil.attribution.rules import BackwardRule, Deconv, Guided, RuleReport
 from unveil.classifiers.base import Classifier
 from unveil.errors import AttributionError
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Gradient(GradientMethod):
 
     def averaged_form(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> Classifier:
         """In half the digits, where the classifier has seen that this changes nothing."""
-        return classifier.quick(pixels)
+        return classifier.for_averaging(pixels)
 
     def gradients(
-        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
         """Signed gradients under this method's backward rule, and what the rule met."""
         with torch.enable_grad():
@@ -41,7 +41,7 @@ class Gradient(GradientMethod):
                 )
             # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
-            signed = backward(scalars, logits, pixels)
+            signed = backward(target_scores, logits, pixels)
         return signed.float(), report
 
 
@@ -56,17 +56,17 @@ class Deconvnet(Gradient):
 class GuidedBackprop(Gradient):
     """Gradient with rectifiers that pass max(g, 0) · [x > 0] (Springenberg et al. 2014).
 
-    Sharp, but partly blind to the later layers: it fails the randomisation test of Adebayo et al. 2018.
+    Sharp, but partly blind to the later layers: it fails the randomization test of Adebayo et al. 2018.
     """
 
     rule: ClassVar[BackwardRule | None] = Guided()
 
 
 def backward(
-    scalars: Sequence[Scalar], logits: Float[Tensor, "n k"], inputs: Float[Tensor, "n c *grid"]
+    target_scores: Sequence[TargetScore], logits: Float[Tensor, "n k"], inputs: Float[Tensor, "n c *grid"]
 ) -> Float[Tensor, "t n c *grid"]:
     """A backward pass for every scalar, over the one graph from `inputs` to `logits`, which is gone afterwards."""
-    scores = [score_of(scalar, logits).sum() for scalar in scalars]
+    scores = [score_of(target_score, logits).sum() for target_score in target_scores]
     return torch.stack(
         [
             torch.autograd.grad(score, inputs, retain_graph=index + 1 < len(scores))[0]
@@ -75,8 +75,8 @@ def backward(
     )
 
 
-def score_of(scalar: Scalar, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
+def score_of(target_score: TargetScore, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
     """Σ weight_i · logit_i for every image of a batch."""
-    indices = [index for index, _ in scalar.weights]
-    weights = torch.tensor([weight for _, weight in scalar.weights], dtype=logits.dtype, device=logits.device)
+    indices = [index for index, _ in target_score.weights]
+    weights = torch.tensor([weight for _, weight in target_score.weights], dtype=logits.dtype, device=logits.device)
     return logits[:, indices] @ weights

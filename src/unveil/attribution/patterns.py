@@ -15,7 +15,7 @@ from unveil.attribution.gradient import backward
 from unveil.attribution.rules import RuleReport
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.patterns import PatternError, Rewired, load_patterns
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PatternNet(GradientMethod):
     attribution: ClassVar[bool] = False
 
     def gradients(
-        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], scalars: Sequence[Scalar]
+        self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
         """Backward passes of every scalar along the patterns."""
         if not isinstance(classifier, TorchClassifier):
@@ -39,10 +39,10 @@ class PatternNet(GradientMethod):
         changed = path.stat().st_mtime_ns if path.exists() else 0
         network = _rewired(classifier, self.patterns, changed, self.attribution)
         with torch.enable_grad():
-            inputs = classifier.normalised(pixels).detach().requires_grad_()
-            signed = backward(scalars, network(inputs), inputs)
-        # The normalisation is a linear layer with one input, 1/std: its pattern is std.
-        std = torch.tensor(classifier.preparation.std).to(signed).reshape(-1, *(1,) * (pixels.ndim - 2))
+            inputs = classifier.normalized(pixels).detach().requires_grad_()
+            signed = backward(target_scores, network(inputs), inputs)
+        # The normalization is a linear layer with one input, 1/std: its pattern is std.
+        std = torch.tensor(classifier.preprocessing.std).to(signed).reshape(-1, *(1,) * (pixels.ndim - 2))
         return (signed if self.attribution else signed * std).float(), None
 
 

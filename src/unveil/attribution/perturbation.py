@@ -10,20 +10,20 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from unveil.attribution.base import Attribution, AttributionResult, Moments, Question
+from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult, Moments
 from unveil.errors import RecipeError
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 
 @dataclass(frozen=True)
 class Rise(Attribution):
     """Random masks, weighted by the answers to them (Petsiuk et al. 2018).
 
-    S = 1/(p·N) Σ_k f(x_k) · (M_k − p) with x_k = M_k·x + (1 − M_k)·mean colour. The masks M_k are grids of `cells` a
+    S = 1/(p·N) Σ_k f(x_k) · (M_k − p) with x_k = M_k·x + (1 − M_k)·mean color. The masks M_k are grids of `cells` a
     side that are open with probability p = `share`, enlarged linearly and shifted at random. f is the target's value
     (a logit).
 
-    The paper has M_k in place of M_k − p (`centred` False). That adds mean(f)·E[M]/p, about the same number everywhere
+    The paper has M_k in place of M_k − p (`centered` False). That adds mean(f)·E[M]/p, about the same number everywhere
     and mostly larger than the evidence; without it a pixel that doesn't matter has expectation 0, and a threshold means
     something. Masks are streamed: memory doesn't grow with N = `masks`, and mask k depends on the question's key and k
     alone.
@@ -32,22 +32,22 @@ class Rise(Attribution):
     masks: int = 1000
     cells: int = 7
     share: float = 0.5
-    centred: bool = True
+    centered: bool = True
 
     def __post_init__(self) -> None:
         if self.masks < 2 or self.cells < 2 or not 0 < self.share < 1:
             got = f"masks {self.masks}, cells {self.cells}, share {self.share}"
             raise RecipeError("masks ≥ 2, cells ≥ 2 and a share between 0 and 1", got, "the paper has 4000, 7 and 0.5")
 
-    def attribute(self, question: Question) -> AttributionResult:
+    def attribute(self, question: AttributionRequest) -> AttributionResult:
         """Sums over the even and over the odd masks, two independent halves."""
         grid = question.pixels.shape[1:]
-        sums = torch.zeros((2, 2, len(question.scalars), 1, *grid), dtype=torch.float64)
+        sums = torch.zeros((2, 2, len(question.target_scores), 1, *grid), dtype=torch.float64)
         for start in range(0, self.masks, question.batch_size):
             stop = min(start + question.batch_size, self.masks)
-            open_ = torch.stack([self.mask(question.key, number, grid) for number in range(start, stop)])
+            open_ = torch.stack([self.mask(question.stream, number, grid) for number in range(start, stop)])
             scores = _scores(question, _blend(question, open_[:, None].float()))
-            weights = (open_ - self.share if self.centred else open_) / self.share
+            weights = (open_ - self.share if self.centered else open_) / self.share
             for offset, (weight, row) in enumerate(zip(weights, scores, strict=True)):
                 one = row.reshape(-1, 1, *(1,) * len(grid)) * weight
                 total, squares = sums[(start + offset) % 2]
@@ -58,9 +58,9 @@ class Rise(Attribution):
         even, odd = (Moments(count, *half) for count, half in zip(counts, sums, strict=True))
         return AttributionResult(even, odd)
 
-    def mask(self, key: str, number: int, grid: tuple[int, ...]) -> Float[Tensor, "*grid"]:
+    def mask(self, stream: str, number: int, grid: tuple[int, ...]) -> Float[Tensor, "*grid"]:
         """Mask k, float64 in [0, 1]: 1 where the image is seen."""
-        random = generator(f"{key}/rise", number)
+        random = seeded_generator(f"{stream}/rise", number)
         cells = (torch.rand((1, 1, *(self.cells + 1,) * len(grid)), generator=random) < self.share).double()
         sides = [-(-side // self.cells) for side in grid]  # of a cell, rounded up
         mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(grid)]
@@ -76,24 +76,26 @@ class Rise(Attribution):
 class Occlusion(Attribution):
     """What covering a window takes away (Zeiler & Fergus 2014).
 
-    S(p) = mean over the windows W that contain p of f(x) − f(x without W). Windows are `size` px a side, `stride` px
-    apart, cut off at the border; a covered window shows the mean colour. Two halves of the windows, in a chequered
+    S(p) = mean over the windows W that contain p of f(x) − f(x without W). Windows are `size_px` px a side, `stride_px` px
+    apart, cut off at the border; a covered window shows the mean color. Two halves of the windows, in a chequered
     order, say how settled it is.
     """
 
-    size: int = 16
-    stride: int = 8
+    size_px: int = 16
+    stride_px: int = 8
 
     def __post_init__(self) -> None:
-        if not 1 <= self.stride <= self.size:
-            raise RecipeError("1 ≤ stride ≤ size", f"stride {self.stride}, size {self.size}", "16 and 8 suit 224 x 224")
+        if not 1 <= self.stride_px <= self.size_px:
+            raise RecipeError(
+                "1 ≤ stride ≤ size", f"stride {self.stride_px}, size {self.size_px}", "16 and 8 suit 224 x 224"
+            )
 
-    def attribute(self, question: Question) -> AttributionResult:
+    def attribute(self, question: AttributionRequest) -> AttributionResult:
         """The mean drop of the windows over every pixel."""
         grid = question.pixels.shape[1:]
         windows = list(self.windows(grid))
         (whole,) = _scores(question, question.pixels[None])
-        halves = torch.zeros((2, len(question.scalars), 1, *grid), dtype=torch.float64)
+        halves = torch.zeros((2, len(question.target_scores), 1, *grid), dtype=torch.float64)
         covered = torch.zeros(grid, dtype=torch.float64)
         for start in range(0, len(windows), question.batch_size):
             part = windows[start : start + question.batch_size]
@@ -110,20 +112,20 @@ class Occlusion(Attribution):
 
     def windows(self, grid: tuple[int, ...]) -> Iterator[tuple[int, tuple[slice, ...]]]:
         """Every window and the half it belongs to; all pixels are in at least one."""
-        starts = [range(0, max(1, side - self.size + self.stride), self.stride) for side in grid]
+        starts = [range(0, max(1, side - self.size_px + self.stride_px), self.stride_px) for side in grid]
         for index in product(*(range(len(one)) for one in starts)):
             corner = [one[number] for one, number in zip(starts, index, strict=True)]
-            yield sum(index) % 2, tuple(slice(first, first + self.size) for first in corner)
+            yield sum(index) % 2, tuple(slice(first, first + self.size_px) for first in corner)
 
 
-def _blend(question: Question, open_: Float[Tensor, "n 1 *grid"]) -> Float[Tensor, "n c *grid"]:
-    """The image where open, the mean colour of the training data where not."""
-    mean = torch.tensor(question.classifier.preparation.mean).reshape(-1, *(1,) * (question.pixels.ndim - 1))
+def _blend(question: AttributionRequest, open_: Float[Tensor, "n 1 *grid"]) -> Float[Tensor, "n c *grid"]:
+    """The image where open, the mean color of the training data where not."""
+    mean = torch.tensor(question.classifier.preprocessing.mean).reshape(-1, *(1,) * (question.pixels.ndim - 1))
     seen = open_.to(question.pixels)
     return seen * question.pixels + (1 - seen) * mean.to(question.pixels)
 
 
-def _scores(question: Question, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n t"]:
+def _scores(question: AttributionRequest, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n t"]:
     """Every target's value for every image, float64. Raises `ClassifierError` for answers that aren't finite."""
     logits = np.stack([one.logits for one in question.classifier.predict(pixels, question.batch_size)])
-    return torch.from_numpy(np.stack([scalar.score(logits) for scalar in question.scalars], axis=1))
+    return torch.from_numpy(np.stack([target_score.of(logits) for target_score in question.target_scores], axis=1))

@@ -7,36 +7,36 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.attribution.base import Attribution, AttributionResult, GradientMethod, Moments, Question
+from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult, GradientMethod, Moments
 from unveil.attribution.gradient import Gradient
 from unveil.attribution.rules import RuleReport
-from unveil.batching import Batches
+from unveil.batching import AdaptiveBatches
 from unveil.errors import RecipeError
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 GROUPS = 4  # of draws with sums of their own: three ways to part them into halves
 
 
 @dataclass(frozen=True)
-class Settled:
+class UntilStable:
     """As many samples as it takes until the regions are settled.
 
-    After `fewest` samples, and after every `step` more, up to `most`: the samples are parted into independent halves in
+    After `min_samples` samples, and after every `step` more, up to `max_samples`: the samples are parted into independent halves in
     three ways, and regions are found in each half; they are settled when the mean IoU of the halves is at least
-    `agreement`. What the whole gives is closer to the truth than a half is to the other: docs/speed.md has how close.
+    `min_stability`. What the whole gives is closer to the truth than a half is to the other: docs/speed.md has how close.
     """
 
-    agreement: float = 0.6
-    fewest: int = 8
-    most: int = 64
+    min_stability: float = 0.6
+    min_samples: int = 8
+    max_samples: int = 64
     step: int = 8
 
     def __post_init__(self) -> None:
-        if not 0 < self.agreement < 1:
-            raise RecipeError("an agreement between 0 and 1", str(self.agreement), "0.6 is usual")
-        if not 2 * GROUPS <= self.fewest <= self.most or self.step < 1:
-            got = f"fewest {self.fewest}, most {self.most}, step {self.step}"
-            raise RecipeError(f"{2 * GROUPS} ≤ fewest ≤ most and step ≥ 1", got, "8, 64 and 8 are usual")
+        if not 0 < self.min_stability < 1:
+            raise RecipeError("an agreement between 0 and 1", str(self.min_stability), "0.6 is usual")
+        if not 2 * GROUPS <= self.min_samples <= self.max_samples or self.step < 1:
+            got = f"min_samples {self.min_samples}, max_samples {self.max_samples}, step {self.step}"
+            raise RecipeError(f"{2 * GROUPS} ≤ min_samples ≤ max_samples and step ≥ 1", got, "8, 64 and 8 are usual")
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class SmoothGrad(Attribution):
     """m = 1/n Σ_k g(x + e_k) with e_k ~ N(0, (noise · (max x − min x))²), n = `samples`.
 
     Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own
-    range of values, in pixel units before the classifier's normalisation (the paper: 0.1 to 0.2). Samples are
+    range of values, in pixel units before the classifier's normalization (the paper: 0.1 to 0.2). Samples are
     streamed: memory doesn't grow with n. Sample k's noise depends on the question's key and k alone, and samples are
-    added up one by one in their order, so the batch size doesn't enter the result. `samples`: a number, or `Settled`;
-    "auto" stands for `Settled()`.
+    added up one by one in their order, so the batch size doesn't enter the result. `samples`: a number, or `UntilStable`;
+    "auto" stands for `UntilStable()`.
 
     `antithetic`: every draw is used twice, as x + e and as x − e, and the mean of the two is one observation. Its
     expectation is the same; its variance is (1 + ρ)/2 of one gradient's, ρ the correlation of the two. What is odd in e
@@ -55,16 +55,16 @@ class SmoothGrad(Attribution):
     """
 
     method: GradientMethod = field(default_factory=Gradient)
-    samples: int | Settled | Literal["auto"] = 50
+    samples: int | UntilStable | Literal["auto"] = 50
     noise: float = 0.15
     antithetic: bool = False
 
     def __post_init__(self) -> None:
         if self.samples == "auto":
-            object.__setattr__(self, "samples", Settled())
+            object.__setattr__(self, "samples", UntilStable())
         counts = (
-            (self.samples.fewest, self.samples.most, self.samples.step)
-            if isinstance(self.samples, Settled)
+            (self.samples.min_samples, self.samples.max_samples, self.samples.step)
+            if isinstance(self.samples, UntilStable)
             else (self.samples,)
         )
         if self.antithetic and (any(int(count) % 2 for count in counts) or int(counts[0]) < 4):
@@ -74,15 +74,15 @@ class SmoothGrad(Attribution):
         if not 0 < self.noise <= 1:
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 
-    def attribute(self, question: Question) -> AttributionResult:
+    def attribute(self, question: AttributionRequest) -> AttributionResult:
         """Sums over the even and over the odd samples, two independent halves."""
         sums = _Sums(self, question)
-        if not isinstance(self.samples, Settled):
+        if not isinstance(self.samples, UntilStable):
             return sums.up_to(int(self.samples), int(self.samples)).result()
-        rule, found = self.samples, sums.up_to(self.samples.fewest, self.samples.most)
-        while found.count < rule.most and not found.settled(rule.agreement):
-            found = sums.up_to(min(found.count + rule.step, rule.most), rule.most)
-        question.on_sample(rule.most, rule.most)
+        rule, found = self.samples, sums.up_to(self.samples.min_samples, self.samples.max_samples)
+        while found.count < rule.max_samples and not found.is_stable(rule.min_stability):
+            found = sums.up_to(min(found.count + rule.step, rule.max_samples), rule.max_samples)
+        question.on_sample(rule.max_samples, rule.max_samples)
         return found.result()
 
 
@@ -92,15 +92,15 @@ class _Sums:
     A draw is one sample, or a pair of antithetic ones, whose mean is g.
     """
 
-    def __init__(self, smooth: SmoothGrad, question: Question) -> None:
+    def __init__(self, smooth: SmoothGrad, question: AttributionRequest) -> None:
         self._method, self._question, self._draws = smooth.method, question, 0
         self._signs = (1, -1) if smooth.antithetic else (1,)
         pixels = question.pixels
-        shape = (GROUPS, 2, len(question.scalars), *pixels.shape)
+        shape = (GROUPS, 2, len(question.target_scores), *pixels.shape)
         self._sums = torch.zeros(shape, dtype=torch.float64, device=pixels.device)
         self._sigma = smooth.noise * (pixels.max() - pixels.min())
         self._form = smooth.method.averaged_form(question.classifier, pixels)
-        self._batches = Batches(max(1, question.batch_size // len(self._signs)))
+        self._batches = AdaptiveBatches(max(1, question.batch_size // len(self._signs)))
         self._rules: RuleReport | None = None
 
     @property
@@ -112,7 +112,9 @@ class _Sums:
         """With all samples before `count`, of at most `most`."""
 
         def work(start: int, stop: int) -> None:
-            signed, self._rules = self._method.gradients(self._form, self._noisy(start, stop), self._question.scalars)
+            signed, self._rules = self._method.gradients(
+                self._form, self._noisy(start, stop), self._question.target_scores
+            )
             observed = signed.unflatten(1, (len(self._signs), -1)).double().mean(1)
             for draw, one in enumerate(observed.unbind(1), start=start):
                 total, squares = self._sums[draw % GROUPS]
@@ -125,7 +127,7 @@ class _Sums:
         self._draws = draws
         return self
 
-    def settled(self, agreement: float) -> bool:
+    def is_stable(self, agreement: float) -> bool:
         """True once the regions of halves agree in the mean over the ways to part the draws."""
         found = [self._question.agreement(*halves) for halves in self._halves()]
         return sum(found) / len(found) >= agreement
@@ -141,9 +143,9 @@ class _Sums:
         return [(a + c, b + d), (a + b, c + d), (a + d, b + c)]
 
     def _noisy(self, start: int, stop: int) -> Float[Tensor, "n c *grid"]:
-        pixels, key = self._question.pixels, self._question.key
+        pixels, stream = self._question.pixels, self._question.stream
         # Drawn on the CPU, so that every device sees the same noise.
-        draws = [torch.randn(pixels.shape, generator=generator(key, draw)) for draw in range(start, stop)]
+        draws = [torch.randn(pixels.shape, generator=seeded_generator(stream, draw)) for draw in range(start, stop)]
         unit = torch.stack(draws)
         if pixels.device.type == "cuda":
             unit = unit.pin_memory()

@@ -1,9 +1,9 @@
 """Classifiers: frozen models with their preparation, labels and output meaning, and where they come from."""
 
-from unveil.classifiers.base import Classifier, Prepared
+from unveil.classifiers.base import Classifier, PreparedImage
 from unveil.classifiers.black_box import BlackBox, Returns
 from unveil.classifiers.loading import load_classifier
-from unveil.classifiers.preparation import Fit, Interpolation, Preparation
+from unveil.classifiers.preprocessing import Fit, Interpolation, Preprocessing
 from unveil.classifiers.torch_module import TorchClassifier
 
 __all__ = [
@@ -11,8 +11,8 @@ __all__ = [
     "Classifier",
     "Fit",
     "Interpolation",
-    "Preparation",
-    "Prepared",
+    "PreparedImage",
+    "Preprocessing",
     "Returns",
     "TorchClassifier",
     "load_classifier",

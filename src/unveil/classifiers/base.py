@@ -9,17 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.batching import Batches
-from unveil.classifiers.preparation import Preparation
-from unveil.classifiers.probing import SMALLEST
+from unveil.batching import AdaptiveBatches
+from unveil.classifiers.engine.batch_size import SMALLEST
+from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
 from unveil.predictions import Output, Prediction
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """An image on the model's grid: pixels in [0, 1], before normalisation, and the way back to the source."""
+class PreparedImage:
+    """An image on the model's grid: pixels in [0, 1], before normalization, and the way back to the source."""
 
     pixels: Float[Tensor, "c *grid"]
     geometry: Geometry
@@ -28,14 +28,14 @@ class Prepared:
 class Classifier(ABC):
     """Anything that gives a vector of logits for pixels on its grid.
 
-    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalisation belongs to
-    the classifier. All kinds have `preparation`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the
+    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalization belongs to
+    the classifier. All kinds have `preprocessing`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the
     weights).
     """
 
     name: str
     fingerprint: str
-    preparation: Preparation
+    preprocessing: Preprocessing
     labels: tuple[str, ...]
     output: Output
     device: torch.device
@@ -45,7 +45,7 @@ class Classifier(ABC):
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; differentiable if the classifier is."""
 
-    def quick(self, pixels: Float[Tensor, "c *grid"]) -> "Classifier":
+    def for_averaging(self, pixels: Float[Tensor, "c *grid"]) -> "Classifier":
         """The form to ask for gradients that are averaged over noisy copies of `pixels`; here the classifier itself."""
         return self
 
@@ -55,20 +55,22 @@ class Classifier(ABC):
         return SMALLEST
 
     @property
-    def quick_form(self) -> str:
+    def averaging_precision(self) -> str:
         """In which digits averaged gradients are computed, and why."""
         return self.precision
 
-    def prepare(self, image: Image) -> Prepared:
+    def prepare(self, image: Image) -> PreparedImage:
         """Bring an image onto the model's grid, on the model's device."""
-        pixels, geometry = self.preparation.apply(image)
-        return Prepared(pixels.to(self.device), geometry)
+        pixels, geometry = self.preprocessing.apply(image)
+        return PreparedImage(pixels.to(self.device), geometry)
 
     def predict(self, pixels: Float[Tensor, "n c *grid"], batch_size: int = 8) -> list[Prediction]:
         """The whole prediction vector of every image. Raises `ClassifierError` for logits that aren't finite."""
         rows: list[Float[Tensor, "n k"]] = []
         with torch.no_grad():
-            Batches(batch_size).over(0, len(pixels), lambda start, stop: rows.append(self.logits(pixels[start:stop])))
+            AdaptiveBatches(batch_size).over(
+                0, len(pixels), lambda start, stop: rows.append(self.logits(pixels[start:stop]))
+            )
         return [self._prediction(row) for row in torch.cat(rows).double().cpu().numpy()] if rows else []
 
     def _prediction(self, row: Float[np.ndarray, "k"]) -> Prediction:
@@ -88,7 +90,7 @@ class Classifier(ABC):
         return Prediction(row, self.output)
 
 
-def numbered(count: int) -> tuple[str, ...]:
+def numbered_labels(count: int) -> tuple[str, ...]:
     """Labels for a model that has none: `class 0`, `class 1`, …"""
     return tuple(f"class {index}" for index in range(count))
 

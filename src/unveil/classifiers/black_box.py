@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.classifiers.base import Classifier, check_labels, numbered
-from unveil.classifiers.preparation import Preparation
+from unveil.classifiers.base import Classifier, check_labels, numbered_labels
+from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
@@ -25,7 +25,7 @@ class Returns(StrEnum):
 
 
 class BlackBox(Classifier):
-    """`function(inputs)` answers a float32 array (n, c, h, w), normalised as `preparation` says, with an array (n,
+    """`function(inputs)` answers a float32 array (n, c, h, w), normalized as `preprocessing` says, with an array (n,
     labels).
 
     Probabilities become logits: log p for softmax, log p − log(1 − p) for sigmoid. Attributions that need gradients
@@ -36,7 +36,7 @@ class BlackBox(Classifier):
     def __init__(
         self,
         function: Answer,
-        preparation: Preparation,
+        preprocessing: Preprocessing,
         labels: Sequence[str] | None = None,
         *,
         output: Output = Output.SOFTMAX,
@@ -46,16 +46,16 @@ class BlackBox(Classifier):
     ) -> None:
         """Ask once about a blank image. Raises `ClassifierError` for a function that doesn't give a row an image."""
         self._function = function
-        self.preparation, self.output, self.returns = preparation, Output(output), Returns(returns)
+        self.preprocessing, self.output, self.returns = preprocessing, Output(output), Returns(returns)
         self.name, self.fingerprint, self.device = name, fingerprint, torch.device("cpu")
-        count = self._ask(np.zeros((1, preparation.channels, *preparation.crop), np.float32)).shape[1]
-        self.labels = check_labels(labels) if labels is not None else numbered(count)
+        count = self._ask(np.zeros((1, preprocessing.channels, *preprocessing.crop), np.float32)).shape[1]
+        self.labels = check_labels(labels) if labels is not None else numbered_labels(count)
         if len(self.labels) != count:
             raise ClassifierError(f"{count} labels for {name}", f"{len(self.labels)}", "give one name for each answer")
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; not differentiable."""
-        rows = self._ask(self.preparation.normalise(pixels.detach().cpu().float()).numpy())
+        rows = self._ask(self.preprocessing.normalize(pixels.detach().cpu().float()).numpy())
         if self.returns is Returns.PROBABILITIES:
             rows = _to_logits(rows, self.output)
         return torch.from_numpy(np.ascontiguousarray(rows))

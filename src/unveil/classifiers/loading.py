@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from unveil.classifiers.base import Classifier
-from unveil.classifiers.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
-from unveil.classifiers.source import Built, Request
+from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
 # What a module gets that says nothing of its preparation.
-DEFAULT_PREPARATION = Preparation((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
+DEFAULT_PREPARATION = Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 SOURCES = ("torchvision", "timm", "python", "onnx", "chexnet", "torchxrayvision", "planted")
 
 
@@ -24,7 +24,7 @@ class Overrides:
     """What the caller wants otherwise than the source says; None leaves it."""
 
     labels: Sequence[str] | str | Path | None = None
-    preparation: Preparation | None = None
+    preprocessing: Preprocessing | None = None
     output: Output | str | None = None
 
 
@@ -33,7 +33,7 @@ def load_classifier(
     weights: str | Path | None = None,
     *,
     labels: Sequence[str] | str | Path | None = None,
-    preparation: Preparation | None = None,
+    preprocessing: Preprocessing | None = None,
     output: Output | str | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -51,10 +51,10 @@ def load_classifier(
     """
     if isinstance(model, Classifier):
         return model
-    given = Overrides(labels, preparation, output)
+    given = Overrides(labels, preprocessing, output)
     names = _read_labels(labels)
     if isinstance(model, nn.Module):
-        built, name = Built(model, None, names, held=True), type(model).__name__
+        built, name = LoadedModel(model, None, names, held=True), type(model).__name__
         target = None if device == "auto" else choose_device(device)
     else:
         name, target = model, choose_device(device)
@@ -64,7 +64,7 @@ def load_classifier(
         built = made
     return TorchClassifier(
         built.module,
-        given.preparation or built.preparation or DEFAULT_PREPARATION,
+        given.preprocessing or built.preprocessing or DEFAULT_PREPARATION,
         names or built.labels,
         output=_output(given.output) or built.output,
         name=name,
@@ -95,26 +95,28 @@ def choose_precision(precision: str) -> str:
     return precision
 
 
-def _build(model: str, weights: str | None, labels: tuple[str, ...] | None, given: Overrides) -> Built | Classifier:
+def _build(
+    model: str, weights: str | None, labels: tuple[str, ...] | None, given: Overrides
+) -> LoadedModel | Classifier:
     source, _, name = model.partition("/")
-    request = Request(name, weights, labels)
+    request = ModelRequest(name, weights, labels)
     match source:
         case "torchvision" if name:
-            from unveil.classifiers import torchvision as door  # noqa: PLC0415 (a second of imports)
+            from unveil.classifiers.sources import torchvision as door  # noqa: PLC0415 (a second of imports)
         case "timm" if name:
-            from unveil.classifiers import timm as door  # noqa: PLC0415 (optional)
+            from unveil.classifiers.sources import timm as door  # noqa: PLC0415 (optional)
         case "python" if name:
-            from unveil.classifiers import python_file as door  # noqa: PLC0415
+            from unveil.classifiers.sources import python_file as door  # noqa: PLC0415
         case "onnx" if name:
-            from unveil.classifiers import onnx  # noqa: PLC0415 (optional)
+            from unveil.classifiers.sources import onnx  # noqa: PLC0415 (optional)
 
-            return onnx.build(request, given.preparation, _output(given.output))
+            return onnx.build(request, given.preprocessing, _output(given.output))
         case "chexnet":
-            from unveil.classifiers import chexnet as door  # noqa: PLC0415
+            from unveil.classifiers.sources import chexnet as door  # noqa: PLC0415
         case "torchxrayvision" if name:
-            from unveil.classifiers import torchxrayvision as door  # noqa: PLC0415 (optional)
+            from unveil.classifiers.sources import torchxrayvision as door  # noqa: PLC0415 (optional)
         case "planted":
-            from unveil.classifiers import planted as door  # noqa: PLC0415
+            from unveil.classifiers.sources import planted as door  # noqa: PLC0415
         case _:
             forms = ", ".join(f"{source}/…" for source in SOURCES)
             raise ClassifierError(f"a model {forms}", repr(model), "see: unveil models")

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unveil.classifiers.base import Classifier, check_labels, numbered
-from unveil.classifiers.folding import folded
-from unveil.classifiers.forms import Form
-from unveil.classifiers.precision import agreement, has_fast_bf16
-from unveil.classifiers.preparation import Preparation
-from unveil.classifiers.probing import probe, size_for_cpu
-from unveil.classifiers.rearranging import rearranged
+from unveil.classifiers.base import Classifier, check_labels, numbered_labels
+from unveil.classifiers.engine.batch_size import probe, size_for_cpu
+from unveil.classifiers.engine.folding import fold_network
+from unveil.classifiers.engine.plans import ExecutionPlan
+from unveil.classifiers.engine.precision import compare_precisions, has_fast_bf16
+from unveil.classifiers.engine.rearranging import rearranged
+from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
@@ -30,7 +30,7 @@ class TorchClassifier(Classifier):
     def __init__(
         self,
         module: nn.Module,
-        preparation: Preparation,
+        preprocessing: Preprocessing,
         labels: Sequence[str] | None = None,
         *,
         output: Output = Output.SOFTMAX,
@@ -48,26 +48,26 @@ class TorchClassifier(Classifier):
         Raises `ClassifierError` for a module that can't be copied or doesn't give a row of logits an image.
         """
         self.name = name or type(module).__name__
-        self.preparation, self.output = preparation, output
+        self.preprocessing, self.output = preprocessing, output
         self.device = device or _device_of(module)
         self.precision = precision
         self.fingerprint = fingerprint(module)
         self._module = _frozen(_copy_of(module) if copied else module).to(self.device)
         # A network of volumes has weights that this layout isn't made for, whatever the preparation says.
-        if len(preparation.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
+        if len(preprocessing.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
-        self._by_layers = Form(self._module, self._dtype)
-        self._quick: Quick | None = None
+        self._by_layers = ExecutionPlan(self._module, self._dtype)
+        self._quick: AveragingClassifier | None = None
         self._batch_size: int | None = None
         count = self._count_logits()
-        self.labels = check_labels(labels) if labels is not None else numbered(count)
+        self.labels = check_labels(labels) if labels is not None else numbered_labels(count)
         if len(self.labels) != count:
             raise ClassifierError(
                 f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
             )
         if precision == "bf16":
-            self._by_layers = Form(self._module, self._dtype, autocast=True)
+            self._by_layers = ExecutionPlan(self._module, self._dtype, autocast=True)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
@@ -77,7 +77,7 @@ class TorchClassifier(Classifier):
         """The same, by the layers that the module has and not by folded ones: so that hooks on them are called."""
         return self.answers(self._by_layers, pixels)
 
-    def quick(self, pixels: Float[Tensor, "c *grid"]) -> Classifier:
+    def for_averaging(self, pixels: Float[Tensor, "c *grid"]) -> Classifier:
         """This classifier in the form for gradients that are averaged over noise.
 
         With the precision `auto` the first image asked about decides: bf16, if the processor is fast at it and the
@@ -87,7 +87,7 @@ class TorchClassifier(Classifier):
         if self.precision != "auto":
             return self
         if self._quick is None:
-            self._quick = Quick.choose(self, pixels)
+            self._quick = AveragingClassifier.choose(self, pixels)
         return self._quick
 
     @property
@@ -98,19 +98,19 @@ class TorchClassifier(Classifier):
         return self._batch_size
 
     @property
-    def quick_form(self) -> str:
+    def averaging_precision(self) -> str:
         """In which digits averaged gradients are computed, and why."""
         if self.precision != "auto":
             return self.precision
         return "fp32: no averaged gradient was asked for" if self._quick is None else self._quick.why
 
-    def in_half(self) -> Form:
+    def in_bf16(self) -> ExecutionPlan:
         """The form in bf16."""
-        return self._form.in_half(self.normalised(self._blank()))
+        return self._form.in_bf16(self.normalized(self._blank()))
 
-    def answers(self, form: Form, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+    def answers(self, form: ExecutionPlan, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """What a form of this network says. Raises `ClassifierError` for anything but a row of logits an image."""
-        logits = form(self.normalised(pixels))
+        logits = form(self.normalized(pixels))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(pixels):
             raise ClassifierError(
                 f"one row of logits an image from {self.name}",
@@ -119,9 +119,9 @@ class TorchClassifier(Classifier):
             )
         return logits if logits.dtype is torch.float64 else logits.float()
 
-    def normalised(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
+    def normalized(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
         """What the module itself is given: `(x − mean) / std` in the precision of its weights."""
-        return self.preparation.normalise(pixels.to(self._dtype))
+        return self.preprocessing.normalize(pixels.to(self._dtype))
 
     def copy_of_module(self) -> nn.Module:
         """A copy of the frozen module, for methods that take a network apart."""
@@ -132,7 +132,7 @@ class TorchClassifier(Classifier):
         device and precision."""
         return TorchClassifier(
             module,
-            self.preparation,
+            self.preprocessing,
             self.labels,
             output=self.output,
             name=name,
@@ -142,14 +142,14 @@ class TorchClassifier(Classifier):
         )
 
     @cached_property
-    def _form(self) -> Form:
+    def _form(self) -> ExecutionPlan:
         """The form that answers. Made when it is first asked for: a classifier whose layers alone are wanted needs
         none."""
         # Whoever asks first may be in inference mode; weights made in it would never have gradients again.
         with torch.inference_mode(False), torch.no_grad():
-            blank = self.normalised(self._blank())
-            form = Form(rearranged(folded(self._module, blank), blank), self._dtype)
-            return form.in_half(blank) if self.precision == "bf16" else form
+            blank = self.normalized(self._blank())
+            form = ExecutionPlan(rearranged(fold_network(self._module, blank), blank), self._dtype)
+            return form.in_bf16(blank) if self.precision == "bf16" else form
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -158,14 +158,14 @@ class TorchClassifier(Classifier):
 
     def _ask_about(self, count: int) -> None:
         """A forward and a backward pass, and its answer waited for."""
-        pixels = self._blank().expand(count, *(-1,) * (len(self.preparation.crop) + 1)).clone().requires_grad_()
+        pixels = self._blank().expand(count, *(-1,) * (len(self.preprocessing.crop) + 1)).clone().requires_grad_()
         form = self._quick or self
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(form.logits(pixels)[:, 0].sum(), pixels)
         float(gradient.sum())
 
     def _blank(self) -> Float[Tensor, "one c *grid"]:
-        return torch.zeros(1, self.preparation.channels, *self.preparation.crop, device=self.device)
+        return torch.zeros(1, self.preprocessing.channels, *self.preprocessing.crop, device=self.device)
 
     def _count_logits(self) -> int:
         blank = self._blank()
@@ -182,23 +182,23 @@ class TorchClassifier(Classifier):
             ) from error
 
 
-class Quick(Classifier):
+class AveragingClassifier(Classifier):
     """A classifier whose logits come from another form of its network; all else is the classifier's own."""
 
-    def __init__(self, classifier: TorchClassifier, form: Form, why: str) -> None:
+    def __init__(self, classifier: TorchClassifier, form: ExecutionPlan, why: str) -> None:
         self._classifier, self._form, self.why = classifier, form, why
         self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
-        self.preparation, self.labels, self.output = classifier.preparation, classifier.labels, classifier.output
+        self.preprocessing, self.labels, self.output = classifier.preprocessing, classifier.labels, classifier.output
         self.device = classifier.device
 
     @classmethod
-    def choose(cls, classifier: TorchClassifier, pixels: Float[Tensor, "c *grid"]) -> "Quick":
+    def choose(cls, classifier: TorchClassifier, pixels: Float[Tensor, "c *grid"]) -> "AveragingClassifier":
         """In bf16 if that is fast here and shows the same region in `pixels`; else in fp32."""
         exact = classifier._form
         if exact.dtype is not torch.float32 or not has_fast_bf16(classifier.device):
             return cls(classifier, exact, "fp32: this processor isn't fast at bf16")
-        half = classifier.in_half()
-        found = agreement(classifier.logits, lambda x: classifier.answers(half, x), pixels)
+        half = classifier.in_bf16()
+        found = compare_precisions(classifier.logits, lambda x: classifier.answers(half, x), pixels)
         if not found.enough:
             return cls(classifier, exact, f"fp32: in bf16 the region would differ (IoU {found.same:.2f})")
         why = f"bf16: the region is that of fp32 (IoU {found.same:.2f}; with other noise {found.noise:.2f})"

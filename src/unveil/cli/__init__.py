@@ -9,7 +9,7 @@ from unveil.cli.benchmark import benchmark_app
 from unveil.cli.console import FAILED, INTERRUPTED, show_error
 from unveil.cli.demo import demo
 from unveil.cli.evaluate import evaluate
-from unveil.cli.maximise import maximise
+from unveil.cli.maximize import maximize
 from unveil.cli.models import models
 from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
@@ -27,7 +27,7 @@ app.command()(run)
 app.command()(demo)
 app.command()(models)
 app.command()(patterns)
-app.command()(maximise)
+app.command()(maximize)
 app.command()(evaluate)
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(benchmark_app, name="benchmark")

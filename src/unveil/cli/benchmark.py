@@ -19,7 +19,7 @@ from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
     from unveil.datasets import Sample
-    from unveil.evaluation.experiment import Plan
+    from unveil.evaluation.paper.experiment import ExperimentPlan
 
 ERRORS_SHOWN = 10
 
@@ -97,8 +97,8 @@ def paper(
     Example: unveil benchmark paper data/ChestX-ray14 --with-boxes --model chexnet/FILE --out chest
     """
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
-    from unveil.evaluation.experiment import Plan, conclude, threshold_of  # noqa: PLC0415
-    from unveil.evaluation.matching import match_labels  # noqa: PLC0415
+    from unveil.evaluation.paper.experiment import ExperimentPlan, conclude, threshold_of  # noqa: PLC0415
+    from unveil.evaluation.paper.label_matching import match_labels  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def paper(
         told = f"no label of {opened.name} is one of the classifier's; see --match"
         console.print(f"[bold yellow]warning[/] {escape(told)}", soft_wrap=True, highlight=False)
     threshold = threshold_of(chosen_recipe.as_dict(), classifier.output)
-    plan = Plan(matching, classifier.labels, chosen_recipe.stop.most_rounds or 0, threshold)
+    plan = ExperimentPlan(matching, classifier.labels, chosen_recipe.stop.most_rounds or 0, threshold)
     job = Job(classifier, chosen_recipe, seed, batch_size, overwrite, FigureFormat.NONE)
     came = _run_all(job, plan, chosen, [out / "runs" / name for name in names])
     results = {
@@ -160,7 +160,7 @@ def _settings(job: Job) -> dict:
     }
 
 
-def _run_all(job: Job, plan: "Plan", chosen: Chosen, folders: Sequence[Path]) -> Progressed:
+def _run_all(job: Job, plan: "ExperimentPlan", chosen: Chosen, folders: Sequence[Path]) -> Progressed:
     """Find or keep the record of every sample, and count it."""
     came = Progressed()
     with progress(len(folders), "images") as bars:
@@ -189,8 +189,8 @@ def _show_failure(name: str, error: UnveilError, count: int) -> None:
         show_error(f"more than {ERRORS_SHOWN} images failed; the others will be listed in results.json")
 
 
-def _one(job: Job, plan: "Plan", sample: "Sample", folder: Path, bars: Bars) -> Done:
-    from unveil.evaluation.experiment import observe  # noqa: PLC0415
+def _one(job: Job, plan: "ExperimentPlan", sample: "Sample", folder: Path, bars: Bars) -> Done:
+    from unveil.evaluation.paper.experiment import observe  # noqa: PLC0415
 
     run, _ = find_or_keep(job, sample.read(), folder, lambda: bars.begin(sample.id))
     return Done(sample, folder, observe(run, sample, plan))

@@ -20,8 +20,8 @@ from unveil.cli.markdown import number
 from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
-    from unveil.evaluation.planted_methods import InRounds, Method, OneMap
-    from unveil.evaluation.planted_rows import Bench, OnDone
+    from unveil.evaluation.planted.methods import InRounds, Method, OneMap
+    from unveil.evaluation.planted.rows import Bench, OnDone
 
 SMALL_NETWORKS = "resnet-max,resnet-average"
 SMALL_SCENES, SMALL_MASKS = 2, 500
@@ -35,7 +35,7 @@ class BenchmarkArgumentError(UnveilError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """What is run on every network."""
 
     in_rounds: "tuple[InRounds, ...]"
@@ -73,13 +73,13 @@ def planted(
 
     Example: unveil benchmark planted --networks resnet-max --methods recommended,SmoothGrad --json
     """
-    from unveil.planted.architectures import NAMES  # noqa: PLC0415 (torch)
-    from unveil.planted.suites import SUITES  # noqa: PLC0415
+    from unveil.planted.networks.architectures import NAMES  # noqa: PLC0415 (torch)
+    from unveil.planted.scenes.suites import SUITES  # noqa: PLC0415
 
     count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
     in_rounds, one_maps = _methods(methods, masks)
     drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))
-    plan = Plan(in_rounds, one_maps, scenes or count, drawn, first_seed, seed, out / "rows")
+    plan = BenchmarkPlan(in_rounds, one_maps, scenes or count, drawn, first_seed, seed, out / "rows")
     chosen = _chosen("all" if full and networks == SMALL_NETWORKS else networks, NAMES, "network")
     rows = _all_rows(plan, chosen)
     results = {
@@ -102,7 +102,7 @@ def planted(
         write_json(results)
 
 
-def _all_rows(plan: Plan, networks: Sequence[str]) -> list[dict]:
+def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
     """Every network's rows, with progress."""
     rows = []
     with live("finished rows are kept, and the same call goes on from there") as bars:
@@ -124,7 +124,7 @@ def _all_rows(plan: Plan, networks: Sequence[str]) -> list[dict]:
 
 def _methods(methods: str, masks: int) -> "tuple[tuple[InRounds, ...], tuple[OneMap, ...]]":
     """Recipes and single maps by their names."""
-    from unveil.evaluation.planted_methods import OURS, in_rounds, one_maps  # noqa: PLC0415 (torch)
+    from unveil.evaluation.planted.methods import OURS, in_rounds, one_maps  # noqa: PLC0415 (torch)
 
     maps = one_maps(masks)
     asked = [OURS, "paper", *maps] if methods == "all" else _parted(methods)
@@ -136,7 +136,7 @@ def _methods(methods: str, masks: int) -> "tuple[tuple[InRounds, ...], tuple[One
 class _Network:
     """One network of the plan, and its rows; its questions are drawn once a row asks for them."""
 
-    def __init__(self, name: str, plan: Plan, tell: Callable[[str, int, int], None]) -> None:
+    def __init__(self, name: str, plan: BenchmarkPlan, tell: Callable[[str, int, int], None]) -> None:
         from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
 
         self.name, self._plan, self._tell = name, plan, tell
@@ -144,7 +144,7 @@ class _Network:
 
     @cached_property
     def _bench(self) -> "Bench":
-        from unveil.evaluation.planted_rows import TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
+        from unveil.evaluation.planted.rows import TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
 
         plan = self._plan
         self._tell("drawing scenes", 0, 1)
@@ -154,7 +154,7 @@ class _Network:
 
     def rows(self) -> Iterator[dict]:
         """A row a method, ours first."""
-        from unveil.evaluation.planted_rows import Ours, row_in_rounds, row_of_map  # noqa: PLC0415
+        from unveil.evaluation.planted.rows import Ours, row_in_rounds, row_of_map  # noqa: PLC0415
 
         first, *others = self._plan.in_rounds
         made = self._kept(first, lambda tell: row_in_rounds(first, self._bench, tell))
@@ -186,7 +186,7 @@ class _Network:
 
 def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
     """The row that is there, if it has the same key; else a new one, written once it is done."""
-    from unveil.evaluation.planted_rows import refused_row  # noqa: PLC0415
+    from unveil.evaluation.planted.rows import refused_row  # noqa: PLC0415
 
     if path.is_file():
         try:

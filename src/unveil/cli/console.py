@@ -15,7 +15,7 @@ from rich.table import Table
 from unveil.cli.trust import trust_as_json
 
 if TYPE_CHECKING:
-    from unveil.records import Run
+    from unveil.records.run import Run
     from unveil.rounds import OnProgress
     from unveil.rounds import Progress as Step
 
@@ -97,7 +97,7 @@ def region_table(run: "Run") -> Table:
     """All regions of a run, a line each; under a round the labels that came (+) and went (−) with it."""
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     cells = "area px" if len(run.source.geometry.source_shape) == 2 else "voxels"
-    for name in ("round", "target", cells, "drop", "probability", "settled", "revealed", "rim"):
+    for name in ("round", "target", cells, "drop", "probability", "stability", "revealed", "rim"):
         table.add_column(name, justify="left" if name == "target" else "right")
     for one in run.rounds:
         for region in one.regions:
@@ -108,9 +108,9 @@ def region_table(run: "Run") -> Table:
                 f"{region.area_px:,}",
                 f"{region.drop:+z.2f}",
                 "" if before is None or after is None else f"{before:.1%} → {after:.1%}",
-                "" if region.settled is None else f"{region.settled:.2f}",
+                "" if region.stability is None else f"{region.stability:.2f}",
                 f"{region.revealed:.2f}",
-                f"[red]{region.rim:.2f}[/]" if region.is_rim else f"{region.rim:.2f}",
+                f"[red]{region.rim_share:.2f}[/]" if region.is_rim else f"{region.rim_share:.2f}",
             )
         came, went = ([escape(name) for name in names] for names in (run.appeared(one), run.disappeared(one)))
         if came or went:
@@ -148,9 +148,9 @@ def run_as_json(run: "Run") -> dict:
                         "drop": region.drop,
                         "probability_before": region.probability_before,
                         "probability_after": region.probability_after,
-                        "settled": region.settled,
+                        "stability": region.stability,
                         "revealed": region.revealed,
-                        "rim": region.rim,
+                        "rim": region.rim_share,
                     }
                     for region in one.regions
                 ],

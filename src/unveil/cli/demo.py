@@ -14,9 +14,9 @@ from unveil.cli.files import write_file
 from unveil.cli.records import FigureFormat, save_with_figure
 
 if TYPE_CHECKING:
-    from unveil.evaluation.cues import CueTally
+    from unveil.evaluation.planted.cue_recall import CueTally
     from unveil.planted import Scene
-    from unveil.records import Run
+    from unveil.records.run import Run
 
 ROUNDS = 5
 FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
@@ -38,7 +38,7 @@ def demo(
     table counts the cues found by each round, and the regions that lie on no cue.
     """
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
-    from unveil.evaluation.cues import CueTally, tally  # noqa: PLC0415
+    from unveil.evaluation.planted.cue_recall import CueTally, tally  # noqa: PLC0415
     from unveil.images import Image  # noqa: PLC0415
     from unveil.planted import draw_scene  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415

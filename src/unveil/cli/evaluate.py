@@ -1,4 +1,4 @@
-"""`unveil evaluate`: the localisation table of ChestX-ray8 from the records of `unveil benchmark paper`."""
+"""`unveil evaluate`: the localization table of ChestX-ray8 from the records of `unveil benchmark paper`."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from unveil.cli.markdown import number
 from unveil.errors import RecordError
 
 if TYPE_CHECKING:
-    from unveil.evaluation.metrics.chestxray8 import Localised
+    from unveil.evaluation.metrics.chestxray8 import Localized
 
 SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the thresholds, as the paper's table
 
@@ -28,18 +28,18 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the draws for the intervals.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="All tables as JSON on standard output.")] = False,
 ) -> None:
-    """Accuracy and false boxes of the regions, label by label, as the localisation table of ChestX-ray8: one map cut at
+    """Accuracy and false boxes of the regions, label by label, as the localization table of ChestX-ray8: one map cut at
     60 and 180, and what the rounds found.
 
     Example: unveil evaluate chest --criterion iou
     """
-    from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarise_localised  # noqa: PLC0415
+    from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarize_localized  # noqa: PLC0415
 
     if criterion not in CRITERIA:
         raise typer.BadParameter(f"one of {', '.join(CRITERIA)}", param_hint="--criterion")
     results = _read(out)
     found = _count(results, out, everywhere=all_images)
-    tables = {state: summarise_localised(those, seed) for state, those in found.items()}
+    tables = {state: summarize_localized(those, seed) for state, those in found.items()}
     for state in (next(iter(tables)), list(tables)[-1]):
         console.print(_table(tables[state], criterion, state), "")
     if as_json:
@@ -57,16 +57,16 @@ def _read(out: Path) -> dict:
         ) from error
 
 
-def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Localised]]":
+def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Localized]]":
     """The counts of all images by state, without labels that have no box anywhere."""
-    from unveil.evaluation.metrics.of_runs import localised_by_run, states_of  # noqa: PLC0415
+    from unveil.evaluation.metrics.of_runs import localized_by_run, states_of  # noqa: PLC0415
     from unveil.store import load_run  # noqa: PLC0415
 
     dataset = open_argument(results["dataset"]["argument"], results["dataset"]["split"])
     folders = {one["id"]: out / "runs" / one["folder"] for one in results["runs"]}
     rounds = max((row["round"] for row in results["summary"]["rounds"]), default=1)
     targets = results["matching"]["matched"]
-    found: dict[str, list[Localised]] = {state: [] for state in states_of(rounds)}
+    found: dict[str, list[Localized]] = {state: [] for state in states_of(rounds)}
     for sample in dataset:
         if sample.id not in folders or not (sample.boxes or everywhere):
             continue
@@ -74,7 +74,7 @@ def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Loc
         boxes = sample.boxes_on(run.source.geometry.source_shape) if sample.boxes else ()
         group = sample.id if sample.group is None else sample.group
         known = [box for box in boxes if not box.difficult]
-        for state, those in localised_by_run(run, known, targets, group, rounds).items():
+        for state, those in localized_by_run(run, known, targets, group, rounds).items():
             found[state] += [one for one in those if one.boxes or everywhere]
     boxed = {one.label for those in found.values() for one in those if one.boxes}
     return {state: [one for one in those if one.label in boxed] for state, those in found.items()}

@@ -16,7 +16,7 @@ from unveil.cli.markdown import as_markdown, number, share, spread
 
 if TYPE_CHECKING:
     from unveil.datasets import Dataset, Sample
-    from unveil.evaluation.experiment import Observed, Plan
+    from unveil.evaluation.paper.experiment import ExperimentPlan, Observed
     from unveil.render.curves import Panel
 
 EXAMPLES = 5
@@ -42,7 +42,7 @@ class Done:
     observed: "Observed"
 
 
-def write_files(results: dict, done: Sequence[Done], asked: Sequence[str], plan: "Plan", out: Path) -> dict:
+def write_files(results: dict, done: Sequence[Done], asked: Sequence[str], plan: "ExperimentPlan", out: Path) -> dict:
     """Write table.md, figure.png, rounds.png and last results.json; returns the results with the figure's rule."""
     chosen = examples(done, asked)
     results = rounded(
@@ -66,7 +66,7 @@ def examples(done: Sequence[Done], asked: Sequence[str]) -> list[Done]:
     return sorted(done, key=lambda one: (-one.observed.changes, -one.observed.count.probability_lost))[:EXAMPLES]
 
 
-def draw_files(results: dict, chosen: Sequence[Done], plan: "Plan", out: Path) -> None:
+def draw_files(results: dict, chosen: Sequence[Done], plan: "ExperimentPlan", out: Path) -> None:
     """figure.png, if any run can be drawn, and rounds.png, if there is any round."""
     from unveil.render import write_figure  # noqa: PLC0415 (a second of imports)
     from unveil.render.curves import draw_curves  # noqa: PLC0415
@@ -95,12 +95,12 @@ def draw_files(results: dict, chosen: Sequence[Done], plan: "Plan", out: Path) -
 
 def panels(results: dict) -> "list[Panel]":
     """Drops and the first label by round; boxes hit by round, against chance."""
-    from unveil.render.curves import Curve, Panel  # noqa: PLC0415
+    from unveil.render.curves import Panel, PlotCurve  # noqa: PLC0415
 
     rows = results["summary"]["rounds"]
 
-    def curve(name: str, key: str) -> Curve:
-        return Curve(name, [row[key] for row in rows], [row[f"{key}_95"] for row in rows])
+    def curve(name: str, key: str) -> PlotCurve:
+        return PlotCurve(name, [row[key] for row in rows], [row[f"{key}_95"] for row in rows])
 
     shares = [
         curve("first label kept", "kept_first"),
@@ -123,9 +123,9 @@ def panels(results: dict) -> "list[Panel]":
 
 
 def _against_others(text: str, rows: Sequence[dict]) -> Any:
-    from unveil.render.curves import Curve  # noqa: PLC0415
+    from unveil.render.curves import PlotCurve  # noqa: PLC0415
 
-    return Curve(text, *([row[name] for row in rows] for name in ("share", "share_95", "others")))
+    return PlotCurve(text, *([row[name] for row in rows] for name in ("share", "share_95", "others")))
 
 
 def tables(results: dict) -> list[Table]:
@@ -188,7 +188,7 @@ def dataset_as_json(dataset: "Dataset", argument: str, split: str | None, chosen
 
 def machine() -> dict[str, Any]:
     """Versions of all that can change a number, and how many processors there were."""
-    from unveil.search import versions  # noqa: PLC0415 (torch)
+    from unveil.context import versions  # noqa: PLC0415 (torch)
 
     return {**versions(), "processors": os.cpu_count()}
 

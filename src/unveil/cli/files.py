@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unveil.writing import written_whole
+from unveil.atomic import written_atomically
 
 
 def write_file(path: Path, text: str) -> None:
@@ -16,5 +16,5 @@ def write_file(path: Path, text: str) -> None:
 @contextmanager
 def written_result(path: Path) -> Iterator[Path]:
     """A place to write a file to, moved there at the end, the folders above it made. Raises `RecordError`."""
-    with written_whole(path, "results", "choose another --out", with_folders=True) as part:
+    with written_atomically(path, "results", "choose another --out", with_folders=True) as part:
         yield part

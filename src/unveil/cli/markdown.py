@@ -80,7 +80,7 @@ def _rounds(summary: dict) -> str:
             row["regions"],
             share(row["rims"]),
             number(row["revealed"]),
-            number(row["settled"]),
+            number(row["stability"]),
             share(row["coverage"]),
         )
         for row in summary["rounds"]

@@ -15,7 +15,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
     """List the models that --model can name."""
-    from unveil.classifiers import planted, timm, torchvision, torchxrayvision  # noqa: PLC0415 (seconds of imports)
+    from unveil.classifiers.sources import planted, timm, torchvision, torchxrayvision  # noqa: PLC0415 (seconds of imports)
 
     found = [f"planted/{name}" for name in planted.names()]
     for source, door in (("torchvision", torchvision), ("timm", timm), ("torchxrayvision", torchxrayvision)):

@@ -15,7 +15,7 @@ from unveil.cli.trust import trust_table
 from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
-    from unveil.records import Run
+    from unveil.records.run import Run
 
 
 def run(
@@ -65,7 +65,7 @@ def run(
 
     Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
     """
-    from unveil.attribution.named import parse_attribution  # noqa: PLC0415 (torch)
+    from unveil.attribution.parsing import parse_attribution  # noqa: PLC0415 (torch)
     from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415

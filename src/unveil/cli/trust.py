@@ -8,12 +8,12 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from unveil.cards import Card, Verdict
+from unveil.records.trust import TrustCard, Verdict
 
 if TYPE_CHECKING:
-    from unveil.records import Region, Round, Run
+    from unveil.records.run import Region, Round, Run
 
-STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTEFACT: "red"}
+STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTIFACT: "red"}
 
 
 def trust_table(run: "Run") -> Group | None:
@@ -34,10 +34,10 @@ def trust_table(run: "Run") -> Group | None:
             escape(region.target),
             f"{-card.necessity:+z.2f}",
             f"{card.sufficiency:+z.2f}",
-            "" if card.q is None else f"{card.q:.3f}",
-            f"{card.agreement:.0%}",
-            "" if card.border is None else f"{card.border:.0%}",
-            "" if card.share is None else f"{card.share:+z.2f}",
+            "" if card.q_value is None else f"{card.q_value:.3f}",
+            f"{card.fill_agreement:.0%}",
+            "" if card.boundary_share is None else f"{card.boundary_share:.0%}",
+            "" if card.shapley_value is None else f"{card.shapley_value:+z.2f}",
             verdict,
         )
         reasons.add_row(str(number), f"{verdict}: {escape(card.reason)}")
@@ -55,6 +55,6 @@ def trust_as_json(run: "Run") -> dict | None:
     }
 
 
-def _with_cards(run: "Run") -> Iterator[tuple["Round", "Region", Card]]:
+def _with_cards(run: "Run") -> Iterator[tuple["Round", "Region", TrustCard]]:
     cards = iter(run.trust.cards if run.trust else ())
     return ((one, region, next(cards)) for one in run.rounds for region in one.regions)

@@ -1,6 +1,6 @@
 """Datasets: images with labels and boxes in the forms they are published in, read one by one."""
 
-from unveil.datasets.base import Dataset, DatasetError, LabelledBox, Sample
+from unveil.datasets.base import Dataset, DatasetError, LabeledBox, Sample
 from unveil.datasets.chestxray14 import ChestXray14
 from unveil.datasets.folder import ImageFolder
 from unveil.datasets.opening import open_dataset
@@ -14,7 +14,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "ImageFolder",
-    "LabelledBox",
+    "LabeledBox",
     "PascalVoc",
     "Sample",
     "StanfordDogs",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from unveil.datasets.base import DatasetError, LabelledBox
+from unveil.datasets.base import DatasetError, LabeledBox
 from unveil.datasets.index import shown
 
 # An annotation has a few kilobytes.
@@ -13,7 +13,7 @@ MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Thing:
+class AnnotatedObject:
     """One object: its name and the four numbers as they stand in the file."""
 
     name: str
@@ -29,7 +29,7 @@ class Annotation:
     """What the file says of an image: (height, width), None where it doesn't say, and the objects in it."""
 
     shape: tuple[int, int] | None
-    things: tuple[Thing, ...]
+    things: tuple[AnnotatedObject, ...]
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -48,12 +48,12 @@ def read_annotation(path: Path) -> Annotation:
         raise _damaged(path, str(error)) from error
 
 
-def box_of(thing: Thing, label: str, path: Path, *, first: int) -> LabelledBox:
+def box_of(thing: AnnotatedObject, label: str, path: Path, *, first: int) -> LabeledBox:
     """The box from min - first up to max, without it: `first` of 1 where pixels count from 1 and max is the last one
     inside, 0 where the numbers are edges. Raises `DatasetError` that names the file."""
     y, x = thing.ymin - first, thing.xmin - first
     try:
-        return LabelledBox(label, y, x, thing.ymax - y, thing.xmax - x, thing.difficult)
+        return LabeledBox(label, y, x, thing.ymax - y, thing.xmax - x, thing.difficult)
     except DatasetError as error:
         raise DatasetError(error.expected, f"{error.got} in {shown(path)}", error.do) from error
 
@@ -84,12 +84,12 @@ def _harmless(path: Path) -> str:
     return text
 
 
-def _thing(one: ElementTree.Element, path: Path) -> Thing:
+def _thing(one: ElementTree.Element, path: Path) -> AnnotatedObject:
     name = (one.findtext("name") or "").strip()
     if not name:
         raise _damaged(path, "an object without a name")
     xmin, ymin, xmax, ymax = (_number(one, f"bndbox/{side}", path) for side in ("xmin", "ymin", "xmax", "ymax"))
-    return Thing(name, xmin, ymin, xmax, ymax, (one.findtext("difficult") or "0").strip() == "1")
+    return AnnotatedObject(name, xmin, ymin, xmax, ymax, (one.findtext("difficult") or "0").strip() == "1")
 
 
 def _shape(root: ElementTree.Element, path: Path) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ class DatasetError(UnveilError):
 
 
 @dataclass(frozen=True)
-class LabelledBox:
+class LabeledBox:
     """An upright box around what a label names.
 
     It covers y <= v < y + height and x <= u < x + width, where pixel (i, j) of the grid fills the square from (i, j)
@@ -42,9 +42,9 @@ class LabelledBox:
             raise DatasetError("a box with finite numbers and sides above 0", got, "mend the box")
 
     def inside(self, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
-        """True for the pixels of a grid `h w` whose centre (i + 0.5, j + 0.5) the box covers.
+        """True for the pixels of a grid `h w` whose center (i + 0.5, j + 0.5) the box covers.
 
-        Boxes side by side share no pixel and leave none out. A box that no centre falls into gives no pixel. Raises
+        Boxes side by side share no pixel and leave none out. A box that no center falls into gives no pixel. Raises
         `DatasetError` for a shape that isn't two positive numbers.
         """
         rows, columns = _two_sides(shape)
@@ -64,7 +64,7 @@ class Sample:
     id: str
     path: Path
     labels: tuple[str, ...] = ()
-    boxes: tuple[LabelledBox, ...] = ()
+    boxes: tuple[LabeledBox, ...] = ()
     group: str | None = None
     error: UnveilError | None = None
     box_shape: tuple[int, int] | None = None
@@ -76,7 +76,7 @@ class Sample:
             raise self.error.with_traceback(None)
         return read_image(self.path)
 
-    def boxes_on(self, shape: tuple[int, ...]) -> tuple[LabelledBox, ...]:
+    def boxes_on(self, shape: tuple[int, ...]) -> tuple[LabeledBox, ...]:
         """The boxes in pixels of the image at another size, `shape` = (height, width).
 
         y and height are multiplied by shape[0] / box_shape[0], x and width by shape[1] / box_shape[1]. Without a
@@ -135,8 +135,8 @@ def as_value(error: UnveilError) -> UnveilError:
 
 
 def _covered(start: float, length: float, count: int) -> Bool[np.ndarray, " n"]:
-    centres = np.arange(count) + 0.5
-    return (centres >= start) & (centres < start + length)
+    centers = np.arange(count) + 0.5
+    return (centers >= start) & (centers < start + length)
 
 
 def _two_sides(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from unveil.datasets.base import DatasetError, LabelledBox, Sample, as_value
+from unveil.datasets.base import DatasetError, LabeledBox, Sample, as_value
 from unveil.datasets.index import Row, read_table
 
 
@@ -41,12 +41,12 @@ def with_boxes(
     return boxed, strays
 
 
-def _box(row: Row, label: str) -> LabelledBox:
+def _box(row: Row, label: str) -> LabeledBox:
     try:
         x, y, width, height = map(float, row.cells[2:])
     except ValueError as error:
         raise row.wrong("four numbers x, y, width, height", ", ".join(row.cells[2:])[:300]) from error
     try:
-        return LabelledBox(label, y, x, height, width)
+        return LabeledBox(label, y, x, height, width)
     except DatasetError as error:
         raise row.located(error) from error

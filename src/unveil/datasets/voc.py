@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from unveil.datasets.annotation import Thing, box_of, read_annotation
-from unveil.datasets.base import DatasetError, LabelledBox, Sample
+from unveil.datasets.annotation import AnnotatedObject, box_of, read_annotation
+from unveil.datasets.base import DatasetError, LabeledBox, Sample
 from unveil.datasets.index import Row, existing_folder, read_list, samples_of, shown
 from unveil.datasets.listed import Listed
 
@@ -72,7 +72,7 @@ class PascalVoc(Listed):
         labels = tuple(label for label in self.labels if label in certain)
         return replace(sample, labels=labels, boxes=boxes, box_shape=found.shape)
 
-    def _box(self, thing: Thing, path: Path) -> LabelledBox:
+    def _box(self, thing: AnnotatedObject, path: Path) -> LabeledBox:
         if thing.name not in self.labels:
             got = f"{shown(thing.name, 60)} in {shown(path)}"
             raise DatasetError(f"one of the {len(self.labels)} labels", got, "give your own labels=")

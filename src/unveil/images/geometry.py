@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from unveil.errors import ImageError
 
-# Centres that fall on the border between two pixels must fall on the same side whatever the rounding of the last digit.
+# Centers that fall on the border between two pixels must fall on the same side whatever the rounding of the last digit.
 _NUDGE = 1e-9
 
 
@@ -16,7 +16,7 @@ _NUDGE = 1e-9
 class Geometry:
     """An upright affine map between two grids: `source = offset + scale · model`, axis by axis.
 
-    Coordinates are continuous: pixel i covers [i, i + 1), its centre is i + 0.5. `scale` is in source px per model px,
+    Coordinates are continuous: pixel i covers [i, i + 1), its center is i + 0.5. `scale` is in source px per model px,
     `offset` in source px. A model grid may reach beyond the source (padding) and may not cover all of it (crop).
 
     >>> Geometry.resize((100, 200), (50, 100)).to_source(np.array([[10.0, 10.0]]))
@@ -68,12 +68,12 @@ class Geometry:
         return (points - np.asarray(self.offset)) / np.asarray(self.scale)
 
     def region_to_source(self, inside: Bool[np.ndarray, "*grid"]) -> Bool[np.ndarray, "*source"]:
-        """A source pixel is inside if the model pixel under its centre is; pixels that the model doesn't see are
+        """A source pixel is inside if the model pixel under its center is; pixels that the model doesn't see are
         outside."""
         return _look_up(inside, [self._model_index(axis) for axis in range(inside.ndim)], self.model_shape)
 
     def region_to_model(self, inside: Bool[np.ndarray, "*source"]) -> Bool[np.ndarray, "*grid"]:
-        """A model pixel is inside if the source pixel under its centre is; padding is outside."""
+        """A model pixel is inside if the source pixel under its center is; padding is outside."""
         return _look_up(inside, [self._source_index(axis) for axis in range(inside.ndim)], self.source_shape)
 
     def visible(self) -> Bool[np.ndarray, "*source"]:
@@ -81,12 +81,12 @@ class Geometry:
         return self.region_to_source(np.ones(self.model_shape, dtype=bool))
 
     def map_to_source(self, values: Float[np.ndarray, "*grid"]) -> Float[np.ndarray, "*source"]:
-        """A map interpolated linearly between the centres of the model's pixels; NaN where the model doesn't see."""
-        centres = [
+        """A map interpolated linearly between the centers of the model's pixels; NaN where the model doesn't see."""
+        centers = [
             (np.arange(side) + 0.5 - self.offset[axis]) / self.scale[axis]
             for axis, side in enumerate(self.source_shape)
         ]
-        grid = np.meshgrid(*(centre - 0.5 for centre in centres), indexing="ij")
+        grid = np.meshgrid(*(center - 0.5 for center in centers), indexing="ij")
         result = ndimage.map_coordinates(values.astype(np.float32), grid, order=1, mode="nearest")
         result[~self.visible()] = np.nan
         return result
@@ -102,12 +102,12 @@ class Geometry:
         return cls(*shapes, *(tuple(float(value) for value in values[name]) for name in ("scale", "offset")))
 
     def _model_index(self, axis: int) -> Int[np.ndarray, "n"]:
-        centres = np.arange(self.source_shape[axis]) + 0.5
-        return np.floor((centres - self.offset[axis]) / self.scale[axis] + _NUDGE).astype(int)
+        centers = np.arange(self.source_shape[axis]) + 0.5
+        return np.floor((centers - self.offset[axis]) / self.scale[axis] + _NUDGE).astype(int)
 
     def _source_index(self, axis: int) -> Int[np.ndarray, "n"]:
-        centres = np.arange(self.model_shape[axis]) + 0.5
-        return np.floor(self.offset[axis] + self.scale[axis] * centres + _NUDGE).astype(int)
+        centers = np.arange(self.model_shape[axis]) + 0.5
+        return np.floor(self.offset[axis] + self.scale[axis] * centers + _NUDGE).astype(int)
 
 
 def _look_up(

@@ -20,7 +20,7 @@ FULL_RANGE = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0
 class Image:
     """An image, or a volume, at its own size.
 
-    `pixels`: float32 in [0, 1], channels first: 1 (grey) or 3 (colour), of a volume any number. `value_range`: the
+    `pixels`: float32 in [0, 1], channels first: 1 (gray) or 3 (color), of a volume any number. `value_range`: the
     original values that became 0 and 1. `sha256` is the hash of the content (kind, shape and values of the array), not
     of the file. `spacing_mm`: the size of a pixel axis by axis, `placement`: where a volume lies in the patient; both
     where they are known.
@@ -40,7 +40,7 @@ class Image:
 
     @property
     def channels(self) -> int:
-        """1 for grey, 3 for colour."""
+        """1 for gray, 3 for color."""
         return len(self.pixels)
 
     @classmethod
@@ -155,5 +155,5 @@ def _scaled(values: np.ndarray, low: float, high: float, *, cut: bool) -> Float[
 def _without_alpha(pixels: Float[np.ndarray, "c *grid"]) -> Float[np.ndarray, "d *grid"]:
     if len(pixels) != 4:
         return pixels
-    colour, alpha = pixels[:3], pixels[3:]
-    return colour * alpha + (1 - alpha)
+    color, alpha = pixels[:3], pixels[3:]
+    return color * alpha + (1 - alpha)

@@ -13,7 +13,7 @@ import numpy as np
 
 from unveil.errors import ImageError, MissingLibraryError
 from unveil.images.image import Image
-from unveil.images.placement import CANONICAL, Placement, turned, turned_affine
+from unveil.images.placement import CANONICAL, Placement, reorient, turned_affine
 
 ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
 MAX_VOXELS = 2**28  # 512 x 512 x 1024
@@ -57,7 +57,7 @@ def read_nifti(
     affine = turned_affine(affine, shape, stored, CANONICAL)
     known = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     return Image.from_array(
-        turned(values, stored, CANONICAL),
+        reorient(values, stored, CANONICAL),
         axes="d h w",
         value_range=value_range or _own_range(values),
         source=source,
@@ -100,7 +100,7 @@ def _checked_shape(header: Any, path: Path, max_voxels: int) -> tuple[int, ...]:
         raise ImageError(f"a volume of {limit}", f"{path} with {sides}", "scale it down or cut out a part")
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
-        got = f"{path} with {'colours' if dtype.fields else f'{dtype.name} values'}"
+        got = f"{path} with {'colors' if dtype.fields else f'{dtype.name} values'}"
         raise ImageError("a volume with one real number a voxel", got, "save one channel as a file of its own")
     return shape
 

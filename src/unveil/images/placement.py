@@ -17,7 +17,7 @@ Affine = Float[np.ndarray, "4 4"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where voxels lie: `mm = affine · (d, h, w, 1)` for the centre of voxel (d, h, w).
+    """Where voxels lie: `mm = affine · (d, h, w, 1)` for the center of voxel (d, h, w).
 
     mm count towards the patient's right, front and head (RAS+, as NIfTI has it). `axes` names the direction in which
     each index of the array grows (`IPL`: to inferior, posterior, left), `stored` those of the file it came from.
@@ -40,14 +40,14 @@ class Placement:
 
     def to_stored(self, values: Shaped[np.ndarray, "d h w"]) -> Shaped[np.ndarray, "i j k"]:
         """An array on the voxels of the image (a mask, a map), in the order of the file."""
-        return turned(values, self.axes, self.stored)
+        return reorient(values, self.axes, self.stored)
 
     def stored_affine(self, shape: tuple[int, ...]) -> Affine:
         """The affine of the file, in mm, for an image of this shape."""
         return turned_affine(np.asarray(self.affine), shape, self.axes, self.stored)
 
 
-def turned(values: Shaped[np.ndarray, "a b c"], axes: str, wanted: str) -> Shaped[np.ndarray, "d e f"]:
+def reorient(values: Shaped[np.ndarray, "a b c"], axes: str, wanted: str) -> Shaped[np.ndarray, "d e f"]:
     """An array whose indices grow in the directions `axes`, in the order and directions `wanted`; a view."""
     order = _order(axes, wanted)
     steps = tuple(

@@ -24,8 +24,8 @@ DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError,
 def read_image(source: Any, *, value_range: tuple[float, float] | None = None, max_pixels: int | None = None) -> Image:
     """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF; NIfTI volumes), an array, a tensor, or an `Image`.
 
-    Grey stays grey; 16-bit grey keeps its 16 bits, 16-bit colour is reduced to 8 bits by Pillow. JPEG orientation is
-    applied, a palette becomes colour, CMYK becomes RGB, transparency is composited onto white. A file with several
+    Gray stays gray; 16-bit gray keeps its 16 bits, 16-bit color is reduced to 8 bits by Pillow. JPEG orientation is
+    applied, a palette becomes color, CMYK becomes RGB, transparency is composited onto white. A file with several
     pages is refused; of an animation the first frame is taken. A volume's axes become depth, height, width with the
     head, the front and the patient's right first (docs/volumes.md).
 

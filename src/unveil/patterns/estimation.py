@@ -41,7 +41,7 @@ class Estimation:
             batch[name] = self._sums_of(layer, inputs)
 
         with torch.no_grad(), listening(self._traced, hear):
-            self._traced(self.classifier.normalised(pixels))
+            self._traced(self.classifier.normalized(pixels))
         # Only once the whole batch went through: an error leaves the sums as they were.
         for name, groups in batch.items():
             old = self._sums.get(name)

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
-from unveil.classifiers.folding import calls, fold_batch_norms
+from unveil.classifiers.engine.folding import calls, fold_batch_norms
 from unveil.errors import UnveilError
 
 # Linear without weights, rectifiers, and layers that only pick: their own derivative is the right one.

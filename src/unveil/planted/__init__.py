@@ -1,8 +1,8 @@
 """Scenes with known evidence, and the network trained on them: what `unveil demo` and the benchmark of truth stand
 on."""
 
-from unveil.planted.designs import KINDS, LABELS
-from unveil.planted.layout import SceneError, SceneSettings
-from unveil.planted.scenes import SIZE, Cue, Scene, draw_scene
+from unveil.planted.scenes.designs import KINDS, LABELS
+from unveil.planted.scenes.layout import SceneError, SceneSettings
+from unveil.planted.scenes.scene import SIZE, Cue, Scene, draw_scene
 
 __all__ = ["KINDS", "LABELS", "SIZE", "Cue", "Scene", "SceneError", "SceneSettings", "draw_scene"]

@@ -2,8 +2,8 @@
 
 from unveil.render.figure import draw_run
 from unveil.render.grid import draw_grid
-from unveil.render.maximised import draw_maximised, write_image
+from unveil.render.maximized import draw_maximized, write_image
 from unveil.render.parts import write_figure
 from unveil.render.sheet import draw_sheet
 
-__all__ = ["draw_grid", "draw_maximised", "draw_run", "draw_sheet", "write_figure", "write_image"]
+__all__ = ["draw_grid", "draw_maximized", "draw_run", "draw_sheet", "write_figure", "write_image"]

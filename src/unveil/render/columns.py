@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unveil.predictions import Prediction
-from unveil.records import Region, Round, Run
+from unveil.records.run import Region, Round, Run
 from unveil.render.parts import (
     APPEARED,
-    COLOURS,
+    COLORS,
     FAINT,
     GONE,
     INK,
     PLAIN,
     STYLE,
     WIDTH,
-    colour_of_targets,
+    color_of_targets,
     legible,
     percent,
     short,
@@ -90,7 +90,7 @@ def lay_out(
             top=1 - 0.5 / height,
             bottom=0.26 / height,
         )
-        colours = colour_of_targets(run, track)
+        colors = color_of_targets(run, track)
         for line, row in enumerate(rows):
             for number, column in enumerate(columns):
                 axes = figure.add_subplot(grid[line, number])
@@ -99,7 +99,7 @@ def lay_out(
                         -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
                     )
                 if row == "said":
-                    _show_bars(axes, column, run, colours)
+                    _show_bars(axes, column, run, colors)
                 else:
                     show(axes, row, column)
                 if line == 0:
@@ -133,15 +133,15 @@ def _show_title(axes: Axes, column: Column) -> None:
 
 
 def _in_words(region: Region) -> str:
-    settled = "" if region.settled is None else f" · settled {region.settled:.2f}"
-    return f"drop {region.drop:+z.2f}{settled}{' · rim' if region.is_rim else ''}"
+    stability = "" if region.stability is None else f" · settled {region.stability:.2f}"
+    return f"drop {region.drop:+z.2f}{stability}{' · rim' if region.is_rim else ''}"
 
 
 def _bars(run: Run) -> int:
     return min(BARS, len(run.classifier.labels))
 
 
-def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) -> None:
+def _show_bars(axes: Axes, column: Column, run: Run, colors: dict[str, str]) -> None:
     """Leading labels; those predicted at first stay in view, wherever they have fallen."""
     labels, prediction = run.classifier.labels, column.prediction
     probabilities = prediction.probabilities
@@ -154,9 +154,9 @@ def _show_bars(axes: Axes, column: Column, run: Run, colours: dict[str, str]) ->
     predicted = set(prediction.predicted())
     for row, index in enumerate(shown):
         name, value = labels[index], float(probabilities[index])
-        colour = colours.get(name, COLOURS[0] if index in kept else PLAIN)
+        color = colors.get(name, COLORS[0] if index in kept else PLAIN)
         axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
-        axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=colour, linewidth=0))
+        axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=color, linewidth=0))
         mark, ink = (
             ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
         )

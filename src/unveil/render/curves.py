@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from unveil.errors import RecordError
-from unveil.render.parts import COLOURS, FAINT, STYLE, legible, ruled
+from unveil.render.parts import COLORS, FAINT, STYLE, legible, ruled
 
 SIDE, TALL, GAP, MARGIN, HEAD, FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
-# Dark enough for a line on white; the region's colours are made for areas.
-LINES = (COLOURS[5], COLOURS[6], COLOURS[2], COLOURS[3], COLOURS[0])
+# Dark enough for a line on white; the region's colors are made for areas.
+LINES = (COLORS[5], COLORS[6], COLORS[2], COLORS[3], COLORS[0])
 
 
 @dataclass(frozen=True)
-class Curve:
+class PlotCurve:
     """A value for every round from 1 on, None where there is none; perhaps an interval for each, and a curve that is
-    drawn dashed in the same colour, such as chance."""
+    drawn dashed in the same color, such as chance."""
 
     name: str
     values: Sequence[float | None]
@@ -33,7 +33,7 @@ class Panel:
     """Curves on one scale; the note stands below the title. `share`: from 0 to 1, drawn in per cent."""
 
     title: str
-    curves: Sequence[Curve]
+    curves: Sequence[PlotCurve]
     share: bool = False
     note: str = ""
 
@@ -75,18 +75,18 @@ def _show_panel(axes: Axes, panel: Panel) -> None:
         axes.legend(fontsize=6, frameon=False, labelcolor="linecolor", handlelength=1.2, borderpad=0, labelspacing=0.3)
 
 
-def _show_curve(axes: Axes, curve: Curve, colour: str, aside: float) -> None:
+def _show_curve(axes: Axes, curve: PlotCurve, color: str, aside: float) -> None:
     places = [index + 1 + aside for index in range(len(curve.values))]
     there = [(x, y) for x, y in zip(places, curve.values, strict=True) if y is not None]
     axes.plot(
-        *_columns(there), "o-", color=colour, linewidth=1.3, markersize=3, label=legible(curve.name), clip_on=False
+        *_columns(there), "o-", color=color, linewidth=1.3, markersize=3, label=legible(curve.name), clip_on=False
     )
     for x, interval in zip(places, curve.intervals, strict=False):
         if interval is not None:
-            axes.plot([x, x], interval, color=colour, linewidth=0.9, alpha=0.55, solid_capstyle="butt")
+            axes.plot([x, x], interval, color=color, linewidth=0.9, alpha=0.55, solid_capstyle="butt")
     chance = [(x, y) for x, y in zip(places, curve.against, strict=False) if y is not None]
     if chance:
-        axes.plot(*_columns(chance), "--", color=colour, linewidth=0.9, alpha=0.8)
+        axes.plot(*_columns(chance), "--", color=color, linewidth=0.9, alpha=0.8)
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

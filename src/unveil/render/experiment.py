@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from unveil.datasets import LabelledBox
+from unveil.datasets import LabeledBox
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
-from unveil.records import Round, Run
+from unveil.records.run import Round, Run
 from unveil.render.parts import (
     APPEARED,
     FAINT,
@@ -22,7 +22,7 @@ from unveil.render.parts import (
     INK,
     STYLE,
     bare,
-    colour_of_targets,
+    color_of_targets,
     legible,
     percent,
     rgb,
@@ -42,7 +42,7 @@ class Example:
     run: Run
     name: str
     annotated: Sequence[str] = ()
-    boxes: Sequence[LabelledBox] = ()
+    boxes: Sequence[LabeledBox] = ()
     threshold: float = 0.5
 
     @property
@@ -60,7 +60,7 @@ class Example:
         return _cut(lines) or ["nothing predicted"]
 
     def changes(self, one: Round) -> list[tuple[str, str]]:
-        """What a round changed, each line with its colour: first what went, then what came."""
+        """What a round changed, each line with its color: first what went, then what came."""
         before, after = (said.predicted(self.threshold) for said in (one.before, one.after))
         names = self.run.classifier.labels
         gone = [(f"− {short(names[index], NAME_CHARS)}", GONE) for index in before if index not in after]
@@ -113,18 +113,18 @@ def _lines(example: Example) -> tuple[int, int]:
 def _draw_row(row: Sequence[Axes], example: Example, head: int) -> None:
     run, done = example.run, example.rounds
     track = run.tracks[0]
-    image, colours = done[0].image if done else run.final_images[track], colour_of_targets(run, track)
+    image, colors = done[0].image if done else run.final_images[track], color_of_targets(run, track)
     row[0].imshow(rgb(image), interpolation="lanczos")
     _show_boxes(row[0], example)
     _caption(row[0], head, "image", [short(label, NAME_CHARS + 4) for label in _cut(list(example.annotated))], FAINT)
     first = set(run.first.predicted(example.threshold))
     for axes, one in zip(row[1:], done, strict=False):
-        show_regions(axes, image, one, colours)
+        show_regions(axes, image, one, colors)
         mark = " · rim" if one.regions and all(region.is_rim for region in one.regions) else ""
         kept = bool(first & set(one.before.predicted(example.threshold)))
         _caption(axes, head, f"round {one.index}{mark}", example.predicted(one.before), INK if kept else GONE)
-        for number, (text, colour) in enumerate(example.changes(one)):
-            _text(axes, text, -(number + 1) * LINE / SIDE, colour)
+        for number, (text, color) in enumerate(example.changes(one)):
+            _text(axes, text, -(number + 1) * LINE / SIDE, color)
     last, end = row[1 + len(done)], done[-1].after if done else run.first
     last.imshow(rgb(run.final_images[track]), interpolation="lanczos")
     kept = bool(first & set(end.predicted(example.threshold)))
@@ -140,9 +140,9 @@ def _show_boxes(axes: Axes, example: Example) -> None:
     for box in example.boxes:
         corners = np.array([[box.y, box.x], [box.y + box.height, box.x + box.width]], dtype=float)
         (top, left), (bottom, right) = geometry.to_model(corners) - 0.5
-        for colour, width in (("black", 1.8), ("white", 0.8)):
+        for color, width in (("black", 1.8), ("white", 0.8)):
             axes.add_patch(
-                Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width)
+                Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=color, linewidth=width)
             )
         name = axes.text(
             left, top, f" {short(box.label, NAME_CHARS)}", fontsize=4.5, color="white", va="top", clip_on=True
@@ -151,16 +151,16 @@ def _show_boxes(axes: Axes, example: Example) -> None:
     axes.axis(limits)
 
 
-def _caption(axes: Axes, head: int, title: str, lines: Sequence[str], colour: str) -> None:
+def _caption(axes: Axes, head: int, title: str, lines: Sequence[str], color: str) -> None:
     """Titles of a row stand side by side, whatever number of lines follows them."""
     bare(axes)
     _text(axes, title, 1 + (0.02 + head * LINE) / SIDE, FAINT)
     for number, text in enumerate(lines, start=1):
-        _text(axes, text, 1 + (0.02 + (head - number) * LINE) / SIDE, colour)
+        _text(axes, text, 1 + (0.02 + (head - number) * LINE) / SIDE, color)
 
 
-def _text(axes: Axes, text: str, height: float, colour: str) -> None:
-    axes.text(0, height, legible(text), transform=axes.transAxes, fontsize=6, color=colour, va="bottom")
+def _text(axes: Axes, text: str, height: float, color: str) -> None:
+    axes.text(0, height, legible(text), transform=axes.transAxes, fontsize=6, color=color, va="bottom")
 
 
 def _cut(lines: list[str]) -> list[str]:

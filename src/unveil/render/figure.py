@@ -4,9 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
-from unveil.records import Run
+from unveil.records.run import Run
 from unveil.render.columns import Column, columns_of, lay_out, show_note
-from unveil.render.parts import WIDTH, bare, colour_of_targets, rgb, show_regions, strongest, top_of, trace
+from unveil.render.parts import WIDTH, bare, color_of_targets, rgb, show_regions, strongest, top_of, trace
 from unveil.render.triplanar import draw_volume
 
 
@@ -21,7 +21,7 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
         return draw_volume(run, track)
     if len(shape) != 2:
         raise RecordError("a run of an image or a volume", f"one on a grid {shape}", "draw slices of it")
-    columns, colours = columns_of(run, track), colour_of_targets(run, track)
+    columns, colors = columns_of(run, track), color_of_targets(run, track)
     tall = shape[0] / shape[1] * (WIDTH - 0.08)
     rows = {"shown": tall, "saliency": tall, "region": tall, "note": 0.3} if len(columns) > 1 else {"shown": tall}
 
@@ -33,7 +33,7 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
             case "saliency":
                 _show_saliency(axes, column)
             case "region" if column.found:
-                show_regions(axes, columns[0].image, column.found, colours)
+                show_regions(axes, columns[0].image, column.found, colors)
             case "region":
                 axes.axis("off")
             case _:
@@ -49,4 +49,4 @@ def _show_saliency(axes: Axes, column: Column) -> None:
     bare(axes)
     values = strongest(column.found)
     axes.imshow(values, cmap="magma", vmin=0, vmax=top_of(values), interpolation="bilinear")
-    trace(axes, column.found.erased.inside(), "white", 0.5, 0.55)
+    trace(axes, column.found.erased.to_array(), "white", 0.5, 0.55)

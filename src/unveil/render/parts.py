@@ -1,4 +1,4 @@
-"""What every picture is made of: colours, tints, outlines, texts that a font can draw, and files of figures."""
+"""What every picture is made of: colors, tints, outlines, texts that a font can draw, and files of figures."""
 
 import warnings
 from pathlib import Path
@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from unveil.atomic import written_atomically
 from unveil.errors import RecordError
-from unveil.records import Round, Run
-from unveil.writing import written_whole
+from unveil.records.run import Round, Run
 
 FORMATS = (".png", ".svg", ".pdf")
-# Colours of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
+# Colors of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
 # first.
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
+COLORS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
 APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -36,31 +36,31 @@ def write_figure(figure: Figure, path: Path) -> Path:
     if suffix not in FORMATS:
         raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
-    with written_whole(path, "a figure") as part, mpl.rc_context(STYLE), warnings.catch_warnings():
+    with written_atomically(path, "a figure") as part, mpl.rc_context(STYLE), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(part, dpi=200, metadata=dates)
     return path
 
 
-def colour_of_targets(run: Run, track: str | None) -> dict[str, str]:
-    """A colour for every target asked about on this track."""
+def color_of_targets(run: Run, track: str | None) -> dict[str, str]:
+    """A color for every target asked about on this track."""
     names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
-    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+    return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
 
 
-def show_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colours: dict[str, str]) -> None:
+def show_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colors: dict[str, str]) -> None:
     """A round's regions on a quiet copy of the image, with what was erased before laid under white."""
     bare(axes)
-    colour = rgb(image).astype(np.float32) / 255
-    quiet = np.clip(0.25 + 0.75 * (0.35 * colour + 0.65 * colour.mean(2, keepdims=True)), 0, 1)
-    tint(quiet, found.erased.inside(), "#ffffff", 0.6)
+    color = rgb(image).astype(np.float32) / 255
+    quiet = np.clip(0.25 + 0.75 * (0.35 * color + 0.65 * color.mean(2, keepdims=True)), 0, 1)
+    tint(quiet, found.erased.to_array(), "#ffffff", 0.6)
     for region in found.regions:
-        tint(quiet, region.grid_outline.inside(), colours[region.target], 0.45)
+        tint(quiet, region.model_mask.to_array(), colors[region.target], 0.45)
     axes.imshow(quiet, interpolation="lanczos")
     for region in found.regions:
-        trace(axes, region.grid_outline.inside(), "black", 1.6, 0.8)
-        trace(axes, region.grid_outline.inside(), colours[region.target], 0.9, 1.0)
+        trace(axes, region.model_mask.to_array(), "black", 1.6, 0.8)
+        trace(axes, region.model_mask.to_array(), colors[region.target], 0.9, 1.0)
 
 
 def strongest(found: Round) -> Float[np.ndarray, "*grid"]:
@@ -80,20 +80,20 @@ def rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
     return planes.transpose(1, 2, 0)
 
 
-def tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], colour: str, strength: float) -> None:
-    """Mix a colour into some pixels."""
-    pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(colour))
+def tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], color: str, strength: float) -> None:
+    """Mix a color into some pixels."""
+    pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(color))
 
 
 def trace(
-    axes: Axes, inside: Bool[np.ndarray, "h w"], colour: str, width: float, alpha: float, *, closed: bool = False
+    axes: Axes, inside: Bool[np.ndarray, "h w"], color: str, width: float, alpha: float, *, closed: bool = False
 ) -> None:
     """The border of a region as a line; `closed` along the picture's own border too."""
     y, x = (np.arange(side) for side in inside.shape)
     if closed:
         inside, y, x = np.pad(inside, 1), np.arange(-1, y.size + 1), np.arange(-1, x.size + 1)
     if inside.any() and not inside.all():
-        axes.contour(x, y, inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=width, alpha=alpha)
+        axes.contour(x, y, inside.astype(np.float32), levels=[0.5], colors=[color], linewidths=width, alpha=alpha)
 
 
 def bare(axes: Axes) -> None:

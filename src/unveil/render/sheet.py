@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
-from unveil.records import Run
+from unveil.records.run import Run
 from unveil.render.parts import (
     FAINT,
     GONE,
     INK,
     STYLE,
     bare,
-    colour_of_targets,
+    color_of_targets,
     legible,
     percent,
     rgb,
@@ -61,12 +61,12 @@ def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figur
 
 def _draw_row(boxes: list[Axes], run: Run) -> None:
     track = run.tracks[0]
-    done, colours = run.of_track(track), colour_of_targets(run, track)
+    done, colors = run.of_track(track), color_of_targets(run, track)
     image = done[0].image if done else run.final_images[track]
     _caption(boxes[0], "image", run, run.first)
     boxes[0].imshow(rgb(image))
     for axes, one in zip(boxes[1:], done, strict=False):
-        show_regions(axes, image, one, colours)
+        show_regions(axes, image, one, colors)
         mark = " · rim" if one.regions and all(region.is_rim for region in one.regions) else ""
         _caption(axes, f"round {one.index}{mark}", run, one.before)
     last = boxes[1 + len(done)]
@@ -77,7 +77,7 @@ def _draw_row(boxes: list[Axes], run: Run) -> None:
 
 
 def _caption(axes: Axes, title: str, run: Run, prediction: Prediction) -> None:
-    """Above a picture: its name, the leading label and its probability, in another colour once it isn't the first
+    """Above a picture: its name, the leading label and its probability, in another color once it isn't the first
     one."""
     bare(axes)
     leading, first = prediction.leading(1)[0], run.first.leading(1)[0]

@@ -9,12 +9,12 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from unveil.boxes import box_mean
+from unveil.box_filter import box_mean
 from unveil.images.placement import OPPOSITE
-from unveil.masks import Outline
-from unveil.records import Round, Run, Source
+from unveil.masks import Mask
+from unveil.records.run import Round, Run, Source
 from unveil.render.columns import Column, columns_of, lay_out, show_note
-from unveil.render.parts import WIDTH, bare, colour_of_targets, strongest, top_of, trace
+from unveil.render.parts import WIDTH, bare, color_of_targets, strongest, top_of, trace
 
 Point = tuple[int, ...]
 # Slices through a fixed index of each axis, by the directions of that axis where they are known.
@@ -73,7 +73,7 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
     All slices have one scale in mm, and are lit so that the brightest 0.2 % of the volume are white. A number in the
     corner is the slice's index in the source. The last column shows what is left where the first round had looked.
     """
-    columns, colours = columns_of(run, track), colour_of_targets(run, track)
+    columns, colors = columns_of(run, track), color_of_targets(run, track)
     first, space = columns[0].image, Space.of(run.source)
     points = {column.title: focus(column.found) for column in columns if column.found}
     start = points[columns[0].title] if points else tuple(side // 2 for side in first.shape[1:])
@@ -92,7 +92,7 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
         tile = rows[row] / inch, (WIDTH - 0.08) / inch
         plane = Slice(space.planes.index(row), point, space, tile, light)
         erased = column.found.erased if column.found else last[0].erased_after if last else None
-        _show_slice(axes, plane, column, colours, erased)
+        _show_slice(axes, plane, column, colors, erased)
         index = _in_source(run.source, point)[plane.axis]
         _write(axes, 0.02, 0.015, f"{UNKNOWN[plane.axis][0]} {index}", "left", "bottom")
 
@@ -104,7 +104,7 @@ def focus(found: Round) -> Point:
     if found.regions:
         region = found.regions[0]
         (values,) = (one.saliency for one in found.maps if one.target == region.target)
-        inside = region.grid_outline.inside()
+        inside = region.model_mask.to_array()
     else:
         values = strongest(found)
         inside = np.ones(values.shape, dtype=bool)
@@ -113,7 +113,7 @@ def focus(found: Round) -> Point:
     return tuple(int(one) for one in index)
 
 
-def _show_slice(axes: Axes, plane: Slice, column: Column, colours: dict[str, str], erased: Outline | None) -> None:
+def _show_slice(axes: Axes, plane: Slice, column: Column, colors: dict[str, str], erased: Mask | None) -> None:
     bare(axes)
     axes.set_facecolor("black")
     pixels = _lit(plane.cut(column.image[0]), plane.light)
@@ -124,11 +124,11 @@ def _show_slice(axes: Axes, plane: Slice, column: Column, colours: dict[str, str
     mm = plane.space.mm
     axes.imshow(pixels, interpolation="lanczos", aspect=mm[down] / mm[right])
     if erased:
-        trace(axes, plane.cut(erased.inside()), "white", 0.5, 0.6, closed=True)
+        trace(axes, plane.cut(erased.to_array()), "white", 0.5, 0.6, closed=True)
     for region in column.found.regions if column.found else ():
-        inside = plane.cut(region.grid_outline.inside())
+        inside = plane.cut(region.model_mask.to_array())
         trace(axes, inside, "black", 1.8, 0.8, closed=True)
-        trace(axes, inside, colours[region.target], 1.0, 1.0, closed=True)
+        trace(axes, inside, colors[region.target], 1.0, 1.0, closed=True)
     _cross(axes, plane)
     (top, bottom), (left, end) = plane.space.ends[down], plane.space.ends[right]
     _write(axes, 0.5, 0.985, top, "center", "top")
@@ -146,7 +146,7 @@ def _lit(plane: UInt8[np.ndarray, "h w"], light: float) -> Float[np.ndarray, "h 
 
 
 def _laid_over(pixels: Float[np.ndarray, "h w 3"], values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
-    """Saliency in the colours of the flat figure, without the lightest: they would look like bright tissue."""
+    """Saliency in the colors of the flat figure, without the lightest: they would look like bright tissue."""
     share = np.nan_to_num(values).clip(0, 1)
     seen = OPAQUE * np.sqrt(share)[..., None]
     return (1 - seen) * pixels + seen * mpl.colormaps["magma"](0.8 * share)[..., :3]
@@ -170,20 +170,20 @@ def _write(axes: Axes, x: float, y: float, text: str, ha: str, va: str) -> None:
 
 
 def _in_source(source: Source, point: Point) -> Point:
-    """The source's voxel under the centre of a voxel of the grid; the nearest one for padding."""
-    at = np.floor(_centre(source, point)).astype(int)
+    """The source's voxel under the center of a voxel of the grid; the nearest one for padding."""
+    at = np.floor(_center(source, point)).astype(int)
     return tuple(int(one) for one in np.clip(at, 0, np.asarray(source.geometry.source_shape) - 1))
 
 
 def _in_mm(source: Source, point: Point) -> str:
-    """The centre of a voxel of the grid as viewers say it: mm from the origin to the right or left, and so on."""
+    """The center of a voxel of the grid as viewers say it: mm from the origin to the right or left, and so on."""
     if source.placement is None:
         return ""
-    # Index i is the centre of voxel i, whose coordinate is i + 0.5.
-    right, front, up = (np.asarray(source.placement.affine) @ [*(_centre(source, point) - 0.5), 1.0])[:3]
+    # Index i is the center of voxel i, whose coordinate is i + 0.5.
+    right, front, up = (np.asarray(source.placement.affine) @ [*(_center(source, point) - 0.5), 1.0])[:3]
     pairs = ((right, "RL"), (front, "AP"), (up, "SI"))
     return " · ".join(f"{names[int(value < 0)]} {abs(value):.0f}" for value, names in pairs) + " mm"
 
 
-def _centre(source: Source, point: Point) -> Float[np.ndarray, "3"]:
+def _center(source: Source, point: Point) -> Float[np.ndarray, "3"]:
     return source.geometry.to_source(np.asarray([point], dtype=np.float64) + 0.5)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unveil.errors import RecordError
-from unveil.records import Run
+from unveil.records.run import Run
 from unveil.store.arrays import ARRAYS, pack, unpack
 from unveil.store.decoding import check_head, decode
 from unveil.store.encoding import encode

@@ -1,10 +1,10 @@
 """Trust cards to plain tables and back."""
 
-from unveil.cards import Card, Cards, Game, Verdict
+from unveil.records.trust import ShapleyGame, TrustCard, TrustCards, Verdict
 from unveil.store.tables import Table, damaged
 
 
-def encode_cards(trust: Cards) -> dict:
+def encode_cards(trust: TrustCards) -> dict:
     """The table `trust` of the manifest."""
     return {
         "passes": int(trust.passes),
@@ -13,71 +13,71 @@ def encode_cards(trust: Cards) -> dict:
     }
 
 
-def decode_cards(table: Table, regions: int) -> Cards:
+def decode_cards(table: Table, regions: int) -> TrustCards:
     """The cards of a run with so many regions. Raises `RecordError`."""
     tables = table.tables("cards")
     if len(tables) != regions:
         raise damaged(f"{table.at('cards')!r} in run.json to have one card a region, {regions}", f"{len(tables)}")
-    return Cards(
+    return TrustCards(
         tuple(_read_card(card) for card in tables),
         tuple(_read_game(game, regions) for game in table.tables("games")),
         table.whole("passes"),
     )
 
 
-def _card(card: Card) -> dict:
+def _card(card: TrustCard) -> dict:
     return {
         "necessity": float(card.necessity),
         "sufficiency": float(card.sufficiency),
-        "empty": float(card.empty),
-        "draws": int(card.draws),
-        "p": card.p,
+        "baseline": float(card.baseline),
+        "placements": int(card.placements),
+        "p_value": card.p_value,
         "p_holm": card.p_holm,
-        "q": card.q,
-        "drops": [float(drop) for drop in card.drops],
-        "agreement": float(card.agreement),
-        "border": card.border,
-        "survives": card.survives,
-        "likeness": card.likeness,
-        "share": card.share,
+        "q_value": card.q_value,
+        "fill_drops": [float(drop) for drop in card.fill_drops],
+        "fill_agreement": float(card.fill_agreement),
+        "boundary_share": card.boundary_share,
+        "randomized_overlap": card.randomized_overlap,
+        "randomized_rank_correlation": card.randomized_rank_correlation,
+        "shapley_value": card.shapley_value,
         "verdict": str(card.verdict),
         "reason": card.reason,
     }
 
 
-def _read_card(table: Table) -> Card:
-    return Card(
+def _read_card(table: Table) -> TrustCard:
+    return TrustCard(
         necessity=table.number("necessity"),
         sufficiency=table.number("sufficiency"),
-        empty=table.number("empty"),
-        draws=table.whole("draws"),
-        p=table.number_or_none("p"),
+        baseline=table.number("baseline"),
+        placements=table.whole("placements"),
+        p_value=table.number_or_none("p_value"),
         p_holm=table.number_or_none("p_holm"),
-        q=table.number_or_none("q"),
-        drops=table.numbers("drops"),
-        agreement=table.number("agreement"),
-        border=table.number_or_none("border"),
-        survives=table.number_or_none("survives"),
-        likeness=table.number_or_none("likeness"),
-        share=table.number_or_none("share"),
+        q_value=table.number_or_none("q_value"),
+        fill_drops=table.numbers("fill_drops"),
+        fill_agreement=table.number("fill_agreement"),
+        boundary_share=table.number_or_none("boundary_share"),
+        randomized_overlap=table.number_or_none("randomized_overlap"),
+        randomized_rank_correlation=table.number_or_none("randomized_rank_correlation"),
+        shapley_value=table.number_or_none("shapley_value"),
         verdict=table.one_of("verdict", Verdict),
         reason=table.text("reason"),
     )
 
 
-def _game(game: Game) -> dict:
+def _game(game: ShapleyGame) -> dict:
     return {
         "track": game.track,
         "target": game.target,
         "players": list(game.players),
-        "whole": game.whole,
-        "rest": game.rest,
+        "value_all": game.value_all,
+        "value_none": game.value_none,
         "shares": list(game.shares),
         "interactions": [list(row) for row in game.interactions],
     }
 
 
-def _read_game(table: Table, regions: int) -> Game:
+def _read_game(table: Table, regions: int) -> ShapleyGame:
     players, shares, rows = table.wholes("players"), table.numbers("shares"), table.rows("interactions")
     if any(player >= regions for player in players):
         raise damaged(f"{table.at('players')!r} in run.json to be below {regions}", f"{list(players)}")
@@ -85,4 +85,4 @@ def _read_game(table: Table, regions: int) -> Game:
         got = f"{len(players)} players, {len(shares)} shares, {len(rows)} rows"
         raise damaged(f"{table.place!r} in run.json to have a share and a row of interactions a player", got)
     track, target = table.text_or_none("track"), table.text("target")
-    return Game(track, target, players, table.number("whole"), table.number("rest"), shares, rows)
+    return ShapleyGame(track, target, players, table.number("value_all"), table.number("value_none"), shares, rows)

@@ -7,9 +7,9 @@ import numpy as np
 from unveil.errors import ImageError, RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
-from unveil.masks import Outline
+from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
-from unveil.records import Asked, Region, Round, Run, Source, TargetMap, from_half
+from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
 from unveil.stopping import StopKind, StopReason
 from unveil.store.arrays import Arrays
 from unveil.store.cards import decode_cards
@@ -89,11 +89,11 @@ def _geometry(table: Table) -> Geometry:
         raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
 
 
-def _asked(table: Table) -> Asked:
+def _asked(table: Table) -> ClassifierInfo:
     labels = table.texts("labels")
     if not labels:
         raise damaged(f"{table.at('labels')!r} in run.json to have at least one label", "an empty list")
-    return Asked(
+    return ClassifierInfo(
         table.text("name"),
         table.text("fingerprint"),
         labels,
@@ -116,7 +116,7 @@ def _stops(manifest: Table) -> dict[str | None, StopReason]:
 class _Rounds:
     """Reads rounds whose arrays and outlines must fit the run's grids and labels."""
 
-    def __init__(self, arrays: Arrays, geometry: Geometry, asked: Asked) -> None:
+    def __init__(self, arrays: Arrays, geometry: Geometry, asked: ClassifierInfo) -> None:
         self.arrays, self.asked = arrays, asked
         self.grid, self.source = geometry.model_shape, geometry.source_shape
 
@@ -150,25 +150,25 @@ class _Rounds:
     def region(self, table: Table) -> Region:
         return Region(
             target=table.text("target"),
-            outline=_outline(table.table("outline"), self.source),
-            grid_outline=_outline(table.table("grid_outline"), self.grid),
+            mask=_outline(table.table("mask"), self.source),
+            model_mask=_outline(table.table("model_mask"), self.grid),
             area_mm2=table.number_or_none("area_mm2"),
             score_before=table.number("score_before"),
             score_after=table.number("score_after"),
             probability_before=table.number_or_none("probability_before"),
             probability_after=table.number_or_none("probability_after"),
-            settled=table.number_or_none("settled"),
+            stability=table.number_or_none("stability"),
             revealed=table.number("revealed"),
-            rim=table.number("rim"),
+            rim_share=table.number("rim_share"),
             volume_mm3=table.number_or_none("volume_mm3") if table.has("volume_mm3") else None,
         )
 
 
-def _outline(table: Table, shape: tuple[int, ...]) -> Outline:
+def _outline(table: Table, shape: tuple[int, ...]) -> Mask:
     found, runs = table.wholes("shape", 1), table.wholes("runs")
     if found != shape:
         raise damaged(f"{table.at('shape')!r} in run.json to be {list(shape)}", f"{list(found)}")
     try:
-        return Outline(found, runs)
+        return Mask(found, runs)
     except RecordError as error:
         raise damaged(f"{table.at('runs')!r} in run.json to be {error.expected}", error.got) from error

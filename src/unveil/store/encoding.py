@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from unveil.images.placement import Placement
-from unveil.masks import Outline
-from unveil.records import Asked, Region, Round, Run, Source, to_half
+from unveil.masks import Mask
+from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, to_half
 from unveil.store.cards import encode_cards
 from unveil.store.manifest import FORMAT, VERSION
 
@@ -55,7 +55,7 @@ def _placement(placement: Placement) -> dict:
     }
 
 
-def _asked(asked: Asked) -> dict:
+def _asked(asked: ClassifierInfo) -> dict:
     return {
         "name": asked.name,
         "fingerprint": asked.fingerprint,
@@ -93,20 +93,20 @@ def _region(region: Region) -> dict:
         "score_after",
         "probability_before",
         "probability_after",
-        "settled",
+        "stability",
         "revealed",
-        "rim",
+        "rim_share",
     )
     return {
         "target": region.target,
         **{name: _number(getattr(region, name)) for name in numbers},
-        "outline": _outline(region.outline),
-        "grid_outline": _outline(region.grid_outline),
+        "mask": _outline(region.mask),
+        "model_mask": _outline(region.model_mask),
     }
 
 
-def _outline(outline: Outline) -> dict:
-    return {"shape": list(outline.shape), "runs": list(outline.runs)}
+def _outline(mask: Mask) -> dict:
+    return {"shape": list(mask.shape), "runs": list(mask.runs)}
 
 
 def _number(value: Any) -> float | None:

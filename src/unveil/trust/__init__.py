@@ -1,8 +1,8 @@
 """What a region is worth: necessity, sufficiency, nulls, borders, fills, shares, and a verdict; see docs/trust.md."""
 
-from unveil.trust.asking import Asker
+from unveil.masked import MaskedClassifier
 from unveil.trust.examination import examine, significance
-from unveil.trust.randomised import Lens
-from unveil.trust.settings import Trust
+from unveil.trust.randomization import Lens
+from unveil.trust.settings import TrustSettings
 
-__all__ = ["Asker", "Lens", "Trust", "examine", "significance"]
+__all__ = ["Lens", "MaskedClassifier", "TrustSettings", "examine", "significance"]

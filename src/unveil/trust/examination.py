@@ -3,60 +3,69 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from unveil.cards import Card, Cards, Game
-from unveil.records import Region, Round
-from unveil.targets import Scalar
-from unveil.trust.asking import Asker, BoolMap, Subject
-from unveil.trust.borders import Agreement, Alone, Border, ByItself, OnlyTheRim, OtherFills
-from unveil.trust.nulls import Elsewhere, Null, benjamini_hochberg, holm
-from unveil.trust.randomised import Forgetful, Lens, Survival
-from unveil.trust.settings import Trust
-from unveil.trust.shares import Coalitions
+from unveil.masked import BoolMap, MaskedClassifier, RegionContext
+from unveil.records.run import Region, Round
+from unveil.records.trust import ShapleyGame, TrustCard, TrustCards
+from unveil.targets import TargetScore
+from unveil.trust.erasure import (
+    BoundaryShare,
+    BoundaryTest,
+    FillAgreement,
+    FillRobustness,
+    SingleRegionScores,
+    SingleRegionTest,
+)
+from unveil.trust.placement import PlacementResult, PlacementTest, benjamini_hochberg, holm
+from unveil.trust.randomization import Lens, ParameterRandomization, RandomizationResult
+from unveil.trust.settings import TrustSettings
+from unveil.trust.shapley import ShapleyTest
 from unveil.trust.verdicts import judge
 
 OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class RegionEvidence:
     """What was found out about one region by itself."""
 
     region: Region
-    alone: Alone
-    null: Null
-    agreement: Agreement
-    border: Border | None
-    survival: Survival
+    alone: SingleRegionScores
+    null: PlacementResult
+    agreement: FillAgreement
+    border: BoundaryShare | None
+    survival: RandomizationResult
 
 
 def examine(
-    asker: Asker,
+    masked: MaskedClassifier,
     lens: Lens,
     rounds: Sequence[Round],
-    scalars: Mapping[str, Scalar],
-    trust: Trust,
+    target_scores: Mapping[str, TargetScore],
+    trust: TrustSettings,
     on_step: OnStep = lambda done, total: None,
-) -> Cards:
+) -> TrustCards:
     """The cards of all regions of these rounds.
 
-    `scalars`: what the targets' names mean. `on_step(done, total)` is told of every region and every game. About 50
-    images a region (with 39 draws and three fills), 2^k for the k regions of a target, and for gradients
+    `target_scores`: what the targets' names mean. `on_step(done, total)` is told of every region and every game. About 50
+    images a region (with 39 placements and three fills), 2^k for the k regions of a target, and for gradients
     `trust.samples` a round; what is asked twice is asked once.
     """
-    before, places = asker.passes, _games(rounds, trust.players)
+    before, places = masked.passes, _games(rounds, trust.max_players)
     total = sum(len(one.regions) for one in rounds) + len(places)
-    seen: list[Seen] = []
-    for one in _regions(asker, lens, rounds, scalars, trust):
+    seen: list[RegionEvidence] = []
+    for one in _regions(masked, lens, rounds, target_scores, trust):
         seen.append(one)
         on_step(len(seen), total)
     games = []
     for place in places:
-        games.append(_play(asker, place, [one.region for one in seen], scalars))
+        games.append(_play(masked, place, [one.region for one in seen], target_scores))
         on_step(len(seen) + len(games), total)
-    return Cards(_cards(seen, games, trust), tuple(games), asker.passes - before)
+    return TrustCards(_cards(seen, games, trust), tuple(games), masked.passes - before)
 
 
-def significance(asker: Asker, one: Round, scalars: Mapping[str, Scalar], draws: int) -> float | None:
+def significance(
+    masked: MaskedClassifier, one: Round, target_scores: Mapping[str, TargetScore], placements: int
+) -> float | None:
     """The smallest corrected p (Benjamini & Hochberg) of a round's regions; None if none can be compared.
 
     A region that doesn't lower the score has p = 1, also where other places raise it by more.
@@ -66,43 +75,49 @@ def significance(asker: Asker, one: Round, scalars: Mapping[str, Scalar], draws:
         if region.drop <= 0:
             nulls.append(1.0)
             continue
-        null = Elsewhere(_subject(asker, one, region, scalars, one.erased_after.inside()), draws)
-        asker.ask(null.views())
-        nulls.append(null.answer().p)
+        null = PlacementTest(_subject(masked, one, region, target_scores, one.erased_after.to_array()), placements)
+        masked.ask(null.views())
+        nulls.append(null.answer().p_value)
     return min((q for q in benjamini_hochberg(nulls) if q is not None), default=None)
 
 
 def _regions(
-    asker: Asker, lens: Lens, rounds: Sequence[Round], scalars: Mapping[str, Scalar], trust: Trust
-) -> Iterator[Seen]:
-    forgetful = Forgetful(asker, lens, trust.samples) if any(one.regions for one in rounds) else None
-    final = {one.track: one.erased_after.inside() for one in rounds}
+    masked: MaskedClassifier,
+    lens: Lens,
+    rounds: Sequence[Round],
+    target_scores: Mapping[str, TargetScore],
+    trust: TrustSettings,
+) -> Iterator[RegionEvidence]:
+    forgetful = ParameterRandomization(masked, lens, trust.samples) if any(one.regions for one in rounds) else None
+    final = {one.track: one.erased_after.to_array() for one in rounds}
     for one in rounds:
-        asked = [scalars[item.target] for item in one.maps]
+        asked = [target_scores[item.target] for item in one.maps]
         maps = forgetful.maps(one, asked) if forgetful and one.regions else {}
         for region in one.regions:
-            subject = _subject(asker, one, region, scalars, final[one.track])
-            alone, null = ByItself(subject), Elsewhere(subject, trust.draws)
-            agreement, rim = OtherFills(subject, trust.fills), OnlyTheRim(subject)
-            asker.ask(view for part in (alone, null, agreement, rim) for view in part.views())
-            survival = forgetful.survival(region, one, maps) if forgetful else Survival(None, None)
-            yield Seen(region, alone.answer(), null.answer(), agreement.answer(), rim.answer(), survival)
+            subject = _subject(masked, one, region, target_scores, final[one.track])
+            alone, null = SingleRegionTest(subject), PlacementTest(subject, trust.placements)
+            agreement, rim = FillRobustness(subject, trust.fills), BoundaryTest(subject)
+            masked.ask(view for part in (alone, null, agreement, rim) for view in part.views())
+            survival = forgetful.survival(region, one, maps) if forgetful else RandomizationResult(None, None)
+            yield RegionEvidence(region, alone.answer(), null.answer(), agreement.answer(), rim.answer(), survival)
 
 
-def _subject(asker: Asker, one: Round, region: Region, scalars: Mapping[str, Scalar], final: BoolMap) -> Subject:
-    inside = region.grid_outline.inside()
-    return Subject(
-        asker,
-        scalars[region.target],
+def _subject(
+    masked: MaskedClassifier, one: Round, region: Region, target_scores: Mapping[str, TargetScore], final: BoolMap
+) -> RegionContext:
+    inside = region.model_mask.to_array()
+    return RegionContext(
+        masked,
+        target_scores[region.target],
         inside,
-        erased=one.erased.inside(),
-        taken=one.erased_after.inside(),
+        erased=one.erased.to_array(),
+        taken=one.erased_after.to_array(),
         others=final & ~inside,
     )
 
 
 @dataclass(frozen=True)
-class Place:
+class Players:
     """Where a game is played: a track, a target, and its players' places among the run's regions."""
 
     track: str | None
@@ -110,37 +125,39 @@ class Place:
     players: tuple[int, ...]
 
 
-def _games(rounds: Sequence[Round], most: int) -> list[Place]:
+def _games(rounds: Sequence[Round], most: int) -> list[Players]:
     """A game for every target of every track: of its regions those with the largest drops, in the order of the run."""
     found: dict[tuple[str | None, str], list[tuple[float, int]]] = {}
     regions = [(one.track, region) for one in rounds for region in one.regions]
     for index, (track, region) in enumerate(regions):
         found.setdefault((track, region.target), []).append((-region.drop, index))
     return [
-        Place(track, target, tuple(sorted(index for _, index in sorted(drops)[:most])))
+        Players(track, target, tuple(sorted(index for _, index in sorted(drops)[:most])))
         for (track, target), drops in found.items()
         if most
     ]
 
 
-def _play(asker: Asker, place: Place, regions: Sequence[Region], scalars: Mapping[str, Scalar]) -> Game:
-    insides = tuple(regions[index].grid_outline.inside() for index in place.players)
-    game = Coalitions(asker, scalars[place.target], insides)
-    asker.ask(game.views())
+def _play(
+    masked: MaskedClassifier, place: Players, regions: Sequence[Region], target_scores: Mapping[str, TargetScore]
+) -> ShapleyGame:
+    insides = tuple(regions[index].model_mask.to_array() for index in place.players)
+    game = ShapleyTest(masked, target_scores[place.target], insides)
+    masked.ask(game.views())
     division = game.answer()
-    return Game(
+    return ShapleyGame(
         place.track,
         place.target,
         place.players,
-        division.whole,
-        division.rest,
+        division.value_all,
+        division.value_none,
         division.shares,
         division.interactions,
     )
 
 
-def _cards(seen: Sequence[Seen], games: Sequence[Game], trust: Trust) -> tuple[Card, ...]:
-    p = [one.null.p for one in seen]
+def _cards(seen: Sequence[RegionEvidence], games: Sequence[ShapleyGame], trust: TrustSettings) -> tuple[TrustCard, ...]:
+    p = [one.null.p_value for one in seen]
     shares = {index: share for game in games for index, share in zip(game.players, game.shares, strict=True)}
     return tuple(
         _card(one, p_holm, q, shares.get(index), trust.alpha)
@@ -148,22 +165,22 @@ def _cards(seen: Sequence[Seen], games: Sequence[Game], trust: Trust) -> tuple[C
     )
 
 
-def _card(one: Seen, p_holm: float | None, q: float | None, share: float | None, alpha: float) -> Card:
+def _card(one: RegionEvidence, p_holm: float | None, q: float | None, share: float | None, alpha: float) -> TrustCard:
     verdict, reason = judge(one.region, one.null, q, alpha, one.agreement, one.border)
-    return Card(
+    return TrustCard(
         necessity=one.alone.necessity,
         sufficiency=one.alone.sufficiency,
-        empty=one.alone.empty,
-        draws=one.null.draws,
-        p=one.null.p,
+        baseline=one.alone.baseline,
+        placements=one.null.placements,
+        p_value=one.null.p_value,
         p_holm=p_holm,
-        q=q,
-        drops=one.agreement.drops,
-        agreement=one.agreement.least,
-        border=one.border.stays if one.border else None,
-        survives=one.survival.survives,
-        likeness=one.survival.likeness,
-        share=share,
+        q_value=q,
+        fill_drops=one.agreement.drops,
+        fill_agreement=one.agreement.least,
+        boundary_share=one.border.stays if one.border else None,
+        randomized_overlap=one.survival.randomized_overlap,
+        randomized_rank_correlation=one.survival.randomized_rank_correlation,
+        shapley_value=share,
         verdict=verdict,
         reason=reason,
     )

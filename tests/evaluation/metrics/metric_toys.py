@@ -4,17 +4,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from unveil.classifiers import Preparation, TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
 
 def network(side=16, seed=0):
-    """A small network with a mean colour and a spread; float64."""
+    """A small network with a mean color and a spread; float64."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(20, 4)
-    return TorchClassifier(nn.Sequential(*layers).double(), Preparation.square(side, MEAN, STD))
+    return TorchClassifier(nn.Sequential(*layers).double(), Preprocessing.square(side, MEAN, STD))
 
 
 def noise(side=16, seed=1):

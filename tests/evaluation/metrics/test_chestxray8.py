@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from unveil.datasets import LabelledBox
-from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS, localised, summarise_localised
+from unveil.datasets import LabeledBox
+from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS, localized, summarize_localized
 from unveil.evaluation.metrics.detections import boxes_of_map, iou_and_iobb
 from unveil.masks import Box
 
@@ -21,7 +21,7 @@ def around(top, left, bottom, right):
 
 
 def annotated(top, left, bottom, right, label="Mass"):
-    return LabelledBox(label, top, left, bottom - top, right - left)
+    return LabeledBox(label, top, left, bottom - top, right - left)
 
 
 corners = st.tuples(*[st.integers(0, SIDE - 1)] * 2, *[st.integers(1, SIDE)] * 2).map(
@@ -78,7 +78,7 @@ def test_overlaps_against_pycocotools(detected, truth):
 
 @given(st.lists(corners, max_size=4), st.lists(corners, max_size=3))
 def test_counts_in_exact_fractions_over_sets_of_pixels(detected, truth):
-    found = localised([around(*one) for one in detected], [annotated(*one) for one in truth], "Mass", 1)
+    found = localized([around(*one) for one in detected], [annotated(*one) for one in truth], "Mass", 1)
     sets = [{(y, x) for y in range(t, b) for x in range(left, r)} for t, left, b, r in detected]
     boxes = [{(y, x) for y in range(t, b) for x in range(left, r)} for t, left, b, r in truth]
     shares = {
@@ -97,8 +97,8 @@ def test_counts_in_exact_fractions_over_sets_of_pixels(detected, truth):
 def test_iobb_divides_by_the_detected_box():
     """A lesion of 2 x 2 within a finding of 8 x 8, and the whole image around a finding of 2 x 2."""
     small, large = (
-        localised([around(3, 3, 5, 5)], [annotated(1, 1, 9, 9)], "Mass", 1),
-        localised([around(0, 0, 12, 12)], [annotated(3, 3, 5, 5)], "Mass", 1),
+        localized([around(3, 3, 5, 5)], [annotated(1, 1, 9, 9)], "Mass", 1),
+        localized([around(0, 0, 12, 12)], [annotated(3, 3, 5, 5)], "Mass", 1),
     )
     row = CRITERIA.index("iobb")
     assert small.found[row].all()
@@ -109,16 +109,16 @@ def test_iobb_divides_by_the_detected_box():
 
 def table():
     return [
-        localised([around(0, 0, 4, 4), around(8, 8, 12, 12)], [annotated(0, 0, 4, 4)], "Mass", "p1"),
-        localised([around(0, 0, 4, 4)], [annotated(0, 0, 4, 8), annotated(9, 9, 12, 12)], "Mass", "p2"),
-        localised([around(5, 5, 6, 6)], [], "Mass", "p3"),
-        localised([], [annotated(2, 2, 3, 3)], "Nodule", "p3"),
+        localized([around(0, 0, 4, 4), around(8, 8, 12, 12)], [annotated(0, 0, 4, 4)], "Mass", "p1"),
+        localized([around(0, 0, 4, 4)], [annotated(0, 0, 4, 8), annotated(9, 9, 12, 12)], "Mass", "p2"),
+        localized([around(5, 5, 6, 6)], [], "Mass", "p3"),
+        localized([], [annotated(2, 2, 3, 3)], "Nodule", "p3"),
     ]
 
 
 def test_the_table_by_hand():
     """Masses: three boxes in three images. p1's is met exactly, the first of p2 by half (IoU ½, IoBB 1)."""
-    said = summarise_localised(table())
+    said = summarize_localized(table())
     mass, nodule = said["labels"]
     assert (mass["label"], mass["images"], mass["boxes"], mass["detected"]) == ("Mass", 3, 3, 4)
     by_iou = {row["threshold"]: (row["accuracy"], row["afp"]) for row in mass["iou"]}
@@ -142,6 +142,6 @@ def test_a_higher_threshold_never_finds_more():
     for _ in range(30):
         boxes = [np.sort(rng.integers(0, SIDE + 1, (2, 2)), axis=0) for _ in range(5)]
         flat = [around(*one[0].tolist(), *(one[1] + 1).tolist()) for one in boxes]
-        found = localised(flat[:3], [annotated(*one.start, *one.stop) for one in flat[3:]], "Mass", 1)
+        found = localized(flat[:3], [annotated(*one.start, *one.stop) for one in flat[3:]], "Mass", 1)
         assert (np.diff(found.found, axis=1) <= 0).all()
         assert (np.diff(found.false, axis=1) >= 0).all()

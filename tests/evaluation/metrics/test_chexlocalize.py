@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.segmentation import mean_iou
 
-from unveil.evaluation.metrics.chexlocalize import segmentation, segmented, summarise_segmented
+from unveil.evaluation.metrics.chexlocalize import segmentation, segmented, summarize_segmented
 
 SHAPE = (16, 20)
 
@@ -43,7 +43,7 @@ def test_miou_against_torchmetrics():
         truths.append(truth)
     pairs = (torch.from_numpy(np.stack(both)).long()[:, None] for both in (predictions, truths))
     theirs = mean_iou(*pairs, num_classes=1, per_class=True)
-    row = summarise_segmented(found)["pooled"]
+    row = summarize_segmented(found)["pooled"]
     assert row["miou"] == pytest.approx(float(theirs.mean()), rel=1e-6)
     low, high = row["miou_95"]
     assert low < row["miou"] < high
@@ -72,7 +72,7 @@ def test_which_images_count():
 
 def test_the_true_positives_alone_look_better():
     found = {
-        only: summarise_segmented(
+        only: summarize_segmented(
             [
                 segmented(
                     a_map(seed),

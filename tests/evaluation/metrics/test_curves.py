@@ -9,15 +9,15 @@ from torch import nn
 
 from toys import SIDE, Additive, square, toy, white
 from unveil.errors import AttributionError, RecipeError, TargetError
-from unveil.evaluation.metrics.curves import Curve, deletion, insertion, smeared, summarise_curves
-from unveil.evaluation.metrics.probe import Probe, Unit
-from unveil.targets import Scalar
+from unveil.evaluation.metrics.curves import PerturbationCurve, deletion, insertion, smeared, summarize_curves
+from unveil.evaluation.metrics.probe import Probe, ScoreUnit
+from unveil.targets import TargetScore
 
-FIRST = Scalar("a", ((0, 1.0),))
+FIRST = TargetScore("a", ((0, 1.0),))
 
 
 def twin(classifier, pixels, saliency, steps, label, *, insert):
-    """Wholly in normalised space, as in the paper: one image after another, a pixel at a time, one forward pass each."""
+    """Wholly in normalized space, as in the paper: one image after another, a pixel at a time, one forward pass each."""
     mean, std = (torch.tensor(one).double()[:, None, None] for one in (MEAN, STD))
     image = (pixels.double() - mean) / std
     impulse = np.zeros((11, 11))
@@ -38,10 +38,10 @@ def twin(classifier, pixels, saliency, steps, label, *, insert):
 
 @pytest.mark.parametrize("insert", [False, True], ids=["deletion", "insertion"])
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
-def test_against_the_paper_written_out_in_normalised_space(insert, batch_size):
+def test_against_the_paper_written_out_in_normalized_space(insert, batch_size):
     classifier, pixels = network(), noise()
     saliency = np.random.default_rng(2).permutation(256).reshape(16, 16).astype(np.float32)
-    probe = Probe(classifier, pixels, Scalar("class 2", ((2, 1.0),)), batch_size=batch_size)
+    probe = Probe(classifier, pixels, TargetScore("class 2", ((2, 1.0),)), batch_size=batch_size)
     found = (insertion if insert else deletion)(probe, saliency, steps=10)
     expected = twin(classifier, pixels, saliency, 10, 2, insert=insert)
     np.testing.assert_allclose(found.scores, expected, rtol=1e-5)
@@ -50,10 +50,10 @@ def test_against_the_paper_written_out_in_normalised_space(insert, batch_size):
 
 
 def test_deletion_in_closed_form():
-    """A white image; a logit of 3 a pixel of a square of 64 px; black is the mean colour. The square goes first."""
+    """A white image; a logit of 3 a pixel of a square of 64 px; black is the mean color. The square goes first."""
     inside = square(4, 4, 8)
     classifier = toy(Additive([(4, 4, 8)], [[1.0], [0.0]], [0.0, 1.0]))
-    probe = Probe(classifier, torch.from_numpy(white()).permute(2, 0, 1), FIRST, Unit.LOGIT)
+    probe = Probe(classifier, torch.from_numpy(white()).permute(2, 0, 1), FIRST, ScoreUnit.LOGIT)
     saliency = inside.astype(np.float32)
     found = deletion(probe, saliency, steps=SIDE * SIDE // 8)
     left = np.maximum(64 - 8 * np.arange(289), 0)
@@ -66,7 +66,7 @@ def test_deletion_in_closed_form():
 
 def test_insertion_ends_at_the_image_and_starts_at_the_smear():
     classifier, pixels = network(), noise()
-    probe = Probe(classifier, pixels, Scalar("class 1", ((1, 1.0),)))
+    probe = Probe(classifier, pixels, TargetScore("class 1", ((1, 1.0),)))
     found = insertion(probe, np.random.default_rng(0).random((16, 16)), steps=7)
     ends = classifier.predict(torch.stack([smeared(probe), pixels]))
     assert found.scores[[0, -1]] == pytest.approx([one.probabilities[1] for one in ends])
@@ -88,10 +88,10 @@ def test_equal_values_go_in_an_order_that_only_the_seed_decides():
 
 def test_what_cannot_be_asked_is_refused():
     classifier, pixels = network(), noise()
-    margin = Scalar("a − b", ((0, 1.0), (1, -1.0)))
+    margin = TargetScore("a − b", ((0, 1.0), (1, -1.0)))
     with pytest.raises(TargetError, match=r"ask for Unit\.LOGIT"):
         Probe(classifier, pixels, margin)
-    probe = Probe(classifier, pixels, margin, Unit.LOGIT)
+    probe = Probe(classifier, pixels, margin, ScoreUnit.LOGIT)
     assert deletion(probe, np.ones((16, 16)), steps=2).kept is None
     with pytest.raises(AttributionError, match="1 values not finite"):
         deletion(probe, np.where(np.eye(16) * np.arange(16) == 3, np.nan, 1.0))
@@ -107,17 +107,17 @@ def test_what_cannot_be_asked_is_refused():
 
 def test_summary_by_hand():
     shares = np.array([0.0, 0.5, 1.0])
-    first = Curve(shares, np.array([1.0, 0.5, 0.0]), np.array([True, True, False]))
-    second = Curve(shares, np.array([0.8, 0.0, 0.0]), np.array([True, False, False]))
-    said = summarise_curves([first, second], ["p1", "p2"])
+    first = PerturbationCurve(shares, np.array([1.0, 0.5, 0.0]), np.array([True, True, False]))
+    second = PerturbationCurve(shares, np.array([0.8, 0.0, 0.0]), np.array([True, False, False]))
+    said = summarize_curves([first, second], ["p1", "p2"])
     assert said["auc"] == pytest.approx((0.5 + 0.2) / 2)
     assert said["auc_95"] == pytest.approx([0.2, 0.5])
     assert said["scores"] == pytest.approx([0.9, 0.25, 0])
     assert said["kept"] == pytest.approx([1, 0.5, 0])
     assert said["scores_95"][1] == pytest.approx([0, 0.5])
-    no_class = Curve(shares, np.zeros(3), None)
-    assert summarise_curves([first, no_class], [1, 2])["kept"] is None
-    assert summarise_curves([], [])["auc"] is None
-    assert summarise_curves([first], [1])["auc_95"] is None
+    no_class = PerturbationCurve(shares, np.zeros(3), None)
+    assert summarize_curves([first, no_class], [1, 2])["kept"] is None
+    assert summarize_curves([], [])["auc"] is None
+    assert summarize_curves([first], [1])["auc_95"] is None
     with pytest.raises(RecipeError, match="the same shares"):
-        summarise_curves([first, Curve(shares[:2], shares[:2], None)], [1, 2])
+        summarize_curves([first, PerturbationCurve(shares[:2], shares[:2], None)], [1, 2])

@@ -3,16 +3,16 @@
 import numpy as np
 from handmade import handmade, inside
 
-from unveil.boxes import box_mean
-from unveil.datasets import LabelledBox
+from unveil.box_filter import box_mean
+from unveil.datasets import LabeledBox
 from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS
 from unveil.evaluation.metrics.detections import boxes_of_map, iou_and_iobb
-from unveil.evaluation.metrics.of_runs import FIRST_MAP, localised_by_run, states_of
+from unveil.evaluation.metrics.of_runs import FIRST_MAP, localized_by_run, states_of
 from unveil.images import Geometry
 
 SHAPE = (6, 8)
 TARGETS = {"Mass": ["mass"], "Nodule": ["nodule", "small nodule"]}
-MASS, NODULE = LabelledBox("Mass", 0, 0, 4, 4), LabelledBox("Nodule", 8, 12, 4, 4)
+MASS, NODULE = LabeledBox("Mass", 0, 0, 4, 4), LabeledBox("Nodule", 8, 12, 4, 4)
 HALF = THRESHOLDS.index(0.5)
 
 
@@ -32,7 +32,7 @@ def run():
 
 
 def test_regions_by_round():
-    found = localised_by_run(run(), [MASS, NODULE], TARGETS, "patient", 3)
+    found = localized_by_run(run(), [MASS, NODULE], TARGETS, "patient", 3)
     assert list(found) == list(states_of(3)) == ["first map", "round 1", "round 2", "round 3"]
     row = CRITERIA.index("iou")
     counts = {
@@ -53,7 +53,7 @@ def test_regions_by_round():
 
 def test_the_first_map_is_smoothed_as_the_recipe_does_and_cut_on_the_source():
     done = run()
-    (mass, nodule) = localised_by_run(done, [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP]
+    (mass, nodule) = localized_by_run(done, [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP]
     saliency = done.rounds[0].maps[0].saliency
     for _ in range(3):  # the default: 11 x 11, three times
         saliency = box_mean(saliency, 11)

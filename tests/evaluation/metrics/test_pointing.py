@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unveil.errors import AttributionError
-from unveil.evaluation.metrics.pointing import Pointed, energy_inside, hits_truth, pointed, summarise_pointing
+from unveil.evaluation.metrics.pointing import Pointed, energy_inside, hits_truth, pointed, summarize_pointing
 
 SHAPE = (7, 9)
 
@@ -105,7 +105,7 @@ def test_summary_by_hand():
         Pointed("dog", 1, True, 0.9),
         Pointed("dog", 3, None, None),
     ]
-    said = summarise_pointing(found)
+    said = summarize_pointing(found)
     cat, dog = said["labels"]
     assert cat["pointing"] == pytest.approx(1 / 3)
     assert cat["energy"] == pytest.approx(0.3), "a map of zeros has no share"

@@ -14,16 +14,16 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from toys import SIDE, Additive, square, toy
 from unveil.errors import RecipeError
 from unveil.evaluation.metrics.imputation import imputed
-from unveil.evaluation.metrics.probe import Probe, Unit
+from unveil.evaluation.metrics.probe import Probe, ScoreUnit
 from unveil.evaluation.metrics.road import SHARES, road
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
-FIRST = Scalar("a", ((0, 1.0),))
+FIRST = TargetScore("a", ((0, 1.0),))
 THEIRS = pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # of numpy, inside pytorch-grad-cam
 
 
 def dense(pixels, missing):
-    """One equation a pixel, missing or not, with exact weights: x_i is itself, or the mean of its neighbours."""
+    """One equation a pixel, missing or not, with exact weights: x_i is itself, or the mean of its neighbors."""
     _, rows, columns = pixels.shape
     places = [(y, x) for y in range(rows) for x in range(columns)]
     matrix, right = np.zeros((len(places),) * 2), np.zeros((len(places), len(pixels)))
@@ -77,7 +77,7 @@ def test_what_was_missing_is_not_seen_and_nothing_exceeds_what_is_left(seed):
 
 
 def test_a_ramp_is_closed_without_a_trace():
-    """Neighbours weigh alike on both sides, so that a plane is its own mean away from the border."""
+    """Neighbors weigh alike on both sides, so that a plane is its own mean away from the border."""
     ramp = np.add.outer(2.0 * np.arange(12), -3.0 * np.arange(15))[None]
     missing = np.zeros((12, 15), bool)
     missing[2:9, 3:13] = True
@@ -114,7 +114,7 @@ def test_in_closed_form():
     """A square of ones on zeros: what counts is its mean. Removed first it becomes 0, removed last it stays."""
     classifier = toy(Additive([(8, 8, 12)], [[1.0], [0.0]], [0.0, 1.0]))
     pixels = torch.from_numpy(square(8, 8, 12)).float().expand(3, SIDE, SIDE)
-    probe = Probe(classifier, pixels, FIRST, Unit.LOGIT)
+    probe = Probe(classifier, pixels, FIRST, ScoreUnit.LOGIT)
     share = 144 / SIDE**2
     found = road(probe, square(8, 8, 12).astype(np.float32), (share, 0.5), noise=0.0)
     assert found.morf.shares.tolist() == [share, 0.5]

@@ -10,16 +10,16 @@ from unveil.attribution import Gradient, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.evaluation.metrics.probe import Explanation
 from unveil.evaluation.metrics.sensitivity import max_sensitivity
-from unveil.noise import generator
 from unveil.saliency import L2, MaxAbs
-from unveil.targets import Scalar
+from unveil.seeding import seeded_generator
+from unveil.targets import TargetScore
 
-FIRST = Scalar("class 0", ((0, 1.0),))
+FIRST = TargetScore("class 0", ((0, 1.0),))
 
 
 def steps(pixels, radius, samples, seed):
     return [
-        radius * (2 * torch.rand(pixels.shape, generator=generator(f"{seed}/max-sensitivity", one)) - 1)
+        radius * (2 * torch.rand(pixels.shape, generator=seeded_generator(f"{seed}/max-sensitivity", one)) - 1)
         for one in range(samples)
     ]
 

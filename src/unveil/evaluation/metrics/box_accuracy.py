@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.datasets import LabelledBox
+from unveil.datasets import LabeledBox
 from unveil.evaluation.bootstrap import bounds, by_group, divided, draws, percentiles
 from unveil.evaluation.metrics.detections import iou_and_iobb, part_boxes
 from unveil.evaluation.metrics.heat import stretched
-from unveil.masks import numbered_parts
+from unveil.masks import label_components
 
 OVERLAPS = (0.3, 0.5, 0.7)
 STEPS = 256
@@ -27,7 +27,7 @@ class BoxAccurate:
 
 
 def box_accurate(
-    saliency: Float[np.ndarray, "h w"], truth: Sequence[LabelledBox], group: Hashable, steps: int = STEPS
+    saliency: Float[np.ndarray, "h w"], truth: Sequence[LabeledBox], group: Hashable, steps: int = STEPS
 ) -> BoxAccurate:
     """Cut the map, stretched to [0, 1], at τ = 0, 1/steps, …: the boxes of the connected parts of {S ≥ τ}.
 
@@ -47,14 +47,14 @@ def box_accurate(
             right[:, :, step] = right[:, :, step - 1]
             continue
         area_before = area
-        numbers, _ = numbered_parts(inside)
+        numbers, _ = label_components(inside)
         best = iou_and_iobb(part_boxes(numbers), truth)[0].max(axis=1)
         largest = int(np.argmax(np.bincount(numbers.ravel())[1:]))  # of equal ones the first
         right[:, :, step] = best[largest] >= limits, best.max() >= limits
     return BoxAccurate(group, right)
 
 
-def summarise_box_accuracy(found: Sequence[BoxAccurate], seed: int = 0) -> dict:
+def summarize_box_accuracy(found: Sequence[BoxAccurate], seed: int = 0) -> dict:
     """`max_box_acc`: images right by their largest part's box at δ = .5, at the τ where most are. `max_box_acc_v2`: the
     mean over δ = .3, .5, .7 of the same by any part's box, each at its own best τ. None without images.
 

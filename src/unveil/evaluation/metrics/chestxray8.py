@@ -1,4 +1,4 @@
-"""The localisation table of ChestX-ray8 (Wang et al. 2017, table 4): accuracy and false positives by IoU and IoBB."""
+"""The localization table of ChestX-ray8 (Wang et al. 2017, table 4): accuracy and false positives by IoU and IoBB."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from unveil.datasets import LabelledBox
+from unveil.datasets import LabeledBox
 from unveil.evaluation.metrics.detections import iou_and_iobb
 from unveil.evaluation.metrics.labels import Estimate, Item, by_label
 from unveil.masks import Box
@@ -17,7 +17,7 @@ MEASURES = ("accuracy", "afp")
 
 
 @dataclass(frozen=True, eq=False)
-class Localised(Item):
+class Localized(Item):
     """What one label of one image adds: how many `boxes` are annotated and `detected`, and for every criterion and
     threshold how many of the annotated were `found` and of the detected are `false`."""
 
@@ -27,7 +27,7 @@ class Localised(Item):
     false: Int[np.ndarray, "criteria thresholds"]
 
 
-def localised(detected: Sequence[Box], truth: Sequence[LabelledBox], label: str, group: Hashable) -> Localised:
+def localized(detected: Sequence[Box], truth: Sequence[LabeledBox], label: str, group: Hashable) -> Localized:
     """Count the boxes detected for a label in one image against those annotated, both in pixels of the image.
 
     A detected box is right by a criterion at T if its IoU (or its IoBB) with an annotated box is above T, else it is
@@ -37,10 +37,10 @@ def localised(detected: Sequence[Box], truth: Sequence[LabelledBox], label: str,
     both = np.stack(iou_and_iobb(detected, truth))
     right = both[:, None] > np.array(THRESHOLDS)[:, None, None]
     found, false = right.any(axis=2).sum(axis=2), (~right.any(axis=3)).sum(axis=2)
-    return Localised(label, group, len(truth), len(detected), found.astype(int), false.astype(int))
+    return Localized(label, group, len(truth), len(detected), found.astype(int), false.astype(int))
 
 
-def summarise_localised(found: Sequence[Localised], seed: int = 0) -> dict:
+def summarize_localized(found: Sequence[Localized], seed: int = 0) -> dict:
     """The table: for every label, criterion and T the `accuracy` (boxes found / boxes annotated) and the `afp` (false
     boxes / images), with intervals `…_95` by drawing groups with replacement; `pooled`, and the `mean` over labels.
 
@@ -63,7 +63,7 @@ def summarise_localised(found: Sequence[Localised], seed: int = 0) -> dict:
     }
 
 
-def _counts(found: Sequence[Localised]) -> dict[str, int]:
+def _counts(found: Sequence[Localized]) -> dict[str, int]:
     return {
         "images": len(found),
         "boxes": sum(one.boxes for one in found),

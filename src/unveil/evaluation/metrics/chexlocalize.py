@@ -71,6 +71,6 @@ def segmented(
     return Segmented(label, group, iou(found, truth) if counts else None, hits_truth(saliency, truth))
 
 
-def summarise_segmented(found: Sequence[Segmented], seed: int = 0) -> dict:
+def summarize_segmented(found: Sequence[Segmented], seed: int = 0) -> dict:
     """`miou` and `hit_rate` by label, pooled, and as the mean over labels; 1000 draws of groups for each interval."""
     return means(found, [(one.iou, one.hit) for one in found], ("miou", "hit_rate"), seed)

@@ -20,7 +20,7 @@ BLUR_PX, BLUR_SIGMA_PX = 11, 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class PerturbationCurve:
     """The score after each share of the pixels, and whether the class was still predicted (None if it isn't one
     class)."""
 
@@ -35,24 +35,24 @@ class Curve:
         return float((widths * (self.scores[1:] + self.scores[:-1])).sum() / (2 * widths.sum()))
 
 
-def deletion(probe: Probe, saliency: Float[np.ndarray, "*map"], steps: int = STEPS) -> Curve:
-    """The score while pixels become the mean colour of the training data, in `steps` equal steps (low is good)."""
-    gone = probe.pixels.new_tensor(probe.classifier.preparation.mean).reshape(-1, *(1,) * (probe.pixels.ndim - 1))
+def deletion(probe: Probe, saliency: Float[np.ndarray, "*map"], steps: int = STEPS) -> PerturbationCurve:
+    """The score while pixels become the mean color of the training data, in `steps` equal steps (low is good)."""
+    gone = probe.pixels.new_tensor(probe.classifier.preprocessing.mean).reshape(-1, *(1,) * (probe.pixels.ndim - 1))
     return _exchange(probe, saliency, probe.pixels, gone.expand_as(probe.pixels), steps)
 
 
-def insertion(probe: Probe, saliency: Float[np.ndarray, "*map"], steps: int = STEPS) -> Curve:
+def insertion(probe: Probe, saliency: Float[np.ndarray, "*map"], steps: int = STEPS) -> PerturbationCurve:
     """The score while the pixels of a smeared image become those of the image itself (high is good)."""
     return _exchange(probe, saliency, smeared(probe), probe.pixels, steps)
 
 
 def smeared(probe: Probe) -> Float[Tensor, "c *grid"]:
     """The image convolved with RISE's kernel: a Gaussian of 5 px on 11 px a side, its tails folded back in, the mean
-    colour outside of the image."""
+    color outside of the image."""
     impulse = np.zeros(BLUR_PX)
     impulse[BLUR_PX // 2] = 1
     weights = ndimage.gaussian_filter1d(impulse, BLUR_SIGMA_PX)
-    mean = np.array(probe.classifier.preparation.mean).reshape(-1, *(1,) * (probe.pixels.ndim - 1))
+    mean = np.array(probe.classifier.preprocessing.mean).reshape(-1, *(1,) * (probe.pixels.ndim - 1))
     values = probe.pixels.cpu().double().numpy() - mean
     for axis in range(1, values.ndim):
         values = ndimage.correlate1d(values, weights, axis, mode="constant")
@@ -65,16 +65,16 @@ def _exchange(
     first: Float[Tensor, "c *grid"],
     last: Float[Tensor, "c *grid"],
     steps: int,
-) -> Curve:
+) -> PerturbationCurve:
     ranks = torch.from_numpy(probe.ranks(saliency)).to(first.device)
     if not 1 <= steps <= saliency.size:
         raise RecipeError(f"1 to {saliency.size} steps", str(steps), "224 is as published")
     counts = np.round(np.linspace(0, saliency.size, steps + 1)).astype(int)
     said = probe.ask(torch.where(ranks < count, last, first) for count in counts.tolist())
-    return Curve(counts / saliency.size, said.score, said.kept)
+    return PerturbationCurve(counts / saliency.size, said.score, said.kept)
 
 
-def summarise_curves(curves: Sequence[Curve], groups: Sequence[Hashable], seed: int = 0) -> dict[str, Any]:
+def summarize_curves(curves: Sequence[PerturbationCurve], groups: Sequence[Hashable], seed: int = 0) -> dict[str, Any]:
     """Over images: the mean `auc`, the mean curve (`scores` at `shares`) and the share of images whose class is `kept`
     there (the accuracy of ROAD, if all were right at first), with intervals by drawing groups.
 

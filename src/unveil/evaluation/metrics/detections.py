@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import ndimage
 
-from unveil.datasets import LabelledBox
+from unveil.datasets import LabeledBox
 from unveil.evaluation.metrics.heat import stretched
-from unveil.masks import Box, numbered_parts
+from unveil.masks import Box, label_components
 
 LEVELS = (60, 180)  # of 255 (Wang et al. 2017)
 
@@ -23,11 +23,11 @@ def boxes_of_map(saliency: Float[np.ndarray, "h w"], levels: Sequence[float] = L
     heat = stretched(saliency)
     if heat is None:
         return ()
-    return tuple(box for level in levels for box in part_boxes(numbered_parts(255 * heat > level)[0]))
+    return tuple(box for level in levels for box in part_boxes(label_components(255 * heat > level)[0]))
 
 
 def part_boxes(numbers: Int[np.ndarray, "h w"]) -> list[Box]:
-    """The box of every part, as `numbered_parts` numbers them."""
+    """The box of every part, as `label_components` numbers them."""
     return [
         Box(tuple(side.start for side in sides), tuple(side.stop for side in sides))
         for sides in ndimage.find_objects(numbers)
@@ -35,7 +35,7 @@ def part_boxes(numbers: Int[np.ndarray, "h w"]) -> list[Box]:
 
 
 def iou_and_iobb(
-    detected: Sequence[Box], truth: Sequence[LabelledBox]
+    detected: Sequence[Box], truth: Sequence[LabeledBox]
 ) -> tuple[Float[np.ndarray, "detected truth"], Float[np.ndarray, "detected truth"]]:
     """IoU = |D ∩ B| / |D ∪ B| and IoBB = |D ∩ B| / |D|, D a detected and B an annotated box; areas in px².
 

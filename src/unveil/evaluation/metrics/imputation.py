@@ -1,4 +1,4 @@
-"""Noisy linear imputation (Rong et al. 2022, ROAD): missing pixels as weighted means of their neighbours."""
+"""Noisy linear imputation (Rong et al. 2022, ROAD): missing pixels as weighted means of their neighbors."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from scipy.sparse.linalg import splu
 from unveil.errors import RecipeError
 
 BESIDE, ACROSS = 1 / 6, 1 / 12
-NEIGHBOURS = {
+NEIGHBORS = {
     (down, right): BESIDE if 0 in (down, right) else ACROSS
     for down in (-1, 0, 1)
     for right in (-1, 0, 1)
@@ -19,7 +19,7 @@ NEIGHBOURS = {
 def imputed(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "c h w"]:
     """The image with every missing pixel solved for at once, float64:
 
-    x_i = Σ_j w_ij x_j / Σ_j w_ij over its neighbours j in the image, missing or not; w is 1/6 beside and 1/12 across.
+    x_i = Σ_j w_ij x_j / Σ_j w_ij over its neighbors j in the image, missing or not; w is 1/6 beside and 1/12 across.
     One sparse system for all channels, without noise. What is kept stays as it is, and what was in the missing pixels
     doesn't enter. Raises `RecipeError` if no pixel is left.
     """
@@ -33,7 +33,7 @@ def imputed(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"]
     number[rows, columns] = np.arange(len(rows))
     weights, right = np.zeros(len(rows)), np.zeros((len(rows), len(pixels)))
     pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for (down, across), weight in NEIGHBOURS.items():
+    for (down, across), weight in NEIGHBORS.items():
         y, x = rows + down, columns + across
         there = np.flatnonzero((y >= 0) & (y < missing.shape[0]) & (x >= 0) & (x < missing.shape[1]))
         y, x = y[there], x[there]

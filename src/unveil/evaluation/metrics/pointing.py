@@ -41,7 +41,7 @@ def hits_truth(
     """Whether the map's peak lies on the truth (Zhang et al. 2016); None for an empty truth.
 
     The peak is the pixel with the largest value, of equal ones the first in reading order. With a tolerance it need
-    only be nearer than so many px (centre to centre, strictly) to a pixel of the truth, as in TorchRay with 15 px. A
+    only be nearer than so many px (center to center, strictly) to a pixel of the truth, as in TorchRay with 15 px. A
     map without evidence points nowhere, and misses.
     """
     same_grid(saliency, truth)
@@ -69,7 +69,7 @@ def energy_inside(saliency: Float[np.ndarray, "h w"], truth: Bool[np.ndarray, "y
     return float(seen[truth].sum()) / total if total and truth.any() else None
 
 
-def summarise_pointing(found: Sequence[Pointed], seed: int = 0) -> dict:
+def summarize_pointing(found: Sequence[Pointed], seed: int = 0) -> dict:
     """`pointing` (hits / maps with a truth) and `energy` (mean share), by label, pooled, and as the mean over labels.
 
     The tables of TorchRay are means over labels, those of Score-CAM pooled.

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unveil.attribution import Attribution, Question
+from unveil.attribution import Attribution, AttributionRequest
 from unveil.batching import batched
 from unveil.classifiers import Classifier
 from unveil.errors import AttributionError, TargetError
 from unveil.predictions import Prediction
 from unveil.saliency import L2, Magnitude
-from unveil.targets import Scalar
+from unveil.targets import TargetScore
 
 Explain = Callable[[Classifier, Float[Tensor, "c *grid"]], Float[np.ndarray, "*map"]]
 
@@ -29,18 +29,18 @@ class Explanation:
     """
 
     attribution: Attribution
-    scalar: Scalar
+    target_score: TargetScore
     magnitude: Magnitude = field(default_factory=L2)
     key: str = "0"
     batch_size: int = 8
 
     def __call__(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> Float[np.ndarray, "*grid"]:
         """The saliency of one image, in logits per unit of pixel value."""
-        question = Question(classifier, pixels, [self.scalar], self.key, self.batch_size)
+        question = AttributionRequest(classifier, pixels, [self.target_score], self.key, self.batch_size)
         return self.magnitude.saliency(self.attribution.attribute(question).all)[0]
 
 
-class Unit(StrEnum):
+class ScoreUnit(StrEnum):
     """What a score is: the target's value as it is, or the probability of its class."""
 
     LOGIT = "logit"
@@ -60,26 +60,26 @@ class Answers:
 class Probe:
     """One image, the classifier that is asked about versions of it, and the scalar whose score is followed.
 
-    `pixels` are in [0, 1], before normalisation; the images go through `classifier.predict` in batches. `seed` decides
+    `pixels` are in [0, 1], before normalization; the images go through `classifier.predict` in batches. `seed` decides
     about equal values of a map and about noise. Raises `TargetError` for the probability of what isn't one class.
     """
 
     classifier: Classifier
     pixels: Float[Tensor, "c *grid"]
-    scalar: Scalar
-    unit: Unit = Unit.PROBABILITY
+    target_score: TargetScore
+    unit: ScoreUnit = ScoreUnit.PROBABILITY
     seed: int = 0
     batch_size: int = 8
 
     def __post_init__(self) -> None:
-        if self.unit is Unit.PROBABILITY and self.scalar.label is None:
-            raise TargetError("one class, which has a probability", self.scalar.name, "ask for Unit.LOGIT")
+        if self.unit is ScoreUnit.PROBABILITY and self.target_score.label is None:
+            raise TargetError("one class, which has a probability", self.target_score.name, "ask for Unit.LOGIT")
 
     def ask(self, images: Iterable[Float[Tensor, "c *grid"]]) -> Answers:
         """The answers to every image; no more than a batch is held at a time."""
         batches = (torch.stack(batch) for batch in batched(images, self.batch_size))
         said = [one for batch in batches for one in self.classifier.predict(batch)]
-        label = self.scalar.label
+        label = self.target_score.label
         kept = None if label is None else np.array([label in one.predicted() for one in said])
         return Answers(np.array([self._score(one) for one in said], float), kept)
 
@@ -100,6 +100,6 @@ class Probe:
         return ranks.reshape(saliency.shape)
 
     def _score(self, said: Prediction) -> float:
-        if self.unit is Unit.PROBABILITY:
-            return float(said.probabilities[self.scalar.label])
-        return float(self.scalar.score(said.logits))
+        if self.unit is ScoreUnit.PROBABILITY:
+            return float(said.probabilities[self.target_score.label])
+        return float(self.target_score.of(said.logits))

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unveil.errors import RecipeError
-from unveil.evaluation.metrics.curves import Curve
+from unveil.evaluation.metrics.curves import PerturbationCurve
 from unveil.evaluation.metrics.imputation import imputed
 from unveil.evaluation.metrics.probe import Probe
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NOISE = 0.01  # in pixel units
@@ -22,8 +22,8 @@ NOISE = 0.01  # in pixel units
 class Road:
     """Curves for the most relevant first (low is good) and for the least relevant first (high is good)."""
 
-    morf: Curve
-    lerf: Curve
+    morf: PerturbationCurve
+    lerf: PerturbationCurve
 
     @property
     def gap(self) -> float:
@@ -49,7 +49,7 @@ def road(
     least = [ranks >= saliency.size - count for count in counts]
     reached = np.array(counts) / saliency.size
     morf, lerf = (probe.ask(_without(probe, missing, noise)) for missing in (most, least))
-    return Road(Curve(reached, morf.score, morf.kept), Curve(reached, lerf.score, lerf.kept))
+    return Road(PerturbationCurve(reached, morf.score, morf.kept), PerturbationCurve(reached, lerf.score, lerf.kept))
 
 
 def _without(
@@ -57,6 +57,6 @@ def _without(
 ) -> Iterator[Float[Tensor, "c h w"]]:
     pixels = probe.pixels.cpu().double()
     for number, gone in enumerate(missing):
-        unit = torch.randn(pixels.shape, generator=generator(f"{probe.seed}/road", number), dtype=torch.float64)
+        unit = torch.randn(pixels.shape, generator=seeded_generator(f"{probe.seed}/road", number), dtype=torch.float64)
         filled = torch.from_numpy(imputed(pixels.numpy(), gone)) + noise * unit
         yield torch.where(torch.from_numpy(gone), filled, pixels).to(probe.pixels)

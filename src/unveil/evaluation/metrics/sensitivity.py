@@ -8,7 +8,7 @@ from torch import Tensor
 from unveil.classifiers import Classifier
 from unveil.errors import RecipeError
 from unveil.evaluation.metrics.probe import Explain
-from unveil.noise import generator
+from unveil.seeding import seeded_generator
 
 RADIUS = 0.02  # in pixel units
 SAMPLES = 10
@@ -27,7 +27,7 @@ def max_sensitivity(
     good). None if the map of the image itself is zero.
 
     A lower bound of the maximum over all e with ‖e‖∞ ≤ radius, which rises with `samples`. In pixel units, before
-    normalisation; pixels may leave [0, 1]. Raises `RecipeError` for a radius or samples that aren't positive.
+    normalization; pixels may leave [0, 1]. Raises `RecipeError` for a radius or samples that aren't positive.
     """
     if not radius > 0 or samples < 1:
         raise RecipeError("radius > 0 and samples ≥ 1", f"radius {radius}, samples {samples}", "0.02 and 10 are usual")
@@ -37,7 +37,7 @@ def max_sensitivity(
         return None
     changes = []
     for sample in range(samples):
-        random = generator(f"{seed}/max-sensitivity", sample)
+        random = seeded_generator(f"{seed}/max-sensitivity", sample)
         noise = radius * (2 * torch.rand(pixels.shape, generator=random) - 1)
         there = explain(classifier, pixels + noise.to(pixels)).astype(np.float64)
         changes.append(float(np.linalg.norm(there - here) / size))

@@ -1,0 +1,157 @@
+"""Preparation: how an image comes onto a model's grid, and how pixels are normalized there."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.errors import ClassifierError
+from unveil.images import Geometry, Image
+
+# Of ImageNet's training images; what most published color networks are normalized with.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Fit(StrEnum):
+    """How the source's shape becomes the resized shape."""
+
+    SHORTER_SIDE = "shorter side"  # the shorter side becomes `resize`; proportions stay
+    SQUASH = "squash"  # both sides become `resize`; proportions may change
+
+
+class Interpolation(StrEnum):
+    """How pixels are interpolated; always with an antialiasing filter."""
+
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize, center crop, channels, normalization: `(x − mean) / std` for pixels x in [0, 1].
+
+    `crop` is the grid's (height, width), or (depth, height, width) for volumes, and `resize` the side before the crop,
+    in px. `mean` has one value a channel and so decides whether the model sees gray (1) or color (3); a volume may
+    have any number. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
+    as (−1000, 400) Hounsfield units; by default those that the image was read with.
+    """
+
+    crop: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: int
+    fit: Fit = Fit.SHORTER_SIDE
+    interpolation: Interpolation = Interpolation.BILINEAR
+    value_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
+            raise ClassifierError(
+                "as many means as positive standard deviations",
+                f"{self.mean} and {self.std}",
+                "give one of each a channel",
+            )
+        if len(self.mean) not in (1, 3) and len(self.crop) == 2:
+            raise ClassifierError("1 or 3 channels", f"{len(self.mean)} means", "gray and color images can be prepared")
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ClassifierError(
+                "a value range (lowest, highest)", f"{self.value_range}", "put the smaller value first"
+            )
+
+    @classmethod
+    def square(cls, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> "Preprocessing":
+        """The whole image squashed onto a square of `size` px: nothing is cropped away."""
+        return cls.whole((size, size), mean, std)
+
+    @classmethod
+    def whole(
+        cls,
+        grid: tuple[int, ...],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        value_range: tuple[float, float] | None = None,
+    ) -> "Preprocessing":
+        """The whole image or volume squashed onto a grid (height, width) or (depth, height, width)."""
+        return cls(grid, mean, std, max(grid), Fit.SQUASH, value_range=value_range)
+
+    @property
+    def channels(self) -> int:
+        """Channels the model sees."""
+        return len(self.mean)
+
+    def apply(self, image: Image) -> tuple[Float[Tensor, "c *grid"], Geometry]:
+        """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
+        if len(image.shape) != len(self.crop):
+            raise ClassifierError(
+                f"an image with {len(self.crop)} spatial axes",
+                f"{len(image.shape)} axes",
+                "take a slice or another model",
+            )
+        shape = self._resized(image.shape)
+        pixels = self._in_range(torch.from_numpy(image.pixels), image.value_range)
+        if shape != image.shape:
+            pixels = _resize(pixels, shape, self.interpolation)
+        start = tuple(round((full - part) / 2) for full, part in zip(shape, self.crop, strict=True))
+        geometry = Geometry.resize(image.shape, shape).then_crop(start, self.crop)
+        return _crop(_with_channels(pixels, self.channels), start, self.crop).clamp(0, 1).contiguous(), geometry
+
+    def normalize(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
+        """`(x − mean) / std`."""
+        return (pixels - self._constant(self.mean, pixels)) / self._constant(self.std, pixels)
+
+    def _in_range(self, pixels: Float[Tensor, "c *source"], was: tuple[float, float]) -> Float[Tensor, "c *source"]:
+        if self.value_range is None or self.value_range == was:
+            return pixels
+        (low, high), (first, last) = was, self.value_range
+        # float64: a narrow window of a wide range keeps its digits.
+        return ((pixels.double() * (high - low) + (low - first)) / (last - first)).float().clamp(0, 1)
+
+    def _resized(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if self.fit is Fit.SQUASH:
+            return tuple(round(self.resize * side / max(self.crop)) for side in self.crop)
+        # As torchvision: the longer side is cut off, not rounded.
+        return tuple(int(self.resize * side / min(shape)) for side in shape)
+
+    def _constant(self, values: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device).reshape(-1, *(1,) * (like.ndim - 2))
+
+
+def _resize(pixels: Float[Tensor, "c *source"], shape: tuple[int, ...], how: Interpolation) -> Float[Tensor, "c *grid"]:
+    if len(shape) == 2:
+        return _interpolate(pixels[None], shape, how)[0]
+    # PyTorch has the antialiasing filter for two axes only. It is separable: slices first, then all depths at once.
+    depth, (height, width) = pixels.shape[1], shape[1:]
+    slices = _interpolate(pixels.flatten(0, 1)[:, None], (height, width), how)
+    columns = slices.reshape(-1, depth, height * width)
+    return _interpolate(columns[None], (shape[0], height * width), how)[0].reshape(-1, *shape)
+
+
+def _interpolate(
+    pixels: Float[Tensor, "n c h w"], shape: tuple[int, ...], how: Interpolation
+) -> Float[Tensor, "n c y x"]:
+    return torch.nn.functional.interpolate(pixels, shape, mode=how.value, align_corners=False, antialias=True)
+
+
+def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Tensor, "b *grid"]:
+    if len(pixels) == channels:
+        return pixels
+    if len(pixels) != 1 and pixels.ndim != 3:
+        raise ClassifierError(f"a volume with {channels} channels", f"{len(pixels)}", "give the channels the model has")
+    if channels == 1:
+        # ITU-R 601 luma, as Pillow's conversion to gray.
+        return torch.tensordot(torch.tensor([[0.299, 0.587, 0.114]]), pixels, dims=1)
+    return pixels.expand(channels, *pixels.shape[1:])
+
+
+def _crop(
+    pixels: Float[Tensor, "c *source"], start: tuple[int, ...], shape: tuple[int, ...]
+) -> Float[Tensor, "c *grid"]:
+    result = torch.zeros(len(pixels), *shape)
+    into, out_of = [slice(None)], [slice(None)]
+    for first, side, full in zip(start, shape, pixels.shape[1:], strict=True):
+        into.append(slice(max(0, -first), min(side, full - first)))
+        out_of.append(slice(max(0, first), min(full, first + side)))
+    result[tuple(into)] = pixels[tuple(out_of)]
+    return result

@@ -1,0 +1,80 @@
+"""`torchvision/NAME`: the one door to torchvision."""
+
+from collections.abc import Iterator
+
+from torch import nn
+from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
+from torchvision.transforms._presets import ImageClassification
+
+from unveil.classifiers.preprocessing import Interpolation, Preprocessing
+from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.weights import is_file, load_into, read_weights
+from unveil.errors import ClassifierError, WeightsError
+
+
+def names() -> Iterator[str]:
+    """Classification models that torchvision has."""
+    import torchvision.models  # noqa: PLC0415
+
+    yield from list_models(module=torchvision.models)
+
+
+def bare(name: str, outputs: int) -> nn.Module:
+    """A torchvision model with random weights and so many outputs, for sources that bring their own weights."""
+    return get_model(name, weights=None, num_classes=outputs, **_quiet(name))
+
+
+def build(request: ModelRequest) -> LoadedModel:
+    """A torchvision model, prepared as its own weights ask for.
+
+    Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or
+    `none` for random ones. A file's preparation is that of the model's first published weights; give `preprocessing` for
+    another.
+    """
+    if request.name not in set(names()):
+        raise ClassifierError("a classification model of torchvision", request.name, "see: unveil models torchvision")
+    published = list(get_model_weights(request.name))
+    weights = request.weights or "DEFAULT"
+    if weights == RANDOM or is_file(weights):
+        chosen, labels = published[0], request.labels or published[0].meta["categories"]
+        module = bare(request.name, len(labels))
+        if weights != RANDOM:
+            load_into(module, read_weights(weights), weights)
+    else:
+        chosen = _published(request.name, weights)
+        labels = chosen.meta["categories"]
+        module = _download(request.name, chosen)
+    return LoadedModel(module, _preparation(chosen), tuple(labels))
+
+
+def _quiet(name: str) -> dict[str, bool]:
+    # These two warn that their initial weights will change unless told, and have heads for training only.
+    return {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+
+
+def _published(name: str, weights: str) -> WeightsEnum:
+    enumeration = get_model_weights(name)
+    if weights not in enumeration.__members__:
+        known = ", ".join(enumeration.__members__)
+        raise WeightsError(f"weights of torchvision/{name}: {known}, or a file", weights, "choose one of them")
+    return enumeration[weights]
+
+
+def _download(name: str, weights: WeightsEnum) -> nn.Module:
+    try:
+        return get_model(name, weights=weights)
+    except OSError as error:
+        raise WeightsError(
+            f"to fetch {weights} for {name}",
+            f"{type(error).__name__}: {error}",
+            "check the network, or give a local file",
+        ) from error
+
+
+def _preparation(weights: WeightsEnum) -> Preprocessing:
+    preset = weights.transforms()
+    if not isinstance(preset, ImageClassification):
+        raise ClassifierError("a model that classifies images", str(weights), "see: unveil models torchvision")
+    (crop,), (resize,) = preset.crop_size, preset.resize_size
+    interpolation = Interpolation(preset.interpolation.value)
+    return Preprocessing((crop, crop), tuple(preset.mean), tuple(preset.std), resize, interpolation=interpolation)

@@ -1,0 +1,125 @@
+"""`unveil maximize`: the image that a class, a channel or a unit answers to most strongly."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from unveil.cli.console import console, live, write_json
+from unveil.cli.files import written_result
+from unveil.errors import ClassifierError, TargetError
+
+if TYPE_CHECKING:
+    from unveil.classifiers import Classifier
+    from unveil.maximization import Goal, MaximizedImage
+    from unveil.maximization.ascent import OnStep
+
+
+def maximize(
+    model: Annotated[str, typer.Option("--model", "-m", help="As for unveil run.")],
+    weights: Annotated[str | None, typer.Option(help="As for unveil run.")] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="class:NAME or margin:A,B.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Instead of a target: a layer, by its name in the module.")] = None,
+    channel: Annotated[int | None, typer.Option(help="The layer's channel, from 0.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the ascent.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the start and the jitter.")] = 0,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for image, figure and numbers.")] = Path(
+        "unveil-maximized"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="A summary as JSON on standard output.")] = False,
+) -> None:
+    """Draw what a class, or a channel inside the network, answers to most strongly.
+
+    Writes maximized.png (the image itself), figure.png (with the curve of the score) and maximized.json (scores and
+    settings) into --out; files of these names that are there are replaced.
+
+    Example: unveil maximize --model torchvision/resnet18 --target zebra --out zebra
+    """
+    if (target is None) == (layer is None) or (layer is None) != (channel is None):
+        given = {"--target": target, "--layer": layer, "--channel": channel}
+        got = " and ".join(name for name, value in given.items() if value is not None) or "none of them"
+        raise TargetError("--target, or --layer with --channel", got, "name one thing to maximize")
+    from unveil.classifiers import TorchClassifier, load_classifier  # noqa: PLC0415 (torch)
+    from unveil.maximization import Maximization  # noqa: PLC0415
+    from unveil.maximization import maximize as ascend  # noqa: PLC0415
+
+    settings = Maximization(steps=steps)
+    classifier = load_classifier(model, weights, device=device, precision=precision)
+    if not isinstance(classifier, TorchClassifier):
+        raise ClassifierError("a PyTorch model to maximize", model, "give torchvision/…, timm/… or python/…")
+    started = time.monotonic()
+    with _bar(steps) as tell:
+        found = ascend(classifier, _goal(target, layer, channel), settings, seed=seed, on_step=tell)
+    said = _summary(found, classifier, time.monotonic() - started)
+    _write(found, classifier, said, out)
+    console.print(
+        f"{escape(found.goal)}: {found.scores[0]:.4g} → {found.scores[-1]:.4g} in {steps} steps, "
+        f"{said['seconds']:.1f} s → {escape(str(out))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if as_json:
+        write_json({"folder": str(out), **said})
+
+
+def _goal(target: str | None, layer: str | None, channel: int | None) -> "Goal":
+    from unveil.maximization import NetworkUnit  # noqa: PLC0415
+    from unveil.targets import parse_target  # noqa: PLC0415
+
+    if layer is not None and channel is not None:
+        return NetworkUnit(layer, channel)
+    return parse_target(target or "")
+
+
+@contextmanager
+def _bar(steps: int) -> Iterator["OnStep"]:
+    with live("nothing was written") as bars:
+        task = bars.add_task("steps", total=steps, remark="")
+        yield lambda step, score: bars.update(task, completed=step, remark=f"score {score:.4g}")
+
+
+def _summary(found: "MaximizedImage", classifier: "Classifier", seconds: float) -> dict:
+    """What a script wants to know, and what the file begins with."""
+    import torch  # noqa: PLC0415
+
+    (prediction,) = classifier.predict(torch.from_numpy(found.pixels)[None].to(classifier.device))
+    probabilities = prediction.probabilities
+    return {
+        "goal": found.goal,
+        "score_start": found.scores[0],
+        "score_end": found.scores[-1],
+        "predicted": {classifier.labels[index]: float(probabilities[index]) for index in prediction.predicted()},
+        "seed": found.seed,
+        "settings": found.settings.as_dict(),
+        "classifier": {
+            "name": classifier.name,
+            "fingerprint": classifier.fingerprint,
+            "device": str(classifier.device),
+            "precision": classifier.precision,
+        },
+        "seconds": round(seconds, 3),
+    }
+
+
+def _write(found: "MaximizedImage", classifier: "Classifier", said: dict, out: Path) -> None:
+    """The three files, each in one step. Numbers go first and come last, so that where they are, the pictures are
+    theirs."""
+    import torch  # noqa: PLC0415
+
+    from unveil.context import to_uint8, versions  # noqa: PLC0415
+    from unveil.render import write_image  # noqa: PLC0415
+
+    path = out / "maximized.json"
+    numbers = {"format": "unveil maximized", "version": 1, **said, "scores": found.scores, "versions": versions()}
+    with written_result(path) as part:
+        path.unlink(missing_ok=True)
+        write_image(to_uint8(torch.from_numpy(found.pixels)), out / "maximized.png")
+        found.figure(out / "figure.png")
+        part.write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The paper's experiment on a data set: drops, labels that appear and vanish, boxes hit, and baselines."""

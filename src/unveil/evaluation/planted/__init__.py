@@ -1,0 +1,1 @@
+"""Scores of methods on planted scenes, where the evidence is known."""

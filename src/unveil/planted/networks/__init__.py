@@ -1,0 +1,1 @@
+"""The small networks that ship with unveil, and their weights."""

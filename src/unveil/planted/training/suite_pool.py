@@ -1,0 +1,99 @@
+"""Scenes of all suites, drawn once for all of the benchmark's networks, and made into training batches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from unveil.atomic import written_atomically
+from unveil.planted.networks.architectures import CELL_PX
+from unveil.planted.scenes.scene import SIZE, Scene, draw_scene
+from unveil.planted.scenes.signs import BENCHMARK
+from unveil.planted.scenes.suites import SUITES
+from unveil.planted.training.pool import CUES_KEPT, brightened, draw_gone, draw_in_processes, erase_cues, rotate_quarter
+
+TRAINING_SEEDS = 2_000_000
+UNKNOWN = 0.5
+SHARE_OF_CELL = 0.12  # a cell of the maps of evidence is one of a cue's from this share of its pixels on
+
+
+@dataclass(frozen=True, eq=False)
+class SuitePool:
+    """Scenes as bytes. `cue` is 0 where no cue is, else its number in its scene; `announces[i, number − 1]` tells of
+    every label whether that cue announces it."""
+
+    pixels: UInt8[np.ndarray, "scenes 3 h w"]
+    cue: UInt8[np.ndarray, "scenes h w"]
+    announces: Bool[np.ndarray, "scenes cues labels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pixels in [0, 1], the labels that are left in them, and where: 1 in the cells of a cue of the label, 0 in those
+    without, `UNKNOWN` in those that have too little of one to tell."""
+
+    pixels: Float[Tensor, "n 3 h w"]
+    labels: Float[Tensor, "n labels"]
+    places: Float[Tensor, "n labels rows columns"]
+
+
+def training_scene(number: int) -> Scene:
+    """Scene after scene, the suites in turn."""
+    return draw_scene(TRAINING_SEEDS + number, list(SUITES.values())[number % len(SUITES)])
+
+
+def open_pool(
+    folder: Path, count: int, workers: int, on_progress: Callable[[int], None] = lambda done: None
+) -> SuitePool:
+    """The pool in a folder, mapped into memory; drawn first where it isn't there yet, or has another size."""
+    names = [field.name for field in fields(SuitePool)]
+    paths = [folder / f"{name}-{count}.npy" for name in names]
+    if not all(path.exists() for path in paths):
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = SuitePool(*draw_in_processes(draw_chunk, range(count), workers, on_progress))
+        for name, path in zip(names, paths, strict=True):
+            with written_atomically(path, "scenes") as part:
+                np.save(part, getattr(drawn, name))
+    return SuitePool(*(np.lib.format.open_memmap(path, mode="r") for path in paths))
+
+
+def draw_chunk(numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays of a pool of some scenes."""
+    pixels = np.zeros((len(numbers), 3, SIZE, SIZE), np.uint8)
+    cue = np.zeros((len(numbers), SIZE, SIZE), np.uint8)
+    announces = np.zeros((len(numbers), CUES_KEPT, len(BENCHMARK.labels)), bool)
+    for row, number in enumerate(numbers):
+        scene = training_scene(number)
+        pixels[row] = np.round(scene.pixels * 255)
+        order = {index: place for place, index in enumerate(dict.fromkeys(one.index for one in scene.cues))}
+        for one in scene.cues:
+            cue[row][one.inside] = order[one.index] + 1
+            announces[row, order[one.index], BENCHMARK.labels.index(one.label)] = True
+    return pixels, cue, announces
+
+
+def suite_batch(pool: SuitePool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> Batch:
+    """Some scenes, each turned, brightened, and with something erased in half of them, as for the demo's network."""
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    pixels = rotate_quarter(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
+    cue = rotate_quarter(torch.from_numpy(pool.cue[rows]), turns, flip)
+    gone = draw_gone(len(rows), rng)
+    pixels = erase_cues(brightened(pixels, rng), cue, gone, rng)
+    left = torch.from_numpy(pool.announces[rows] & ~gone[..., None])
+    return Batch(pixels, left.any(1).float(), places(cue, left))
+
+
+def places(cue: UInt8[Tensor, "n h w"], left: Bool[Tensor, "n cues labels"]) -> Float[Tensor, "n labels rows columns"]:
+    """Where the cues that are left are, on the cells of the maps of evidence."""
+    nothing = torch.zeros((len(left), 1, left.shape[2]), dtype=torch.bool)
+    table = torch.cat([nothing, left], 1).float()
+    # Every other pixel is enough to tell shares of a cell by.
+    number = cue[:, ::2, ::2].long().flatten(1)[..., None].expand(-1, -1, left.shape[2])
+    here = torch.gather(table, 1, number).transpose(1, 2).unflatten(2, (cue.shape[1] // 2, cue.shape[2] // 2))
+    share = functional.avg_pool2d(here, CELL_PX // 2)
+    return torch.where(share >= SHARE_OF_CELL, 1.0, torch.where(share > 0, UNKNOWN, 0.0))

@@ -1,0 +1,120 @@
+"""What each of the benchmark's networks relies on, proven by intervention on scenes that none has seen: cues are left
+out, one or all or all but one, and the network is asked again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from unveil.planted.networks.demo import logits_of
+from unveil.planted.scenes.scene import Scene
+from unveil.planted.scenes.signs import BENCHMARK
+from unveil.planted.scenes.suites import SUITES, suite_scene
+from unveil.planted.training.proof import Count
+
+PROOF_SEEDS = 600_000
+SCENES_A_SUITE = 20
+LEAST_DROP = 0.5  # logits that a cue has to take with it to count as used
+
+
+@dataclass(frozen=True, eq=False)
+class Interventions:
+    """One label of one scene, drawn again and again: as it is, without each of the label's cues, with each alone, and
+    without any of them."""
+
+    suite: str
+    label: str
+    cues: int
+    scenes: tuple[Scene, ...]
+
+    @classmethod
+    def on(cls, suite: str, scene: Scene, label: str) -> "Interventions":
+        """All of them for a label that is present."""
+        mine = [cue.index for cue in scene.cues if cue.label == label]
+        one_less = [scene.without([index]) for index in mine]
+        alone = [scene.without(other for other in mine if other != index) for index in mine]
+        return cls(suite, label, len(mine), (scene, *one_less, *alone, scene.without(mine)))
+
+
+@dataclass
+class Proof:
+    """What was counted for one network.
+
+    - `exact`: the labels predicted are those present.
+    - `alone_predicts`: a cue that is left alone makes its label predicted; `none_loses`: without any it isn't.
+    - `used`: taking a cue away that is alone lowers its label's logit by at least `LEAST_DROP` (also by suite).
+    - `adds`: of a label with several cues, taking away any one of them lowers the logit by at least `LEAST_DROP`.
+    - `hidden`: of a label with several cues, any but the strongest leaves the logit within a tenth when it goes.
+    """
+
+    exact: Count = field(default_factory=Count)
+    alone_predicts: Count = field(default_factory=Count)
+    none_loses: Count = field(default_factory=Count)
+    used: Count = field(default_factory=Count)
+    adds: Count = field(default_factory=Count)
+    hidden: Count = field(default_factory=Count)
+    used_by_suite: dict[str, Count] = field(default_factory=dict)
+    drops: list[float] = field(default_factory=list)
+
+    def add_scene(self, scene: Scene, logits: Float[np.ndarray, "labels"]) -> None:
+        """Whether a scene's labels are told."""
+        predicted = {label for label, logit in zip(BENCHMARK.labels, logits, strict=True) if logit >= 0}
+        self.exact.add(predicted == set(scene.labels))
+
+    def add(self, tried: Interventions, logits: Float[np.ndarray, "scenes"]) -> None:
+        """Count one label's interventions, given its logits in their order."""
+        count = tried.cues
+        whole, less, alone, none = logits[0], logits[1 : 1 + count], logits[1 + count : 1 + 2 * count], logits[-1]
+        self.none_loses.add(bool(none < 0))
+        drops = whole - less
+        for index in range(count):
+            used = bool(alone[index] - none >= LEAST_DROP)
+            self.alone_predicts.add(bool(alone[index] >= 0))
+            self.used.add(used)
+            self.used_by_suite.setdefault(tried.suite, Count()).add(used)
+            if count > 1:
+                self.adds.add(bool(drops[index] >= LEAST_DROP))
+                self.drops.append(float(drops[index]))
+                if index != int(np.argmax(drops)):
+                    self.hidden.add(bool(abs(drops[index]) < 0.1))
+
+    def as_dict(self) -> dict:
+        """Rates with their 95 % Wilson intervals, and the quartiles of the drops of `adds`."""
+        names = ("exact", "alone_predicts", "none_loses", "used", "adds", "hidden")
+        quartiles = [round(value, 3) for value in quantiles(self.drops)] if len(self.drops) > 1 else None
+        return {
+            **{name: getattr(self, name).as_dict() for name in names},
+            "used_by_suite": {suite: count.as_dict() for suite, count in self.used_by_suite.items()},
+            "drop_quartiles": quartiles,
+        }
+
+
+def prove_suite(
+    networks: Mapping[str, nn.Module],
+    scenes_a_suite: int = SCENES_A_SUITE,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Proof]:
+    """The proofs of several networks, on the same scenes: so many of every suite."""
+    proofs = {name: Proof() for name in networks}
+    total = scenes_a_suite * len(SUITES)
+    for number in range(total):
+        suite = list(SUITES)[number % len(SUITES)]
+        scene = suite_scene(suite, PROOF_SEEDS + number // len(SUITES))
+        tried = [Interventions.on(suite, scene, label) for label in scene.labels]
+        drawn = [scene, *(one for label in tried for one in label.scenes)]
+        pixels = torch.from_numpy(np.stack([one.pixels for one in drawn]))
+        for name, network in networks.items():
+            with torch.inference_mode():
+                logits = logits_of(network, pixels).numpy()
+            proofs[name].add_scene(scene, logits[0])
+            begin = 1
+            for one in tried:
+                rows = logits[begin : begin + len(one.scenes), BENCHMARK.labels.index(one.label)]
+                proofs[name].add(one, rows)
+                begin += len(one.scenes)
+        on_progress(number + 1, total)
+    return proofs

@@ -1,0 +1,122 @@
+"""Half the digits only where the processor is fast at them and the regions stay the same; answers never."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, SmoothGrad
+from unveil.classifiers import Preprocessing, TorchClassifier, precision, torch_module
+from unveil.classifiers.engine.precision import compare_precisions
+from unveil.targets import TargetScore
+
+PREPARATION = Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3)
+PIXELS = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+SCALARS = (TargetScore("one", ((1, 1.0),)),)
+
+
+@pytest.fixture(autouse=True)
+def processor(monkeypatch):
+    """As if this one were fast at bf16, whatever it is."""
+    monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: True)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(num_classes=4)
+
+
+def test_auto_has_exact_answers_and_quick_gradients_that_agree():
+    exact, auto = (TorchClassifier(network(), PREPARATION, precision=name) for name in ("fp32", "auto"))
+    assert torch.equal(auto.logits(PIXELS[None]), exact.logits(PIXELS[None]))
+    assert auto.averaging_precision.startswith("fp32: no averaged gradient")
+    one, other = (
+        SmoothGrad(GuidedBackprop(), samples=8).attribute(AttributionRequest(c, PIXELS, SCALARS, "key", 4))
+        for c in (exact, auto)
+    )
+    assert auto.averaging_precision.startswith(
+        ("bf16: the region is that of fp32 (IoU 0.9", "bf16: the region is that of fp32 (IoU 1")
+    )
+    assert exact.averaging_precision == "fp32"
+    difference = (one.all.mean - other.all.mean).norm() / one.all.mean.norm()
+    assert 1e-4 < difference < 0.05, "in bf16, and close"
+    # A single gradient isn't averaged, so it isn't rounded either.
+    alone = [Gradient().gradients(c, PIXELS[None], SCALARS)[0] for c in (exact, auto)]
+    assert torch.equal(*alone)
+
+
+class Fine(nn.Module):
+    """Looks at the seventh digit of its input, which bf16 doesn't have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(1)))
+
+    def forward(self, x):
+        return torch.stack([(self.weight * torch.sin(1e4 * x)).sum((1, 2, 3)), x.sum((1, 2, 3))], 1)
+
+
+def test_where_the_region_would_differ_it_stays_in_fp32():
+    classifier = TorchClassifier(Fine(), PREPARATION, precision="auto")
+    SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 4))
+    assert classifier.averaging_precision.startswith("fp32: in bf16 the region would differ (IoU 0.")
+
+
+def test_on_a_processor_that_is_slow_at_it_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: False)
+    monkeypatch.setattr(torch_module, "agreement", lambda *args: pytest.fail("tried"))
+    classifier = TorchClassifier(network(), PREPARATION, precision="auto")
+    classifier.for_averaging(PIXELS)
+    assert classifier.averaging_precision == "fp32: this processor isn't fast at bf16"
+
+
+def test_double_precision_is_what_its_owner_wants():
+    classifier = TorchClassifier(network().double(), PREPARATION, precision="auto")
+    assert classifier.for_averaging(PIXELS.double()).logits(PIXELS[None].double()).dtype is torch.float64
+
+
+class OfItsOwn(nn.Module):
+    """Makes a tensor in fp32 on the way: only autocast can run it in bf16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.conv(x).mean((2, 3)) + torch.zeros(1, 4))
+
+
+def test_a_network_that_cannot_be_cast_runs_under_autocast():
+    exact, half = (TorchClassifier(OfItsOwn(), PREPARATION, precision=name) for name in ("fp32", "bf16"))
+    half._module.load_state_dict(exact._module.state_dict())
+    assert half._form.autocast
+    assert torch.allclose(exact.logits(PIXELS[None]), half.logits(PIXELS[None]), atol=0.02)
+
+
+def test_the_agreement_is_one_with_itself_and_nothing_with_noise():
+    classifier = TorchClassifier(network(), PREPARATION)
+    itself = compare_precisions(classifier.logits, classifier.logits, PIXELS)
+    assert itself.same == 1.0
+    assert 0 < itself.noise < 1.0
+    assert itself.enough
+    other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPARATION)
+    different = compare_precisions(classifier.logits, other.logits, PIXELS)
+    assert different.same < precision.AGREEMENT - 0.1
+    assert different.noise == itself.noise, "of the exact form alone"
+    assert not different.enough
+    undefined = compare_precisions(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS)
+    assert (undefined.same, undefined.enough) == (0.0, False)
+
+
+def test_a_form_may_change_a_region_by_half_of_what_noise_does():
+    assert precision.PrecisionCheck(same=0.85, noise=0.7).enough
+    assert not precision.PrecisionCheck(same=0.84, noise=0.7).enough
+    assert precision.PrecisionCheck(same=0.9, noise=0.99).enough, "the region itself is the same"
+    assert not precision.PrecisionCheck(same=0.4, noise=0.0).enough
+
+
+def test_what_has_no_bf16_is_told_by_torch_itself():
+    assert precision.has_fast_bf16(torch.device("cpu")) == (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+    assert not precision.has_fast_bf16(torch.device("meta"))

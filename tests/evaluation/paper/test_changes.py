@@ -1,0 +1,133 @@
+"""Labels that appear and vanish: by hand, by the books' balance, and as a run itself says."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from handmade import handmade, logit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiny_runs import run as tiny
+from unveil.evaluation.paper.changes import count_changes, labels_of
+from unveil.predictions import Output
+
+NAMES = ("Effusion", "Cardiomegaly", "Mass")
+NO = logit(0.1)
+
+
+def states(*predicted: str) -> list[list[float]]:
+    """A state for every text of initials: E, C, M are predicted where they stand in it."""
+    return [[1.0 if name[0] in one else NO for name in NAMES] for one in predicted]
+
+
+def row(found: dict, label: str) -> dict:
+    (one,) = [one for one in found["labels"] if one["label"] == label]
+    return one
+
+
+def test_by_hand():
+    """Effusion is covered, cardiomegaly appears, effusion comes back, both go."""
+    run = handmade(NAMES, states("E", "C", "CE", ""))
+    (one,) = labels_of(run, frozenset({0, 1}))
+    assert one.first == {0}
+    assert [(set(c.appeared), set(c.returned), set(c.vanished)) for c in one.changes] == [
+        ({1}, set(), {0}),
+        (set(), {0}, set()),
+        (set(), set(), {0, 1}),
+    ]
+    assert one.count == 5
+    found = count_changes([one], NAMES, 4)
+    effusion, heart = row(found, "Effusion"), row(found, "Cardiomegaly")
+    assert (effusion["first"], effusion["first_annotated"], effusion["annotated"], effusion["last"]) == (1, 1, 1, 0)
+    assert (effusion["returned"], effusion["vanished"]) == ([0, 1, 0, 0], [1, 0, 1, 0])
+    assert (heart["first"], heart["appeared"], heart["appeared_annotated"]) == (0, [1, 0, 0, 0], [1, 0, 0, 0])
+    assert [one["label"] for one in found["labels"]] == ["Effusion", "Cardiomegaly"], "Mass was never there"
+    pairs = {(pair["vanished"], pair["came"]): pair["by_round"] for pair in found["pairs"]}
+    assert pairs == {
+        ("Effusion", "Cardiomegaly"): [1, 0, 0, 0],
+        (None, "Effusion"): [0, 1, 0, 0],
+        ("Effusion", None): [0, 0, 1, 0],
+        ("Cardiomegaly", None): [0, 0, 1, 0],
+    }
+    assert found["by_round"]["vanished"] == [1, 0, 2, 0]
+    assert found["by_round"]["vanished_annotated"] == [1, 0, 2, 0]
+
+
+def test_counts_of_several_runs_add_up():
+    runs = [handmade(NAMES, states("E", "C")), handmade(NAMES, states("E", "M", "C")), handmade(NAMES, states("M"))]
+    labels = [
+        one for run, given in zip(runs, ({1}, set(), {2}), strict=True) for one in labels_of(run, frozenset(given))
+    ]
+    found = count_changes(labels, NAMES, 2)
+    assert found["tracks"] == 3
+    heart = row(found, "Cardiomegaly")
+    assert (heart["appeared"], heart["appeared_annotated"], heart["annotated"]) == ([1, 1], [1, 0], 1)
+    assert row(found, "Mass")["first"] == row(found, "Mass")["first_annotated"] == 1
+    assert found["pairs"][0]["count"] == 1
+    assert {(pair["vanished"], pair["came"]) for pair in found["pairs"]} == {
+        ("Effusion", "Cardiomegaly"),
+        ("Effusion", "Mass"),
+        ("Mass", "Cardiomegaly"),
+    }
+
+
+def test_two_that_go_and_two_that_come_are_four_pairs():
+    names = ("a", "b", "c", "d")
+    run = handmade(names, [[1.0, 1.0, NO, NO], [NO, NO, 1.0, 1.0]])
+    found = count_changes(labels_of(run), names, 1)
+    assert sorted((pair["vanished"], pair["came"]) for pair in found["pairs"]) == [
+        ("a", "c"),
+        ("a", "d"),
+        ("b", "c"),
+        ("b", "d"),
+    ]
+
+
+def test_the_threshold_decides_what_is_predicted():
+    run = handmade(NAMES, [[logit(0.4), NO, NO], [NO, logit(0.35), NO]])
+    assert labels_of(run)[0].count == 0
+    (one,) = labels_of(run, threshold=0.3)
+    assert (one.first, one.changes[0].appeared, one.changes[0].vanished) == ({0}, {1}, {0})
+
+
+def test_softmax_has_one_label_at_a_time():
+    run = handmade(NAMES, [[3.0, 2.0, 1.0], [1.0, 2.0, 0.0]], output=Output.SOFTMAX)
+    (one,) = labels_of(run)
+    assert (one.first, one.changes[0].appeared, one.changes[0].vanished) == ({0}, {1}, {0})
+
+
+@given(st.lists(st.sets(st.sampled_from("ECM")).map(lambda found: "".join(sorted(found))), min_size=1, max_size=7))
+def test_the_books_balance(predicted):
+    """first + Σ appeared + Σ returned − Σ vanished = last, for every label; a label appears at most once."""
+    run = handmade(NAMES, states(*predicted))
+    found = count_changes(labels_of(run), NAMES, len(predicted))
+    for label in NAMES:
+        said = [one for one in found["labels"] if one["label"] == label]
+        last = said[0]["last"] if said else 0
+        assert last == int(label[0] in predicted[-1])
+        if said:
+            assert said[0]["first"] + sum(said[0]["appeared"]) == int(any(label[0] in one for one in predicted))
+    moves = sum(len(set(a) ^ set(b)) for a, b in pairwise(predicted))
+    assert sum(sum(found["by_round"][kind]) for kind in ("appeared", "returned", "vanished")) == moves
+    assert labels_of(run)[0].count == moves
+
+
+@pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks"])
+@pytest.mark.parametrize("output", list(Output))
+def test_runs_themselves_say_the_same(name, output):
+    run = tiny(name, output)
+    names = run.classifier.labels
+    for track, one in zip(run.tracks, labels_of(run), strict=True):
+        for done, change in zip(run.of_track(track), one.changes, strict=True):
+            assert {names[index] for index in change.appeared} == set(run.appeared(done))
+            assert {names[index] for index in change.vanished} == set(run.disappeared(done))
+
+
+def test_a_run_without_rounds():
+    (one,) = labels_of(handmade(NAMES, states("E")), frozenset({2}))
+    found = count_changes([one], NAMES, 5)
+    assert row(found, "Effusion")["last"] == 1
+    assert (row(found, "Mass")["annotated"], row(found, "Mass")["first"]) == (1, 0)
+    assert found["pairs"] == []
+    assert np.sum(found["by_round"]["appeared"]) == 0

@@ -1,0 +1,341 @@
+"""Cards of whole runs on classifiers whose evidence is known in closed form; and the parts that make them."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cubes
+from tiny_runs import RECIPES, classifier, differences, image
+from toys import SIDE, Additive, Strongest, square, toy, white
+from unveil.attribution import Gradient, GuidedBackprop, Occlusion, SmoothGrad
+from unveil.classifiers import TorchClassifier
+from unveil.errors import RecipeError
+from unveil.fills import Constant, SoftEdge
+from unveil.images import Image
+from unveil.recipes import Recipe, paper
+from unveil.records.run import Run
+from unveil.records.trust import TrustCard, Verdict
+from unveil.regions import RelativeToMax, SmoothedThreshold
+from unveil.rounds import find_regions
+from unveil.saliency import MaxAbs
+from unveil.stopping import MaxRounds, NotSignificant, StopKind
+from unveil.store import load_run
+from unveil.targets import Class
+from unveil.trust import MaskedClassifier, TrustSettings
+from unveil.trust.randomization import LAST, randomize_last_layers, with_few_samples
+
+SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
+WEIGHTS = [[0.05, 0.03, 0.02], [0.0, 0.01, 0.0]]
+GRAYS = TrustSettings(fills=(Constant(0.0), Constant(0.2), Constant(0.4)), samples=0)
+
+
+def recipe(**settings) -> Recipe:
+    """A region is exactly where the gradient is, erased to black."""
+    exact = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.9), split=True)
+    known = {"attribution": Gradient(), "magnitude": MaxAbs(), "select": exact, "fill": Constant(0.0), "trust": GRAYS}
+    return Recipe(**{**known, "target": Class("a"), **settings})
+
+
+def cards(module: nn.Module, **settings) -> tuple[Run, tuple[TrustCard, ...]]:
+    run = find_regions(white(), toy(module), recipe(**settings))
+    return run, run.trust.cards
+
+
+# ---- one region
+
+
+def test_every_number_of_a_card_in_closed_form():
+    """One square that counts: erasing it to gray g takes (1 − g) of it; its rim is 4·(side − 1) of side² pixels."""
+    run, (card,) = cards(Additive([(20, 8, 8)], [[0.03], [0.0]], [-1.0, 0.0]), stop=MaxRounds(1))
+    worth = 0.03 * 3 * 64
+    assert card.necessity == pytest.approx(worth, rel=1e-4)
+    assert (card.sufficiency, card.baseline) == (pytest.approx(worth - 1, rel=1e-4), pytest.approx(-1))
+    assert (card.placements, card.p_value, card.p_holm, card.q_value) == ((SIDE**2 - 64) // 64, 1 / 36, 1 / 36, 1 / 36)
+    np.testing.assert_allclose(card.fill_drops, [worth, 0.8 * worth, 0.6 * worth], rtol=1e-4)
+    assert card.fill_agreement == pytest.approx(0.6, rel=1e-4)
+    assert card.boundary_share == pytest.approx(4 * 7 / 64, rel=1e-4)
+    assert card.shapley_value == pytest.approx(worth, rel=1e-4)
+    assert (card.randomized_overlap, card.randomized_rank_correlation) == (None, None)
+    assert card.verdict is Verdict.SUPPORTED
+    assert card.reason == "no place of 35 takes as much, and other fills agree (60%)"
+    # Once each: whole, without, alone, nothing, 35 places, two grays more with and without (black is the run's own
+    # fill, and the whole image is the same under each), and the rim.
+    assert run.trust.passes == 4 + 35 + 2 + 1
+
+
+def test_the_border_is_asked_with_a_hard_edge_and_where_nothing_stands_in():
+    """Of two squares the stronger decides: with its rim gone (a third of its pixels) the weaker takes over, and all of
+    the small drop has gone. With the weaker erased as well it is a third."""
+    squares, weights = [(4, 4, 10), (30, 30, 10)], [[0.03, 0.029], [0.0, 0.0]]
+    run, found = cards(Strongest(squares, weights, [0.0, 0.0]), stop=MaxRounds(2), fill=SoftEdge(Constant(0.0), 3))
+    assert np.array_equal(run.regions[0].model_mask.to_array(), square(*squares[0]))
+    assert run.regions[0].drop == pytest.approx(0.001 * 300, rel=1e-3)
+    for card in found:
+        assert card.boundary_share == pytest.approx(36 / 100, rel=1e-3)
+        assert card.verdict is Verdict.SUPPORTED
+
+
+class Seen(nn.Module):
+    """logit_a = value(pixels) − nothing, with a gradient of 1 in a square: so that a region is found where we want."""
+
+    def __init__(self, inside: np.ndarray) -> None:
+        super().__init__()
+        self.inside = nn.Parameter(torch.from_numpy(inside).float())
+
+    def value(self, gray: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        shown = ((x - x.detach()) * self.inside).sum((1, 2, 3))
+        value = self.value(x.detach().mean(1))
+        return torch.stack([value + shown, torch.zeros_like(value)], 1)
+
+
+class Edges(Seen):
+    """Every edge within 2 px of the square costs its height: whatever darkens the square lowers the score."""
+
+    def value(self, gray: Tensor) -> Tensor:
+        near = nn.functional.max_pool2d(self.inside[None], 5, 1, 2)[0]
+        across = (gray.diff(dim=2).abs() * near[:, 1:]).sum((1, 2))
+        return -across - (gray.diff(dim=1).abs() * near[1:]).sum((1, 2))
+
+
+class Inside(Seen):
+    """Only the middle of the square counts."""
+
+    def value(self, gray: Tensor) -> Tensor:
+        rim = nn.functional.max_pool2d(1 - self.inside[None], 5, 1, 2)[0]
+        return (gray * (1 - rim)).sum((1, 2))
+
+
+@pytest.mark.parametrize("fills", [(Constant(0.0), Constant(0.2), Constant(0.4)), (Constant(1.0),)])
+def test_an_effect_of_edges_alone_is_no_support_and_one_of_the_inside_is(fills):
+    """Edges: with only the rim erased there are two edges, of 40 and 32 px, instead of one of 40. A white fill leaves
+    no edge, so the drop depends on the fill: an artifact. Where the grays agree, it is at least no support."""
+    trust = TrustSettings(fills=fills, samples=0)
+    _, (edges,) = cards(Edges(square(20, 8, 10)), stop=MaxRounds(1), trust=trust)
+    assert edges.border == pytest.approx(72 / 40)
+    assert edges.p == 1 / (1 + edges.draws)
+    assert edges.agreement == pytest.approx(0 if fills == (Constant(1.0),) else 0.6)
+    assert edges.verdict is (Verdict.ARTIFACT if fills == (Constant(1.0),) else Verdict.WEAK)
+    assert "stays when only its border is erased" in edges.reason
+    _, (inside,) = cards(Inside(square(20, 8, 10)), stop=MaxRounds(1))
+    assert (inside.border, inside.verdict) == (0, Verdict.SUPPORTED)
+
+
+def test_a_rim_of_what_was_erased_is_an_artifact():
+    """A classifier that likes the surroundings of a black hole: its second region is the ring around the first, and
+    erasing that only makes a larger ring."""
+
+    class Holes(Additive):
+        def forward(self, x):
+            hole = (x.mean(1, keepdim=True) < 0.5).float()
+            near = nn.functional.max_pool2d(hole, 5, 1, 2) - hole
+            return super().forward(x) + torch.stack([(near * x).sum((1, 2, 3)) * 0.1, torch.zeros(len(x))], 1)
+
+    module = Holes([(20, 8, 8)], [[0.5], [0.0]], [0.0, 0.0])
+    run, (cue, rim) = cards(module, stop=MaxRounds(2))
+    assert run.regions[1].is_rim
+    assert rim.verdict is Verdict.ARTIFACT
+    assert (
+        rim.reason
+        == "100% of its saliency traces the rim of what was erased before; erasing it doesn't lower the score"
+    )
+    assert cue.verdict is not Verdict.ARTIFACT
+    # The same null ends a run: of the second round nothing is significant.
+    stopped = find_regions(white(), toy(module), recipe(stop=MaxRounds(5) | NotSignificant()))
+    assert (stopped.stop.kind, len(stopped.rounds)) == (StopKind.NOT_SIGNIFICANT, 2)
+    assert stopped.stop.text == "no region of round 2 is significant: p = 1.00, above 0.1"
+
+
+def test_a_stop_that_asks_for_significance_goes_on_while_there_is_some():
+    run, _ = cards(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), stop=MaxRounds(3) | NotSignificant(0.1, 20))
+    assert run.stop.kind is StopKind.MAX_ROUNDS
+
+
+# ---- the network that forgets
+
+
+class Gate(nn.Module):
+    """logits = W · Σ pixels of a square: where to look isn't among the weights, only what it means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("inside", torch.from_numpy(square(20, 8, 8)).float())
+        self.linear = nn.Linear(1, 2)
+        nn.init.constant_(self.linear.weight, 0.1)
+
+    def forward(self, x):
+        return self.linear((x * self.inside).sum((1, 2, 3))[:, None] / 10)
+
+
+def test_what_the_last_weights_have_no_part_in_survives_and_what_they_decide_does_not():
+    """Weights of a white noise say where to look: drawn anew, they say something else, and maps are unrelated."""
+    _, (gate,) = cards(Gate(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4))
+    assert (gate.randomized_overlap, gate.randomized_rank_correlation) == (1, pytest.approx(1))
+
+    class Everywhere(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            rng = torch.Generator().manual_seed(1)
+            self.weight = nn.Parameter(torch.randn((2, 3 * SIDE * SIDE), generator=rng))
+
+        def forward(self, x):
+            return x.flatten(1) @ self.weight.T
+
+    settings = {"select": SmoothedThreshold(size_px=5, passes=1, threshold=RelativeToMax(0.9))}
+    _, (noise,) = cards(Everywhere(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4), **settings)
+    assert noise.randomized_overlap is not None
+    assert noise.randomized_overlap < 0.5
+    assert abs(noise.randomized_rank_correlation) < 0.5  # not 0: towards the grid's edges both smoothed maps fade
+
+
+def test_only_the_last_weights_of_a_copy_are_drawn_anew():
+    asked = classifier()
+    before = {name: weight.clone() for name, weight in asked.copy_of_module().state_dict().items()}
+    torch_state = torch.random.get_rng_state()
+    other = randomize_last_layers(asked, "key")
+    assert torch.equal(torch.random.get_rng_state(), torch_state)
+    after, others = (one.copy_of_module().state_dict() for one in (asked, other))
+    assert asked.fingerprint != other.fingerprint == randomize_last_layers(asked, "key").fingerprint
+    for name, weight in before.items():
+        assert torch.equal(after[name], weight)
+        changed = weight.ndim >= 2
+        assert torch.equal(others[name], weight) != changed
+        if changed:
+            assert others[name].std() == pytest.approx(weight.std().item(), rel=0.2)
+    assert sum(weight.ndim >= 2 for weight in before.values()) <= LAST
+
+
+def test_methods_that_are_asked_again():
+    assert with_few_samples(GuidedBackprop(), 8) == GuidedBackprop()
+    assert with_few_samples(SmoothGrad(GuidedBackprop(), samples=50), 8) == SmoothGrad(GuidedBackprop(), samples=8)
+    assert with_few_samples(SmoothGrad(samples=4), 8) == SmoothGrad(samples=4)
+    assert with_few_samples(Occlusion(), 8) is with_few_samples(Gradient(), 0) is None
+
+
+# ---- whole runs
+
+
+@pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks", "no noise, a margin"])
+def test_cards_are_the_same_whatever_the_batch_size_and_leave_the_classifier_as_it_was(name):
+    asked = classifier()
+    weights = {key: one.clone() for key, one in asked.copy_of_module().state_dict().items()}
+    runs = [find_regions(image(), asked, RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 3)]
+    assert len(runs[0].trust.cards) == len(runs[0].regions) > 0
+    assert differences(runs[0].trust, runs[1].trust) == []
+    for card, other in zip(runs[0].trust.cards, runs[2].trust.cards, strict=True):
+        assert (card.verdict, card.p_value, card.placements) == (other.verdict, other.p, other.draws)
+        assert card.necessity == pytest.approx(other.necessity, rel=1e-3, abs=1e-5)
+        assert (card.shapley_value or 0.0) == pytest.approx(other.share or 0.0, rel=1e-3, abs=1e-5)
+        assert (
+            (card.randomized_overlap is None)
+            == (card.randomized_rank_correlation is None)
+            == (other.randomized_overlap is None)
+        )
+    for key, one in asked.copy_of_module().state_dict().items():
+        assert torch.equal(one, weights[key])
+
+
+def test_cards_of_a_volume():
+    """max(strong, weak): half of the weaker's worth is the stronger's as well, and each stands in for the other."""
+    run = find_regions(
+        Image.from_array(cubes.volume(), axes="d h w"),
+        cubes.classifier(),
+        dataclasses.replace(
+            cubes.RECIPE, trust=TrustSettings(placements=19, fills=(Constant(0.0), Constant(0.1)), samples=2)
+        ),
+    )
+    strong, weak = (cubes.GAIN * brightness * cubes.CUBE**3 for brightness in (0.9, 0.6))
+    (game,) = run.trust.games
+    np.testing.assert_allclose(game.shares, [strong - weak / 2, weak / 2], rtol=1e-4)
+    assert game.interactions[0][1] == pytest.approx(-weak, rel=1e-4)
+    # Of 5³ voxels all but 3³ are rim; of the weaker cube, which touches the grid's edge, all but 3·3·4.
+    for card, worth, inner in zip(run.trust.cards, (strong, weak), (27, 36), strict=True):
+        assert card.sufficiency == pytest.approx(worth - cubes.BIAS, rel=1e-4)
+        assert (card.placements, card.p_value) == (19, 1 / 20)
+        assert card.boundary_share == pytest.approx(1 - inner / 125, rel=1e-4)
+        assert card.verdict is Verdict.SUPPORTED
+
+
+def test_no_regions_no_cards_and_no_question():
+    blind = find_regions(image(), classifier(blind=True), RECIPES["no region"])
+    assert (blind.trust.cards, blind.trust.games, blind.trust.passes) == ((), (), 0)
+
+
+def test_cards_can_be_left_out():
+    module = Additive(SQUARES, WEIGHTS, [0.0, 0.0])
+    run = find_regions(white(), toy(module), recipe(stop=MaxRounds(1)), trust=False)
+    assert run.trust is None
+    assert run.recipe["trust"] is False
+    assert Recipe.from_dict(run.recipe) == recipe(stop=MaxRounds(1), trust=None)
+
+
+def test_nothing_is_asked_twice():
+    class Counting(TorchClassifier):
+        asked: list[bytes]
+
+        def logits(self, pixels):
+            if hasattr(self, "asked"):
+                self.asked += [one.numpy().tobytes() for one in pixels.detach()]
+            return super().logits(pixels)
+
+    counting = Counting(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), toy(Gate()).preprocessing, ("a", "b"))
+    counting.asked = []
+    masked = MaskedClassifier(counting, torch.ones(3, SIDE, SIDE), Constant(0.0), "key", 4)
+    areas = [square(*one) for one in SQUARES]
+    views = [masked.view(area, fill) for area in areas for fill in (None, Constant(0.0), Constant(0.5))]
+    nothing = [masked.view(np.zeros((SIDE, SIDE), bool), fill) for fill in (None, Constant(0.5))]
+    masked.ask([*views, *nothing, *views])
+    masked.ask(views)
+    assert masked.passes == len(counting.asked) == len(set(counting.asked)) == 3 * 2 + 1
+
+
+# ---- records and settings
+
+
+def test_a_record_without_cards_is_read_as_before(tmp_path):
+    """As version 0.1.0 wrote it: no cards, and a recipe that doesn't speak of them."""
+    folder = find_regions(white(), toy(Gate()), recipe(stop=MaxRounds(1))).save(tmp_path / "run")
+    manifest = json.loads((folder / "run.json").read_text())
+    assert len(manifest["trust"]["cards"]) == 1
+    del manifest["trust"], manifest["recipe"]["trust"]
+    (folder / "run.json").write_text(json.dumps(manifest))
+    assert load_run(folder).trust is None
+    assert len(load_run(folder).regions) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"draws": 0}, "at least 1 draw"),
+        ({"alpha": 1.0}, "alpha between 0 and 1"),
+        ({"players": 9}, "0 to 8 players"),
+        ({"samples": 1}, "0 samples, or 2 and more"),
+    ],
+)
+def test_settings_outside_their_range(settings, told):
+    with pytest.raises(RecipeError, match=told):
+        TrustSettings(**settings)
+    if settings.keys() <= {"draws", "alpha"}:
+        with pytest.raises(RecipeError, match=told):
+            NotSignificant(**settings)
+
+
+def test_recipes_with_and_without_cards_as_toml():
+    mine = dataclasses.replace(
+        paper(), trust=TrustSettings(placements=9, fills=(Constant(0.5),)), stop=MaxRounds(2) | NotSignificant()
+    )
+    assert Recipe.from_toml(mine.to_toml()) == mine
+    none = dataclasses.replace(paper(), trust=None)
+    assert "trust = false" in none.to_toml()
+    assert Recipe.from_toml(none.to_toml()) == none
+    assert Recipe.from_toml('name = "x"').trust == TrustSettings()
+    with pytest.raises(RecipeError, match=r"recipe\.trust\.draws to be int"):
+        Recipe.from_toml('[trust]\ndraws = "many"')
+    with pytest.raises(RecipeError, match="to be a table"):
+        Recipe.from_toml("trust = true")
