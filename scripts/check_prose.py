@@ -1,7 +1,7 @@
 """Check the English of the documentation and of the package: words, spelling, one sentence per line.
 
-Reads Markdown files, and from Python files the docstrings, comments and strings. Code is skipped. Rules about words are in
-`styles/Unveil/*.yml`; rules about layout (lines of Markdown) are here.
+Reads Markdown files, and from Python files the docstrings, comments and strings. Code is skipped. Rules about words
+are in `styles/Unveil/*.yml`; rules about layout (lines of Markdown) are here.
 """
 
 import argparse
@@ -88,7 +88,8 @@ def in_layout(line: str, after: str) -> Iterator[str]:
         yield f"Length: {len(line)} characters; expected at most {MAX_LINE}"
     for match in SENTENCE_END.finditer(text):
         if not ABBREVIATIONS.search(text[: match.start() + 1]):
-            yield f"Lines: a second sentence after '…{text[max(0, match.start() - 20) : match.end()]}'; one sentence per line"
+            end = text[max(0, match.start() - 20) : match.end()]
+            yield f"Lines: a second sentence after '…{end}'; one sentence per line"
             break
     continued = bool(after.strip()) and not STRUCTURE.match(after)
     if text.strip() and continued and not LINE_END.search(text.rstrip()):
@@ -176,7 +177,9 @@ def main() -> int:
                 print(f"{len(findings):5d} {name}")
         else:
             print("".join(f"{name}:{number}: {finding}\n" for number, finding in findings), end="")
-    print(f"{files} files, {failures} findings" + (f", {postponed} more in files that are pending" if postponed else ""))
+    print(
+        f"{files} files, {failures} findings" + (f", {postponed} more in files that are pending" if postponed else "")
+    )
     return int(failures > 0)
 
 

@@ -42,7 +42,7 @@ RIGHT = [
     "Scores are normalized; the color of the neighbor is gray.",
     "Precise promises rise; the size of otherwise noisy devices is no surprise.",
     "The hour advised by an exercise, our four tours, and a gray course.",
-    "The stream `f\"{stream}/randomised {n}\"` seeds the noise, as do files named data/normalised.csv.",
+    'The stream `f"{stream}/randomised {n}"` seeds the noise, as do files named data/normalised.csv.',
     "Read [the page](maximisation.md) first.",
     "The region is stable: two halves of the samples agree.",
     "A recommendation: amend the title of the department.",
