@@ -147,12 +147,17 @@ def default_files() -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def pending() -> set[str]:
-    """Files whose findings don't fail the check yet."""
+def pending() -> tuple[str, ...]:
+    """Files, and folders with a slash at the end, whose findings don't fail the check yet."""
     if not PENDING.exists():
-        return set()
+        return ()
     lines = PENDING.read_text(encoding="utf-8").splitlines()
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def is_pending(name: str, waiting: tuple[str, ...]) -> bool:
+    """Whether a file, or a folder that holds it, is listed."""
+    return any(name == entry or (entry.endswith("/") and name.startswith(entry)) for entry in waiting)
 
 
 def main() -> int:
@@ -162,13 +167,13 @@ def main() -> int:
     parser.add_argument("--counts", action="store_true", help="one line per file instead of one per finding")
     parser.add_argument("--all", action="store_true", help="print and count files listed in styles/pending.txt, too")
     arguments = parser.parse_args()
-    waiting = set() if arguments.all or arguments.files else pending()
+    waiting = () if arguments.all or arguments.files else pending()
     failures = postponed = files = 0
     for path in arguments.files or default_files():
         name = path.resolve().relative_to(ROOT).as_posix() if path.resolve().is_relative_to(ROOT) else str(path)
         findings = check(path)
         files += 1
-        if name in waiting:
+        if is_pending(name, waiting):
             postponed += len(findings)
             continue
         failures += len(findings)
