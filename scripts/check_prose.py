@@ -76,14 +76,15 @@ ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|et al|vs|cf|Fig|Figs|Eq|Sec|No|appro
 SENTENCE_END = re.compile(r"[.!?][\"'”’)\]*_]*(?= +[\"'“‘(\[*_]*[A-Z`])")
 LINE_END = re.compile(r"[.!?:;…][\"'”’)\]*_`]*$")
 STRUCTURE = re.compile(r"^\s*(?:$|#|\||>|[-*+] |\d+\. |<|!\[|:{3}|={3}|-{3}|\[\^?[^\]]+\]:)")
-ITEM = re.compile(r"^\s*(?:[-*+] |\d+\. |> )+")
+# What a line may begin with before its sentence: marks of items and quotations, and a few words in bold ("**Setup.**").
+LEAD = re.compile(r"^\s*(?:[-*+] |\d+\. |> )*(?:\*\*[^*]{1,120}[.:?]\*\* )?")
 
 
 def in_layout(line: str, after: str) -> Iterator[str]:
     """What is wrong with the layout of one line of Markdown: its length, a second sentence, a hard wrap."""
     if line.lstrip().startswith(("|", "#", "<")):
         return
-    text = without_code(ITEM.sub("", line))
+    text = without_code(LEAD.sub("", line))
     if len(line) > MAX_LINE:
         yield f"Length: {len(line)} characters; expected at most {MAX_LINE}"
     for match in SENTENCE_END.finditer(text):

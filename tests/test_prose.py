@@ -73,6 +73,8 @@ def test_one_sentence_per_line():
     assert findings("First sentence.\nSecond sentence.\n") == []
     assert findings("Bordes et al. Wrote this, e.g. The loop, version 1.2 of it.\n") == []
     assert findings("| a cell. Another. |\n") == []
+    assert findings("- **Set-up.** One sentence.\n") == []
+    assert findings("**Set-up.** One sentence. Another.\n") == [(1, "Lines")]
 
 
 def test_hard_wraps_are_found():
