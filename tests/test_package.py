@@ -46,7 +46,7 @@ def test_the_wheel_has_every_tracked_file_of_the_package_but_the_training(names)
         pytest.skip("not a checkout")
     expected = {name.removeprefix("src/") for name in listed if TRAINING not in name and (ROOT / name).exists()}
     assert {name for name in names if ".dist-info/" not in name} == expected
-    assert {"unveil/py.typed", "unveil/planted/weights.safetensors"} <= names
+    assert {"unveil/py.typed", "unveil/planted/networks/demo.safetensors"} <= names
 
 
 def test_the_training_is_in_the_source_distribution_only(names, tmp_path):
@@ -54,6 +54,7 @@ def test_the_training_is_in_the_source_distribution_only(names, tmp_path):
     with tarfile.open(next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path)))) as archive:
         source = {name.partition("/")[2] for name in archive.getnames()}
     inside = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src/unveil" / TRAINING).glob("*.py")}
+    assert inside
     assert inside <= source
     assert {
         "CITATION.cff",

@@ -36,7 +36,7 @@ class Mask:
     `runs` are lengths in C order that alternate outside, inside, outside, …; the first counts pixels outside and may
     be 0, all others are positive. So equal sets have equal code, and `==` compares sets.
 
-    >>> Outline.of(np.array([[True, False], [True, True]])).runs
+    >>> Mask.from_array(np.array([[True, False], [True, True]])).runs
     (0, 1, 1, 2)
     """
 
