@@ -88,14 +88,14 @@ def search(result: dict, method: str) -> str:
         [one["variant"], *(number(one.get(name)) for name in names), f"{one['area_per_cue_px']:.0f}"]
         for one in result["variants"]
     )
-    return table((*head, "px a cue"), rows)
+    return table((*head, "px per cue"), rows)
 
 
 def speed(result: dict, method: str) -> str:
     """A row a network and rule."""
     head = (
         *("network", "rule", "samples, ours / Captum", "ours, s", "Captum, s", "ratio", "IoU, ours", "IoU, Captum"),
-        *("ahead ± s.e.", "images", "peak MiB, ours / Captum", "ms a sample, ours / Captum", "digits"),
+        *("ahead ± s.e.", "images", "peak MiB, ours / Captum", "ms per sample, ours / Captum", "precision"),
         "share of peak",
     )
     rows = (
