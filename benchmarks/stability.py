@@ -1,6 +1,6 @@
 """How close to the truth a round's region is when `samples = "auto"` stops, and how many samples it took.
 
-    python benchmarks/settled.py IMAGE... --model torchvision/resnet50 --weights FILE --json
+    python benchmarks/stability.py IMAGE... --model torchvision/resnet50 --weights FILE --json
 
 For every image and backward rule: the region of 400 samples, and those of 8, 16, … 64 antithetic ones with noise of
 their own, several times; beside each how much independent halves agree, as `UntilStable` sees it. The table says for each
