@@ -170,11 +170,11 @@ def test_a_nan_under_what_is_erased_does_no_harm():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"size": 4},
-        {"size": 0},
+        {"size_px": 4},
+        {"size_px": 0},
         {"passes": 0},
-        {"band": -1},
-        {"most": 0},
+        {"band_px": -1},
+        {"max_regions": 0},
         {"min_area_share": 1.0},
         {"floor": -1.0},
         {"floor": float("nan")},
