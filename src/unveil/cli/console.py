@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -46,8 +46,9 @@ def live(stopped: str) -> Iterator[Progress]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    # A console that is a file gets no bars, and no empty line where they were.
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    # A console that is a file gets no bars. Before rich 14.3, leaving disabled bars prints an empty line.
+    with bars if console.is_terminal else nullcontext():
         try:
             yield bars
         except KeyboardInterrupt as interrupt:
