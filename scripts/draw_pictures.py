@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _draw_suites() -> None:
-    """Five suites a row, two scenes of each, one above the other; cues are outlined."""
+    """Five suites per row, two scenes of each, one above the other, with a line around every cue."""
     columns = [np.concatenate([_outlined(suite_scene(suite, seed)) for seed in SUITE_SEEDS]) for suite in SUITES]
     rows = [np.concatenate(columns[begin : begin + 5], axis=1) for begin in range(0, len(columns), 5)]
     sheet = np.concatenate([np.pad(row, ((0, 12), (0, 0), (0, 0)), constant_values=1.0) for row in rows])
