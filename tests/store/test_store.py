@@ -27,7 +27,7 @@ from unveil.records.run import TargetMap, from_half, to_half
 from unveil.store import FORMAT, VERSION, is_run, load_run, read_manifest, save_run
 
 torch.set_num_threads(1)
-DOCS = Path(__file__).parents[1] / "docs/record-format.md"
+DOCS = Path(__file__).parents[2] / "docs/record-format.md"
 
 
 def everything_below(folder: Path) -> dict[str, bytes | None]:
