@@ -41,7 +41,7 @@ class Counted(Classifier):
         self.backward_passes += len(gradient)
 
 
-class RegionTest:
+class MaskedImage:
     """One label of one image: its probability where pixels are kept and all others show the mean color of the
     classifier's training data (0 after its normalization), which is what all three rivals' authors do.
 
@@ -112,7 +112,7 @@ class Rival(ABC):
 
 
 def answer(
-    search: Callable[[RegionTest], list[Bool[np.ndarray, "h w"]]],
+    search: Callable[[MaskedImage], list[Bool[np.ndarray, "h w"]]],
     pixels: Float[Tensor, "c h w"],
     classifier: Classifier,
     label_index: int,
@@ -120,6 +120,6 @@ def answer(
     """Run a search in this process, and count."""
     counted = Counted(classifier)
     started = time.process_time()
-    explanations = search(RegionTest(counted, pixels, label_index))
+    explanations = search(MaskedImage(counted, pixels, label_index))
     seconds = time.process_time() - started
     return Answer(explanations, counted.forward_passes, counted.backward_passes, seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from asking import Answer, RegionTest, Rival, Score, answer
+from asking import Answer, MaskedImage, Rival, Score, answer
 from integrated_descent import IntegratedDescent
 from jaxtyping import Bool, Float
 from patches import Patches
@@ -101,10 +101,10 @@ class AttentionGraph(Rival):
         """The roots, the most probable first."""
         return answer(self._search, pixels, classifier, label_index)
 
-    def _search(self, inquiry: RegionTest) -> list[Bool[np.ndarray, "h w"]]:
-        patches = Patches(self.cells, inquiry.shape)
-        ranked = self.ranking.rank(inquiry, self.cells)[: self.candidates]
-        found = beam_search(Sets(patches.score(inquiry), patches.count, self.share * inquiry.whole), ranked, self.width)
+    def _search(self, masked: MaskedImage) -> list[Bool[np.ndarray, "h w"]]:
+        patches = Patches(self.cells, masked.shape)
+        ranked = self.ranking.rank(masked, self.cells)[: self.candidates]
+        found = beam_search(Sets(patches.score(masked), patches.count, self.share * masked.whole), ranked, self.width)
         by_score = sorted(found, key=lambda one: -found[one])
         roots = largest_apart(by_score, self.overlap)[: self.roots]
         return [np.isin(patches.numbers, list(one)) for one in roots]

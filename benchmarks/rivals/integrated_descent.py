@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from asking import RegionTest
+from asking import MaskedImage
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -31,61 +31,61 @@ class IntegratedDescent:
     roughness: float = 20.0
     noise: float = 0.2
 
-    def rank(self, inquiry: RegionTest, cells: int) -> list[int]:
+    def rank(self, masked: MaskedImage, cells: int) -> list[int]:
         """Numbers of all patches, the one that deletion needs most first.
 
         Values cut at 0 or 1 are equal: these are ordered by the first direction.
         """
-        mask, first = self.descend(inquiry, cells)
+        mask, first = self.descend(masked, cells)
         values, ties = mask.double().cpu().numpy().ravel(), -first.double().cpu().numpy().ravel()
         return [int(number) for number in np.lexsort((ties, values))]
 
     def descend(
-        self, inquiry: RegionTest, cells: int
+        self, masked: MaskedImage, cells: int
     ) -> tuple[Float[Tensor, "1 1 cells cells"], Float[Tensor, "1 1 cells cells"]]:
         """The optimized mask, and the first direction."""
-        mask = torch.ones((1, 1, cells, cells)).to(inquiry.pixels)
+        mask = torch.ones((1, 1, cells, cells)).to(masked.pixels)
         first = torch.zeros_like(mask)
         for iteration in range(self.iterations):
-            direction = self._direction(inquiry, mask, iteration)
+            direction = self._direction(masked, mask, iteration)
             first = direction if iteration == 0 else first
-            mask = self._step(inquiry, mask, direction)
+            mask = self._step(masked, mask, direction)
         return mask, first
 
-    def loss(self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
+    def loss(self, masked: MaskedImage, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
         """What is minimised."""
-        return self._probability(inquiry, mask, None).sum() + self._penalty(mask)
+        return self._probability(masked, mask, None).sum() + self._penalty(mask)
 
     def _direction(
-        self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"], iteration: int
+        self, masked: MaskedImage, mask: Float[Tensor, "1 1 cells cells"], iteration: int
     ) -> Float[Tensor, "1 1 cells cells"]:
         shares = torch.arange(1, self.steps + 1).to(mask)[:, None, None, None] / self.steps
-        random = seeded_generator(f"integrated descent/{inquiry.label_index}", iteration)
-        noise = self.noise * torch.randn((self.steps, *inquiry.pixels.shape), generator=random).to(mask)
+        random = seeded_generator(f"integrated descent/{masked.label_index}", iteration)
+        noise = self.noise * torch.randn((self.steps, *masked.pixels.shape), generator=random).to(mask)
         with torch.enable_grad():
             mask = mask.detach().requires_grad_()
-            mean = self._probability(inquiry, shares * mask, noise).mean()
+            mean = self._probability(masked, shares * mask, noise).mean()
             (direction,) = torch.autograd.grad(mean + self._penalty(mask), mask)
         return direction
 
     def _step(
-        self, inquiry: RegionTest, mask: Float[Tensor, "1 1 cells cells"], direction: Float[Tensor, "1 1 cells cells"]
+        self, masked: MaskedImage, mask: Float[Tensor, "1 1 cells cells"], direction: Float[Tensor, "1 1 cells cells"]
     ) -> Float[Tensor, "1 1 cells cells"]:
         with torch.no_grad():
-            before, slope = float(self.loss(inquiry, mask)), float(direction.square().sum())
+            before, slope = float(self.loss(masked, mask)), float(direction.square().sum())
             length = LONGEST
             while True:
                 tried = (mask - length * direction).clamp(0, 1)
-                if length < SHORTEST or float(self.loss(inquiry, tried)) <= before - ENOUGH * length * slope:
+                if length < SHORTEST or float(self.loss(masked, tried)) <= before - ENOUGH * length * slope:
                     return tried
                 length *= SHRINK
 
     def _probability(
-        self, inquiry: RegionTest, mask: Float[Tensor, "n 1 cells cells"], noise: Float[Tensor, "n c h w"] | None
+        self, masked: MaskedImage, mask: Float[Tensor, "n 1 cells cells"], noise: Float[Tensor, "n c h w"] | None
     ) -> Float[Tensor, "n"]:
-        cover = functional.interpolate(mask, inquiry.shape, mode="bilinear", align_corners=False)
-        shown = inquiry.blend(cover)
-        return inquiry.log_odds(shown if noise is None else shown + noise).sigmoid()
+        cover = functional.interpolate(mask, masked.shape, mode="bilinear", align_corners=False)
+        shown = masked.blend(cover)
+        return masked.log_odds(shown if noise is None else shown + noise).sigmoid()
 
     def _penalty(self, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
         rough = mask.diff(dim=2).square().mean() + mask.diff(dim=3).square().mean()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from asking import RegionTest, Score
+from asking import MaskedImage, Score
 from jaxtyping import Bool, Float, Int
 
 
@@ -30,10 +30,10 @@ class Patches:
         """Pixels of the patches chosen in every row."""
         return chosen[:, self.numbers]
 
-    def score(self, inquiry: RegionTest) -> Score:
+    def score(self, masked: MaskedImage) -> Score:
         """What asks about sets of patches, a row each: the label's probability with all other patches hidden."""
 
         def of(kept: Bool[np.ndarray, "n patches"]) -> Float[np.ndarray, "n"]:
-            return inquiry.probabilities(self.inside(kept))
+            return masked.probabilities(self.inside(kept))
 
         return of

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from asking import Answer, RegionTest, Rival, Score, answer
+from asking import Answer, MaskedImage, Rival, Score, answer
 from jaxtyping import Bool, Float
 from patches import Patches
 from torch import Tensor
@@ -54,7 +54,7 @@ def find_sis(
 
 
 def sis_collection(
-    score: Score, selector: Selecting, features: int, threshold: float, step: int = 1, most: int | None = None
+    score: Score, select: Selecting, features: int, threshold: float, step: int = 1, most: int | None = None
 ) -> list[Bool[np.ndarray, "features"]]:
     """Disjoint sufficient subsets, in the order in which they are found; at most `most` of them.
 
@@ -70,17 +70,17 @@ def sis_collection(
     return found
 
 
-def back_select_by_gradient(inquiry: RegionTest, among: Bool[np.ndarray, "pixels"], step: int) -> Order:
+def back_select_by_gradient(masked: MaskedImage, among: Bool[np.ndarray, "pixels"], step: int) -> Order:
     """As `back_select` for pixels, but hides the `step` pixels with the smallest ∂f/∂kept at once.
 
     Asks for p/step gradients. Of equal gradients the pixel that comes first is hidden first (the authors add noise of
     1e-12 for that). The logarithm of the odds gives the same order as f.
     """
-    kept, order = torch.tensor(among.reshape(inquiry.shape), device=inquiry.pixels.device), []
+    kept, order = torch.tensor(among.reshape(masked.shape), device=masked.pixels.device), []
     while kept.any():
-        cover = kept[None, None].to(inquiry.pixels).requires_grad_()
+        cover = kept[None, None].to(masked.pixels).requires_grad_()
         with torch.enable_grad():
-            odds = inquiry.log_odds(inquiry.blend(cover)).sum()
+            odds = masked.log_odds(masked.blend(cover)).sum()
             (gradient,) = torch.autograd.grad(odds, cover)
         values = torch.where(kept, gradient[0, 0], torch.inf).flatten()
         hidden = torch.argsort(values, stable=True)[: min(step, int(kept.sum()))]
@@ -107,14 +107,14 @@ class SufficientSubsets(Rival):
         """The collection, in the order in which it is found."""
         return answer(self._search, pixels, classifier, label_index)
 
-    def _search(self, inquiry: RegionTest) -> list[Bool[np.ndarray, "h w"]]:
-        patches = Patches(self.cells, inquiry.shape)
-        score = patches.score(inquiry)
+    def _search(self, masked: MaskedImage) -> list[Bool[np.ndarray, "h w"]]:
+        patches = Patches(self.cells, masked.shape)
+        score = patches.score(masked)
 
         def select(among: Bool[np.ndarray, "features"]) -> Order:
             return back_select(score, among)
 
-        found = sis_collection(score, selector, patches.count, self.share * inquiry.whole, most=self.most)
+        found = sis_collection(score, select, patches.count, self.share * masked.whole, most=self.most)
         return [patches.inside(subset[None])[0] for subset in found]
 
 
@@ -132,14 +132,14 @@ class GradientSubsets(Rival):
         """The collection, in the order in which it is found."""
         return answer(self._search, pixels, classifier, label_index)
 
-    def _search(self, inquiry: RegionTest) -> list[Bool[np.ndarray, "h w"]]:
-        count = inquiry.shape[0] * inquiry.shape[1]
+    def _search(self, masked: MaskedImage) -> list[Bool[np.ndarray, "h w"]]:
+        count = masked.shape[0] * masked.shape[1]
 
         def score(kept: Bool[np.ndarray, "n features"]) -> Float[np.ndarray, "n"]:
-            return inquiry.probabilities(kept.reshape(-1, *inquiry.shape))
+            return masked.probabilities(kept.reshape(-1, *masked.shape))
 
         def select(among: Bool[np.ndarray, "features"]) -> Order:
-            return back_select_by_gradient(inquiry, among, self.step_px)
+            return back_select_by_gradient(masked, among, self.step_px)
 
-        found = sis_collection(score, selector, count, self.share * inquiry.whole, self.step_px, self.most)
-        return [subset.reshape(inquiry.shape) for subset in found]
+        found = sis_collection(score, select, count, self.share * masked.whole, self.step_px, self.most)
+        return [subset.reshape(masked.shape) for subset in found]

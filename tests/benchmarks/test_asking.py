@@ -1,9 +1,9 @@
-"""What an inquiry shows the classifier, and what it counts."""
+"""What an masked shows the classifier, and what it counts."""
 
 import numpy as np
 import pytest
 import torch
-from asking import Counted, RegionTest, answer
+from asking import Counted, MaskedImage, answer
 from exhaustive import PIXELS, any_of, area
 from patches import Patches
 
@@ -40,7 +40,7 @@ def test_what_is_not_kept_shows_the_mean_color():
         classifier = TorchClassifier(module, preprocessing, ("a", "b"), output=output)
         # The classifier takes the mean off: hidden pixels are 0.
         expected = [seen - sum(mean), whole - 4 * sum(mean)]
-        found = RegionTest(classifier, pixels, 0, batch_size=1).probabilities(kept)
+        found = MaskedImage(classifier, pixels, 0, batch_size=1).probabilities(kept)
         assert found == pytest.approx([1 / (1 + np.exp(-factor * z)) for z in expected], rel=1e-5)
 
 
@@ -59,7 +59,7 @@ def test_a_counted_classifier_answers_alike_and_counts_images():
 
 
 def test_the_whole_image_is_one_pass():
-    found = answer(lambda inquiry: [np.full((SIDE, SIDE), inquiry.whole > 0.9)], PIXELS, any_of(4), 0)
+    found = answer(lambda masked: [np.full((SIDE, SIDE), masked.whole > 0.9)], PIXELS, any_of(4), 0)
     assert found.explanations[0].all()
     assert (found.forward_passes, found.backward_passes) == (1, 0)
     assert PLAIN.mean == (0.0, 0.0, 0.0)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from asking import Counted, RegionTest
+from asking import Counted, MaskedImage
 from attention_graphs import AttentionGraph, Sets, beam_search, largest_apart
 from exhaustive import FEATURES, PIXELS, RULES, Ruled, any_of, area, at_least, minimal_sets
 from hypothesis import given
@@ -87,7 +87,7 @@ def test_no_more_roots_than_asked_for():
 
 def test_the_ranking_puts_first_what_the_classifier_needs():
     for classifier, needed in ((at_least(2, 1, 6), {1, 6}), (any_of(4), {4})):
-        ranked = IntegratedDescent().rank(RegionTest(classifier, PIXELS, 0), 3)
+        ranked = IntegratedDescent().rank(MaskedImage(classifier, PIXELS, 0), 3)
         assert set(ranked[: len(needed)]) == needed
         assert sorted(ranked) == list(range(9))
 
@@ -110,20 +110,20 @@ def test_the_loss_is_that_of_its_twin():
     rough = (np.diff(mask, axis=0) ** 2).mean() + (np.diff(mask, axis=1) ** 2).mean()
     expected = probability + 1.5 * (1 - mask).mean() + 7.0 * rough
     descent = IntegratedDescent(area=1.5, roughness=7.0)
-    found = descent.loss(RegionTest(classifier, pixels, 0), torch.from_numpy(mask)[None, None].float())
+    found = descent.loss(MaskedImage(classifier, pixels, 0), torch.from_numpy(mask)[None, None].float())
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_step_lowers_the_loss_and_costs_its_gradients():
     counted = Counted(at_least(2, 1, 6))
-    inquiry = RegionTest(counted, PIXELS, 0)
+    masked = MaskedImage(counted, PIXELS, 0)
     losses = []
     for iterations in range(4):
         before = counted.backward_passes
         descent = IntegratedDescent(iterations=iterations, steps=5, area=0.1, roughness=0.1)
-        mask, _ = descent.descend(inquiry, 3)
+        mask, _ = descent.descend(masked, 3)
         assert counted.backward_passes - before == 5 * iterations
-        losses.append(float(descent.loss(inquiry, mask)))
+        losses.append(float(descent.loss(masked, mask)))
         assert 0 <= float(mask.min()) <= float(mask.max()) <= 1
     assert losses[0] == pytest.approx(1 / (1 + np.exp(-12.0 + 8.0)), rel=1e-5), "nothing hidden: the probability itself"
     assert losses == sorted(losses, reverse=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from asking import Counted, RegionTest
+from asking import Counted, MaskedImage
 from exhaustive import FEATURES, FULL, PIXELS, RULES, Ruled, any_of, area, at_least, kept_alone, minimal_sets
 from hypothesis import given
 from sufficient import (
@@ -138,10 +138,10 @@ def test_the_order_by_gradients_of_a_linear_classifier_is_that_of_its_weights(ou
     squares = [(top, left, 12) for top in range(0, SIDE, 12) for left in range(0, SIDE, 12)]
     weights = torch.randn((2, len(squares)), generator=torch.Generator().manual_seed(0)) / 100
     counted = Counted(toy(Additive(squares, weights.tolist(), [0.0, 0.0]), output=output))
-    inquiry = RegionTest(counted, PIXELS, 0)
+    masked = MaskedImage(counted, PIXELS, 0)
     among = np.ones(SIDE**2, bool)
     among[:12] = False  # part of the first square's first line
-    order = back_select_by_gradient(inquiry, among, 144)
+    order = back_select_by_gradient(masked, among, 144)
     assert among.sum() == SIDE**2 - 12, "the set given is left as it is"
     assert sorted(order) == np.flatnonzero(among).tolist()
     matter = (weights[0] - weights[1] if output is Output.SOFTMAX else weights[0]).tolist()

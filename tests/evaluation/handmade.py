@@ -64,7 +64,7 @@ def handmade(
                         probability_after=None,
                         stability=(stability or [None] * rounds)[index - 1],
                         revealed=0.5,
-                        rim=(rims or [0.0] * rounds)[index - 1],
+                        rim_share=(rims or [0.0] * rounds)[index - 1],
                     )
                     for label, area in drawn
                 ),

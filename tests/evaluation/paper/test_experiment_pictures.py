@@ -11,7 +11,7 @@ from unveil.datasets import LabeledBox
 from unveil.errors import RecordError
 from unveil.images import Geometry
 from unveil.render import write_figure
-from unveil.render.curves import Curve, Panel, draw_curves
+from unveil.render.curves import PlotCurve, Panel, draw_curves
 from unveil.render.experiment import MOST_LINES, Example, draw_experiment
 from unveil.render.parts import APPEARED, FAINT, GONE, INK
 
@@ -93,9 +93,9 @@ def test_what_cannot_be_drawn_is_an_error():
 
 
 def test_curves_have_their_values_intervals_and_chance():
-    curve = Curve("peak", [0.2, None, 0.6], [[0.1, 0.3], None, [0.5, 0.7]], [0.05, 0.1, None])
+    curve = PlotCurve("peak", [0.2, None, 0.6], [[0.1, 0.3], None, [0.5, 0.7]], [0.05, 0.1, None])
     figure = draw_curves(
-        [Panel("boxes", [curve], share=True, note="9 boxes"), Panel("drop", [Curve("d", [1.0, 2.0, 3.0])])], "t"
+        [Panel("boxes", [curve], share=True, note="9 boxes"), Panel("drop", [PlotCurve("d", [1.0, 2.0, 3.0])])], "t"
     )
     left, right = figure.axes
     solid, *bars, dashed = left.lines
@@ -111,7 +111,7 @@ def test_curves_have_their_values_intervals_and_chance():
 
 
 def test_curves_do_not_cover_each_other():
-    figure = draw_curves([Panel("x", [Curve(name, [0.5, 0.5], [[0, 1], [0, 1]]) for name in "abc"])])
+    figure = draw_curves([Panel("x", [PlotCurve(name, [0.5, 0.5], [[0, 1], [0, 1]]) for name in "abc"])])
     starts = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert len(set(starts)) == 3
     assert starts == pytest.approx([1, 1, 1], abs=0.1)

@@ -74,7 +74,7 @@ class PowerOutError(Exception):
 
 def test_an_interrupted_training_ends_where_a_straight_one_does(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "unveil.planted.training.demo_training.demo_training.draw_pool",
+        "unveil.planted.training.demo_training.draw_pool",
         lambda first, count, workers, tell: Pool(*_draw_chunk(range(first, first + count))),
     )
     torch.set_num_threads(1)

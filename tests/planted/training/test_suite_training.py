@@ -99,7 +99,7 @@ def test_an_opened_pool_is_the_drawn_one(tmp_path, monkeypatch):
         drawn.append(numbers)
         return tuple(part[: len(numbers)] for part in (POOL.pixels, POOL.cue, POOL.announces))
 
-    monkeypatch.setattr("unveil.planted.training.demo_training.demo_training.suite_pool.draw_in_processes", draw)
+    monkeypatch.setattr("unveil.planted.training.suite_pool.draw_in_processes", draw)
     opened, again = (open_pool(tmp_path, 12, 1) for _ in range(2))
     assert np.array_equal(opened.pixels, POOL.pixels[:12])
     assert np.array_equal(again.announces, POOL.announces[:12])
