@@ -142,7 +142,7 @@ def our_region(search: RunContext, label: int, erased: Region, seed: int) -> Reg
     """One round of ours, with noise of its own."""
     target_scores = (TargetScore("label", ((label, 1.0),)),)
     question = AttributionRequest(
-        search.classifier, search.erase(erased), target_scores, f"{seed}/{search.stream}", search.batch_size
+        search.classifier, search.masked.render(search.masked.view(erased)), target_scores, f"{seed}/{search.stream}", search.batch_size
     )
     (found,) = search.recipe.magnitude.saliency(search.recipe.attribution.attribute(question).all)
     return union(search.recipe.selector.select(found.astype(np.float32), erased).regions, erased.shape)
@@ -215,8 +215,8 @@ def _of_image(
     options: argparse.Namespace,
 ) -> Iterator[tuple[float, float]]:
     """IoU with the truth of our region and of the reference's, with the same pixels erased: those of the truth."""
-    search = RunContext.begin(image, ours, fast(rule, 1), 0, BATCH)
-    truth = RunContext.begin(image, exact, slow(rule), 1, BATCH)
+    search = RunContext.create(image, ours, fast(rule, 1), 0, BATCH)
+    truth = RunContext.create(image, exact, slow(rule), 1, BATCH)
     label = int(truth.first.leading(1)[0])
     erased = np.zeros(truth.grid, dtype=bool)
     for index in range(options.true_rounds):

@@ -123,7 +123,7 @@ def main() -> None:
     points: list[Point] = []
     for image in options.images:
         for rule in RULES:
-            search = RunContext.begin(read_image(image), classifier, recipe(rule, 8))
+            search = RunContext.create(read_image(image), classifier, recipe(rule, 8))
             points.extend(path(search, rule, image.name, options.seeds))
             print(f"{image.name}, {rule}: done", file=sys.stderr, flush=True)
     result = {"model": options.model, "images": len(options.images), "rows": table(points)}

@@ -26,7 +26,7 @@ from unveil.attribution import GuidedBackprop, SmoothGrad
 from unveil.context import RunContext
 from unveil.evaluation.planted.cue_recall import is_false
 from unveil.images import Image
-from unveil.masked import RegionContext
+from unveil.trust.region_test import RegionContext
 from unveil.masks import distance_px
 from unveil.planted import LABELS, Scene, draw_scene
 from unveil.planted.training.proof import wilson
@@ -148,7 +148,7 @@ class Nowhere:
     def __call__(self, seed: int) -> tuple[float, float]:
         """Both p."""
         rng, scene = np.random.default_rng(seed), draw_scene(seed)
-        search = RunContext.begin(
+        search = RunContext.create(
             Image.from_array(scene.pixels), self.classifier, demo().with_target(Class(*absent(scene)))
         )
         (target_score,) = search.recipe.target.resolve(search.first, search.first, self.classifier.labels)
@@ -158,8 +158,8 @@ class Nowhere:
         nothing = np.zeros_like(inside)
         subject = RegionContext(search.masked, target_score, inside, erased=nothing, taken=inside, others=nothing)
         elsewhere = PlacementTest(subject, self.draws)
-        search.masked.ask(elsewhere.views())
-        null, own = elsewhere.answer(), subject.drop(nothing, inside)
+        search.masked.evaluate(elsewhere.views())
+        null, own = elsewhere.result(), subject.drop(nothing, inside)
         others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
         tied = np.abs(others - own) <= subject.tolerance
         above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as st_numpy
 from scipy.stats import spearmanr
 from torchmetrics.functional import spearman_corrcoef
 
-from unveil.measures import RIM_PX, rank_correlation, revealed, rim, stability
+from unveil.measures import RIM_PX, rank_correlation, revealed, rim_share, stability
 
 GRID = np.zeros((20, 30), bool)
 
@@ -48,9 +48,9 @@ def test_rim_is_the_share_of_saliency_near_what_was_erased():
     saliency = np.zeros(GRID.shape)
     saliency[2, 5:25] = np.arange(1.0, 21.0)
     near = sum(value for distance, value in enumerate(range(1, 21), start=1) if distance <= RIM_PX)
-    assert rim(region, saliency, erased) == pytest.approx(near / sum(range(1, 21)))
-    assert rim(region, saliency, GRID) == 0
-    assert rim(region, np.zeros(GRID.shape), erased) == 0
+    assert rim_share(region, saliency, erased) == pytest.approx(near / sum(range(1, 21)))
+    assert rim_share(region, saliency, GRID) == 0
+    assert rim_share(region, np.zeros(GRID.shape), erased) == 0
 
 
 @settings(max_examples=20)

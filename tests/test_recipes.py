@@ -79,7 +79,7 @@ def test_the_paper_settings_are_the_paper_s():
     recipe = paper()
     assert recipe.attribution == SmoothGrad(GuidedBackprop(), 50, 0.15)
     assert isinstance(recipe.selector, SmoothedThreshold)
-    assert (recipe.selector.size, recipe.selector.passes, recipe.selector.band, recipe.selector.split) == (
+    assert (recipe.selector.size_px, recipe.selector.passes, recipe.selector.band_px, recipe.selector.split) == (
         11,
         3,
         0,
@@ -103,7 +103,7 @@ def test_auto_in_a_file_is_until_settled():
 
 
 def test_what_a_file_leaves_out_is_the_default():
-    assert Recipe.from_toml('name = "short"\n[select]\nkind = "BoxSmoothing"\nsize = 5\n') == Recipe(
+    assert Recipe.from_toml('name = "short"\n[selector]\nkind = "SmoothedThreshold"\nsize_px = 5\n') == Recipe(
         "short", selector=SmoothedThreshold(size_px=5)
     )
 
@@ -115,19 +115,19 @@ def test_what_a_file_leaves_out_is_the_default():
         ("nam = 'a'", r"in \[recipe\] one of .*; got 'nam'; did you mean 'name'\?"),
         ("[fill]\nkind = 'Blurr'", r"\[recipe.fill\] of kind .*; got 'Blurr'; did you mean 'Blur'\?"),
         ("[fill]\nkind = 'Otsu'", r"\[recipe.fill\] of kind Mean, Constant"),
-        ("[fill]\nsigma = 3", r"\[recipe.fill\] to say its kind; got none; choose Mean or"),
+        ("[fill]\nsigma_px = 3", r"\[recipe.fill\] to say its kind; got none; choose Mean or"),
         ("fill = 'Mean'", r"\[recipe.fill\] to be a table; got 'Mean'"),
-        ("[select]\nsize = 11.0", r"recipe.select.size to be int; got 11.0"),
-        ("[select]\nsize = true", r"recipe.select.size to be int; got True"),
-        ("[select]\nsize = 4", "an odd box size"),
-        ("[select.threshold]\nkind = 'Relative'\nshare = 2", "share between 0 and 1; got 2.0"),
+        ("[selector]\nsize_px = 11.0", r"recipe.selector.size_px to be int; got 11.0"),
+        ("[selector]\nsize_px = true", r"recipe.selector.size_px to be int; got True"),
+        ("[selector]\nsize_px = 4", "an odd box size"),
+        ("[selector.threshold]\nkind = 'RelativeToMax'\nshare = 2", "share between 0 and 1; got 2.0"),
         ("joint = 1", "recipe.joint to be bool; got 1"),
         (
             "[attribution]\nkind = 'SmoothGrad'\nsamples = '50'",
-            "recipe.attribution.samples to be int or Settled or .auto.; got .50.",
+            "recipe.attribution.samples to be int or UntilStable or .auto.; got .50.",
         ),
         ("[attribution.method]\nkind = 'SmoothGrad'", "recipe.attribution"),
-        ("[stop]\nkind = 'TargetLost'", r"a stop that ends for sure; .*join it with a bound"),
+        ("[stop]\nkind = 'TargetLost'", r"a stop that always ends; .*combine it with a limit"),
         ("[target]\nkind = 'Class'\nlabel = 1.5", "recipe.target.label to be str or int; got 1.5"),
         ("[stop]\nkind = 'AnyOf'\nstops = 3", "recipe.stop.stops to be a list"),
         ("[fill]\nkind = 'os.system'", "of kind Mean"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,16 +12,17 @@ from torch import nn
 from tiny_runs import RECIPES, classifier, differences, image
 from toys import SIDE, Additive, Strongest, square, toy, white
 from unveil.attribution import Gradient, SmoothGrad
-from unveil.context import RunContext
-from unveil.errors import ClassifierError, RecipeError, TargetError
+from unveil.errors import ClassifierError, RecipeError, RecordError, TargetError
 from unveil.fills import Constant
-from unveil.predictions import Output
+from unveil.predictions import Output, Prediction
 from unveil.recipes import Recipe
+from unveil.recording import to_uint8
 from unveil.regions import RelativeToMax, SmoothedThreshold
-from unveil.rounds import Progress, find_regions, rounds
+from unveil.rounds import Progress, find_regions, finish_run, iter_rounds, start_run
 from unveil.saliency import MaxAbs
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, ScoreBelow, StopKind, TargetLost
-from unveil.targets import Class, Margin, Predicted, Top
+from unveil.store import load_run
+from unveil.targets import Class, Margin, Predicted, TargetScore, Top
 
 # A box of one pixel: a region is exactly where the gradient is above the threshold.
 EXACT = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.9), split=True)
@@ -30,7 +32,7 @@ A = Class("a")
 
 def recipe(**settings) -> Recipe:
     return Recipe(
-        **{"attribution": Gradient(), "magnitude": MaxAbs(), "select": EXACT, "fill": BLACK, "target": A, **settings}
+        **{"attribution": Gradient(), "magnitude": MaxAbs(), "selector": EXACT, "fill": BLACK, "target": A, **settings}
     )
 
 
@@ -123,7 +125,7 @@ def test_the_end_when_enough_is_explained():
         asked = recipe(stop=MaxRounds(5) | Explained(share))
         run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-4.0, 0.0])), asked)
         assert (run.stop.kind, len(run.rounds)) == (StopKind.EXPLAINED, rounds_)
-    assert run.stop.text == "100% of the score is explained"
+    assert run.stop.text == "the erased regions account for 100% of the score"
 
 
 # All squares are above the threshold at once, in the order of their saliency's sum; a small one takes 0.36.
@@ -257,7 +259,7 @@ def test_a_rim_is_named():
 
     run = find_regions(white(), toy(Edges(SQUARES, [[0.05, 0, 0], [0, 0, 0]], [0.0, 0.0])), recipe(stop=MaxRounds(2)))
     assert [region.is_rim for region in run.regions] == [False, True]
-    assert run.regions[1].rim == pytest.approx(1)
+    assert run.regions[1].rim_share == pytest.approx(1)
 
 
 def test_regions_come_back_at_source_size():
@@ -299,12 +301,102 @@ def test_another_seed_is_another_noise():
     assert not np.array_equal(one.rounds[0].maps[0].saliency, other.rounds[0].maps[0].saliency)
 
 
-def test_the_generator_gives_the_rounds_of_the_run():
-    chosen = recipe(stop=MaxRounds(3))
-    classifier_ = toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))
-    search = RunContext.begin(find_image(), classifier_, chosen)
-    run = find_regions(find_image(), classifier_, chosen)
-    assert differences(tuple(rounds(search)), run.rounds) == []
+def three_rounds():
+    return start_run(find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(3)))
+
+
+def test_iter_rounds_gives_the_rounds_of_the_run():
+    context = three_rounds()
+    run = find_regions(find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(3)))
+    assert differences(tuple(iter_rounds(context)), run.rounds) == []
+    assert finish_run(context) == run
+    assert list(iter_rounds(context)) == [], "nothing is left to do"
+
+
+def test_rounds_can_be_left_early_recorded_and_continued(tmp_path):
+    """After one round the run holds that round and says that it was left; another call goes on where it was left."""
+    context = three_rounds()
+    for round_ in iter_rounds(context):
+        assert context.tracks[0].rounds[-1] is round_
+        break
+    early = finish_run(context)
+    assert [round_.index for round_ in early.rounds] == [1]
+    assert (early.stop.kind, early.stop.text) == (StopKind.LEFT_EARLY, "left early, after 1 round")
+    assert np.array_equal(
+        early.final_images[None],
+        to_uint8(context.masked.render(context.masked.view(early.rounds[0].erased_after.to_array()))),
+    )
+    early.save(tmp_path / "early")
+    assert load_run(tmp_path / "early") == early
+    assert [round_.index for round_ in iter_rounds(context)] == [2, 3]
+    assert finish_run(context) == find_regions(
+        find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(3))
+    )
+
+
+def test_before_the_first_round_there_is_a_run_without_rounds():
+    run = finish_run(three_rounds())
+    assert (run.rounds, run.regions, run.stop.kind) == ((), (), StopKind.LEFT_EARLY)
+    assert run.stop.text == "left early, after 0 rounds"
+
+
+def test_separate_tracks_are_left_one_by_one():
+    chosen = recipe(target=Top(2), stop=MaxRounds(2), joint=False)
+    context = start_run(find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen)
+    rounds = iter_rounds(context)
+    names = [next(rounds).track for _ in range(3)]
+    run = finish_run(context)
+    assert names == ["a", "a", "b"]
+    assert [reason.kind for reason in run.stops.values()] == [StopKind.MAX_ROUNDS, StopKind.LEFT_EARLY]
+
+
+def test_a_label_that_two_classes_have_is_no_key():
+    """Two classes of one name have tracks, maps, drops and cards of their own; the name alone isn't a target."""
+    module = Additive(SQUARES, [[0.05, 0.0, 0.0], [0.0, 0.04, 0.0]], [0.0, 0.0])
+    twins = toy(module, labels=("crane", "crane"))
+    named = find_regions(find_image(), toy(module), recipe(target=Top(2), joint=False, stop=MaxRounds(1)))
+    run = find_regions(find_image(), twins, recipe(target=Top(2), joint=False, stop=MaxRounds(1)))
+    assert set(run.tracks) == {"crane (class 0)", "crane (class 1)"}
+    for region, other in zip(run.regions, named.regions, strict=True):
+        assert region.target_score.weights == other.target_score.weights
+        assert (region.drop, region.revealed, region.mask) == (other.drop, other.revealed, other.mask)
+        card, expected = run.card(region), named.card(other)
+        assert (card.necessity, card.p_value, card.shapley_value) == (
+            expected.necessity,
+            expected.p_value,
+            expected.shapley_value,
+        )
+    with pytest.raises(
+        TargetError, match="a label that only one class has; got 'crane', which 2 classes have; give the index: 0 or 1"
+    ):
+        find_regions(find_image(), twins, recipe(target=Class("crane")))
+    by_name = find_regions(find_image(), twins, recipe(target=Class("crane (class 1)"), stop=MaxRounds(1)))
+    assert by_name.regions[0].target_score.class_index == 1
+
+
+def test_cards_belong_to_regions():
+    run = find_regions(find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(3)))
+    assert [run.card(region) for region in reversed(run.regions)] == list(reversed(run.trust.cards))
+    with pytest.raises(RecordError, match=r"a region of this run; got <Region of b.*; take it from run\.regions"):
+        run.card(replace(run.regions[0], target_score=TargetScore("b", ((1, 1.0),))))
+
+
+def test_runs_that_differ_in_a_map_a_logit_or_an_image_are_not_equal():
+    run = find_regions(find_image(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
+    first = run.rounds[0]
+    map_ = first.maps[0]
+    brighter = replace(map_, saliency=map_.saliency * 2)
+    image_ = first.image.copy()
+    image_[0, 0, 0] ^= 1
+    for changed in (
+        replace(first, maps=(brighter,)),
+        replace(first, image=image_),
+        replace(first, before=Prediction(first.before.logits + 1e-12, first.before.output)),
+    ):
+        assert changed != first
+        assert replace(run, rounds=(changed, *run.rounds[1:])) != run
+    assert replace(run, seconds=run.seconds + 1) == run
+    assert replace(run, seed=run.seed + 1) != run
 
 
 def find_image():

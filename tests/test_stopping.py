@@ -131,5 +131,5 @@ def test_a_reason_is_a_sentence():
 
 
 def test_no_round_at_all():
-    with pytest.raises(RecipeError, match="at least 1 round"):
+    with pytest.raises(RecipeError, match="1 to 1000 rounds"):
         MaxRounds(0)

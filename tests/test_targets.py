@@ -30,11 +30,11 @@ def test_what_each_means():
 
 def test_scores_are_sums_of_logits():
     (margin,) = Margin("Edema", "Mass").resolve(FIRST, NOW, LABELS)
-    assert margin.score(FIRST.logits) == pytest.approx(1.0)
-    np.testing.assert_allclose(margin.score(np.stack([FIRST.logits, NOW.logits])), [1.0, -4.0])
+    assert margin.of(FIRST.logits) == pytest.approx(1.0)
+    np.testing.assert_allclose(margin.of(np.stack([FIRST.logits, NOW.logits])), [1.0, -4.0])
     assert margin.label is None
     (one,) = Class("Edema").resolve(FIRST, NOW, LABELS)
-    assert (one.label, one.score(NOW.logits)) == (1, -3.0)
+    assert (one.class_index, one.of(NOW.logits)) == (1, -3.0)
     assert TargetScore("twice", ((1, 2.0),)).label is None
 
 
@@ -50,7 +50,7 @@ def test_labels_are_found_by_name():
     ("target", "told"),
     [
         (Class("Oedema"), r"one of the classifier's 5 labels; got 'Oedema'; try 'Edema'"),
-        (Class("EDEMA"), "one of the classifier's 5 labels"),  # two names that differ in case only
+        (Class("EDEMA"), "a label that only one class has; got 'EDEMA', which 2 classes have; give the index: 1 or 3"),  # two names that differ in case only
         (Class("zzz"), "try 'No Finding', 'Mass', or an index"),
         (Class(5), "a class index from 0 to 4; got 5"),
         (Class(-1), "a class index from 0 to 4; got -1"),

@@ -13,7 +13,7 @@ from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.images import Image
 from unveil.predictions import Output
 from unveil.recipes import Recipe
-from unveil.records.run import Run
+from unveil.records import Run
 from unveil.regions import SmoothedThreshold
 from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds, TargetLost

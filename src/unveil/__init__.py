@@ -6,10 +6,11 @@
     run = unveil.find_regions("dog.jpg", classifier)
     run.figure("dog.png")
 
-Names are looked up when first used, so that `import unveil` doesn't import torch.
+Names and modules are imported when first used, so that `import unveil` doesn't import torch.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from unveil.images import Image, read_image
     from unveil.masks import Mask
     from unveil.recipes import Recipe
-    from unveil.records.run import Region, Round, Run
-    from unveil.rounds import find_regions
+    from unveil.records import Region, Round, Run
+    from unveil.rounds import find_regions, finish_run, iter_rounds, start_run
     from unveil.store import load_run
     from unveil.targets import Class, Margin, Predicted, Top
 
@@ -32,7 +33,7 @@ _ROOMS = {
     "masks": ("Mask",),
     "recipes": ("Recipe",),
     "records": ("Region", "Round", "Run"),
-    "rounds": ("find_regions",),
+    "rounds": ("find_regions", "finish_run", "iter_rounds", "start_run"),
     "store": ("load_run",),
     "targets": ("Class", "Margin", "Predicted", "Top"),
 }
@@ -54,16 +55,22 @@ __all__ = [
     "TorchClassifier",
     "UnveilError",
     "find_regions",
+    "finish_run",
+    "iter_rounds",
     "load_classifier",
     "load_run",
     "read_image",
+    "start_run",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'unveil' has no attribute {name!r}")
-    return getattr(import_module(f"unveil.{_ROOM_OF[name]}"), name)
+    if name in _ROOM_OF:
+        return getattr(import_module(f"unveil.{_ROOM_OF[name]}"), name)
+    # A module that nobody has imported yet, as in `import unveil; unveil.recipes.paper()`.
+    if not name.startswith("_") and find_spec(f"unveil.{name}") is not None:
+        return import_module(f"unveil.{name}")
+    raise AttributeError(f"module 'unveil' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

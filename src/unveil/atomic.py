@@ -1,20 +1,25 @@
-"""A file that appears at once and complete, or not at all. (A folder: `store/publishing.py`.)"""
+"""Files and folders that appear at once and complete, or not at all."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from unveil.errors import RecordError
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_atomically(
-    path: Path, what: str, do: str = "check the folder and the space", *, with_folders: bool = False
+    path: Path, what: str, do: str = "check the folder and the free space", *, with_folders: bool = False
 ) -> Iterator[Path]:
-    """A hidden place beside `path` to write to, with the same ending, moved there at the end; `what` is written.
+    """A hidden path beside `path`, with the same suffix, to write to; it is moved to `path` at the end.
 
-    With `with_folders` the folders above are made. After any exception, an interrupt included, the hidden file is gone
-    and what was there before is as it was. Raises `RecordError` for whatever the file system refuses.
+    `what` names the content in errors. `with_folders` creates missing parent folders. After any exception, including an
+    interrupt, the hidden file is gone and what was at `path` before is unchanged. Raises `RecordError` for whatever the
+    file system refuses.
     """
     part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
     try:
@@ -25,6 +30,90 @@ def written_atomically(
     except OSError as error:
         raise RecordError(f"a place to write {what} to", f"{path}: {error.strerror}", do) from error
     finally:
-        # A folder above it may be a file.
-        with suppress(OSError):
+        # A parent folder may turn out to be a file.
+        with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Callable[[Path], bool]) -> None:
+    """Make a folder whose content `write` puts into the hidden folder it is given, beside the final one.
+
+    The folder must be new, empty, or one that `replaceable` says may be replaced: then it is swapped as a whole.
+    Folders above it are made. Raises `RecordError` for whatever the file system refuses; after this or any other
+    exception, an interrupt included, the hidden folder is gone and what was there before is there again.
+    """
+    try:
+        # What a link points to is replaced, never the link.
+        target = folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _refused(folder, str(error)) from error
+    part = _sibling(target, "part")
+    try:
+        _check_replaceable(target, replaceable)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.mkdir()
+        write(part)
+        _sync(part)
+        # Once more: writing took a while.
+        _check_replaceable(target, replaceable)
+        _swap(part, target)
+    except OSError as error:
+        do = "free some space, or choose another disk" if error.errno == errno.ENOSPC else "choose another folder"
+        raise _refused(folder, error.strerror or str(error), do) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _check_replaceable(target: Path, replaceable: Callable[[Path], bool]) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise _refused(target, "a file of this name")
+    if any(target.iterdir()) and not replaceable(target):
+        raise _refused(
+            target, "a folder that isn't empty", "choose another one; overwrite replaces run records and nothing else"
+        )
+
+
+def _swap(part: Path, target: Path) -> None:
+    old = _sibling(target, "old")
+    try:
+        if target.exists():
+            os.replace(target, old)  # noqa: PTH105 (one name for all moves: tests break it)
+        os.replace(part, target)  # noqa: PTH105
+        _sync_folder(target.parent)
+    finally:
+        # Judged by what is there, not by how far we came: an interrupt can fall between any two steps.
+        if old.exists() and not target.exists():
+            os.replace(old, target)  # noqa: PTH105
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have everything below the folder on the disk before the folder gets its name."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Some systems can't open or sync a folder; the files in it are synced all the same.
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _sibling(target: Path, what: str) -> Path:
+    # Cut, so that a long name doesn't become too long.
+    return target.parent / f".{target.name[:40]}.{what}-{secrets.token_hex(4)}"
+
+
+def _refused(folder: Path, got: str, do: str = "choose another folder") -> RecordError:
+    return RecordError(f"a folder that the run can be written to at {folder}", got, do)

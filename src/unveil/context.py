@@ -1,169 +1,128 @@
-"""What stays the same during a run: image, classifier, recipe, seed, first prediction and tracks."""
+"""What a run is about, and how far it is: image, classifier, recipe and seed, and the state of each track."""
 
-import platform
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+from jaxtyping import Bool, Float
 
-from unveil import __version__
 from unveil.classifiers import Classifier, PreparedImage
 from unveil.errors import RecipeError
 from unveil.fills import FillContext, Mean, erase
 from unveil.images import Image
+from unveil.masked import MaskedClassifier
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe
-from unveil.records.run import ClassifierInfo, Round, Run, Source
-from unveil.records.trust import TrustCards
+from unveil.records import Round
 from unveil.stopping import StopReason
 from unveil.targets import Class, Target, TargetScore
-from unveil.trust import MaskedClassifier
+
+BoolMap = Bool[np.ndarray, "*grid"]
+FloatMap = Float[np.ndarray, "*grid"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Track:
-    """A line of rounds with its own erased area. A joint run has one, named None; `stop` is filled when it ends, and
-    `asked` with every scalar that a round asked about, by its name."""
+    """A sequence of rounds with an erased area of its own. A joint run has one track, named None.
+
+    All state of the loop is here: the `rounds` done, the smoothed saliency map of each target in the first round, and
+    the reason to `stop`, None while the track can go on.
+    """
 
     name: str | None
     target: Target
-    stop: list[StopReason] = field(default_factory=list)
-    asked: dict[str, TargetScore] = field(default_factory=dict)
+    rounds: list[Round] = field(default_factory=list)
+    first_maps: dict[TargetScore, FloatMap] = field(default_factory=dict)
+    stop: StopReason | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
-    """One run's question; `rounds.iter_rounds(search)` answers it."""
+    """One run: its settings, which stay the same, and its tracks, which advance with every round."""
 
     image: Image
     classifier: Classifier
     recipe: Recipe
     seed: int
-    batch_size: int
     prepared: PreparedImage
+    masked: MaskedClassifier
     first: Prediction
     tracks: tuple[Track, ...]
+    started: float
 
     @classmethod
-    def begin(
+    def create(
         cls, image: Image, classifier: Classifier, recipe: Recipe, seed: int = 0, batch_size: int | None = None
     ) -> "RunContext":
-        """Prepare the image, ask the classifier for the first time, and lay out the tracks."""
+        """Prepare the image, predict it, and create the tracks.
+
+        Raises an `UnveilError` if the image, the target or the fill can't be used, before any round is done.
+        """
         if batch_size is not None and batch_size < 1:
-            raise RecipeError("a batch size of at least 1", str(batch_size), "leave it out, or say 1 to save memory")
+            raise RecipeError("a batch size of at least 1", str(batch_size), "leave it out, or use 1 to save memory")
+        started = time.monotonic()
         prepared = classifier.prepare(image)
-        _try_fill(recipe, prepared, classifier)
-        (first,) = classifier.predict(prepared.pixels[None])
+        _check_fill(recipe, prepared, classifier)
+        size = batch_size or classifier.batch_size
+        # Names the noise of this run: the seed and the content of the image.
+        stream = f"{seed}/{image.sha256}"
+        masked = MaskedClassifier(classifier, prepared.pixels, recipe.fill, stream, size)
+        (first,) = masked.predict([masked.view(np.zeros(masked.grid, dtype=bool))])
         tracks = _tracks(recipe, first, classifier.labels)
-        return cls(image, classifier, recipe, seed, batch_size or classifier.batch_size, prepared, first, tracks)
+        return cls(image, classifier, recipe, seed, prepared, masked, first, tracks, started)
 
     @property
     def stream(self) -> str:
-        """Names this run's noise: the seed and the content of the image."""
-        return f"{self.seed}/{self.image.sha256}"
+        """The name of this run's noise: the seed and the content of the image."""
+        return self.masked.stream
+
+    @property
+    def batch_size(self) -> int:
+        """Images per batch."""
+        return self.masked.batch_size
 
     @property
     def grid(self) -> tuple[int, ...]:
         """Shape of the model's grid."""
-        return tuple(self.prepared.pixels.shape[1:])
+        return self.masked.grid
 
-    @cached_property
-    def masked(self) -> MaskedClassifier:
-        """Asks the classifier about this image with parts erased, for the trust cards and the null."""
-        return MaskedClassifier(self.classifier, self.prepared.pixels, self.recipe.fill, self.stream, self.batch_size)
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """All rounds done so far, track by track."""
+        return tuple(round_ for track in self.tracks for round_ in track.rounds)
 
     @cached_property
     def blank(self) -> Prediction:
-        """The prediction for an image of nothing but the mean color."""
-        pixels = self.prepared.pixels
-        everything = torch.ones(self.grid, dtype=torch.bool, device=pixels.device)
-        nothing = erase(pixels, everything, Mean(), _ground(self.classifier, self.stream))
-        (said,) = self.classifier.predict(nothing[None], self.batch_size)
-        return said
+        """The prediction for an image of the mean color only."""
+        (prediction,) = self.masked.predict([self.masked.view(np.ones(self.grid, dtype=bool), Mean())])
+        return prediction
 
-    def erase(self, erased: Bool[np.ndarray, "*grid"]) -> Float[Tensor, "c *grid"]:
-        """The original with these pixels replaced by the recipe's fill."""
-        pixels = self.prepared.pixels
-        fill_context = _ground(self.classifier, self.stream)
-        return erase(pixels, torch.from_numpy(erased).to(pixels.device), self.recipe.fill, fill_context)
+    def prediction_of(self, track: Track) -> Prediction:
+        """The prediction with everything erased that the track has erased so far."""
+        return track.rounds[-1].after if track.rounds else self.first
 
-    def finish(self, done: tuple[Round, ...], seconds: float, trust: TrustCards | None = None) -> Run:
-        """The record of all rounds, with the cards of their regions."""
-        return Run(
-            source=Source(
-                self.image.source,
-                self.image.sha256,
-                self.image.channels,
-                self.prepared.geometry,
-                self.image.spacing_mm,
-                self.image.value_range,
-                self.image.placement,
-            ),
-            classifier=ClassifierInfo(
-                self.classifier.name,
-                self.classifier.fingerprint,
-                self.classifier.labels,
-                self.classifier.output,
-                str(self.classifier.device),
-                self.classifier.precision,
-            ),
-            recipe=self.recipe.as_dict(),
-            seed=self.seed,
-            rounds=done,
-            first=self.first,
-            stops={track.name: track.stop[0] for track in self.tracks},
-            versions={**versions(), "gradients": self.classifier.averaging_precision},
-            seconds=seconds,
-            final_images={track.name: to_uint8(self.erase(_erased(self, done, track))) for track in self.tracks},
-            trust=trust,
-        )
+    def erased_of(self, track: Track) -> BoolMap:
+        """What the track has erased so far, on the model's grid."""
+        return track.rounds[-1].erased_after.to_array() if track.rounds else np.zeros(self.grid, dtype=bool)
 
 
-def to_uint8(pixels: Float[Tensor, "c *grid"]) -> UInt8[np.ndarray, "c *grid"]:
-    """Pixels in [0, 1] as 0 … 255, for the record."""
-    return (pixels.clamp(0, 1) * 255).round().byte().cpu().numpy()
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that can change a run's numbers."""
-    libraries = {name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}
-    return {
-        "unveil": __version__,
-        **libraries,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _tracks(recipe: Recipe, first: Prediction, labels: tuple[str, ...]) -> tuple[Track, ...]:
-    # Resolving also checks the target before any work is done.
+def _tracks(recipe: Recipe, first: Prediction, labels: Sequence[str]) -> tuple[Track, ...]:
+    # Resolving the target also checks it before any work is done.
     target_scores = recipe.target.resolve(first, first, labels)
     if recipe.joint or len(target_scores) < 2:
         return (Track(None, recipe.target),)
-    # A track of its own asks about one fixed class: what the recipe's target meant in the first round.
+    # Each separate track explains one fixed class: one of those that the recipe's target meant in the first round.
     return tuple(
-        Track(target_score.name, Class(target_score.label))
-        for target_score in target_scores
-        if target_score.label is not None
+        Track(score.name, Class(score.class_index)) for score in target_scores if score.class_index is not None
     )
 
 
-def _ground(classifier: Classifier, stream: str) -> FillContext:
-    return FillContext(torch.tensor(classifier.preprocessing.mean), stream)
-
-
-def _try_fill(recipe: Recipe, prepared: PreparedImage, classifier: Classifier) -> None:
-    """A corner is erased first, so that a fill that can't work says so before a round's work is done."""
+def _check_fill(recipe: Recipe, prepared: PreparedImage, classifier: Classifier) -> None:
+    """Erase one corner pixel, so that a fill that can't be used raises before a round is computed."""
     corner = prepared.pixels[(slice(None), *(slice(8),) * (prepared.pixels.ndim - 1))]
     erased = torch.zeros(corner.shape[1:], dtype=torch.bool, device=corner.device)
     erased.view(-1)[0] = True
-    erase(corner, erased, recipe.fill, _ground(classifier, ""))
-
-
-def _erased(search: RunContext, done: tuple[Round, ...], track: Track) -> Bool[np.ndarray, "*grid"]:
-    mine = [one for one in done if one.track == track.name]
-    return mine[-1].erased_after.to_array() if mine else np.zeros(search.grid, dtype=bool)
+    erase(corner, erased, recipe.fill, FillContext(torch.tensor(classifier.preprocessing.mean), ""))

@@ -1,10 +1,12 @@
-"""Asking a classifier about one image with parts erased: in batches, and about no image twice."""
+"""The one way to predict an image with parts erased: in batches, cached, and counted.
+
+The loop, the stops and the trust cards all predict masked views of one image. They share one `MaskedClassifier`, so
+that no view is predicted twice, whoever needs it.
+"""
 
 import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,44 +16,43 @@ from torch import Tensor
 from unveil.batching import batched
 from unveil.classifiers import Classifier
 from unveil.fills import Fill, FillContext, erase
+from unveil.predictions import Prediction
 from unveil.targets import TargetScore
 
 BoolMap = Bool[np.ndarray, "*grid"]
-Answer = TypeVar("Answer")
-# Scores closer than this share of their size are equal: sums in other batches differ by so much.
-SAME = 1e-5
+ViewKey = tuple[Fill | None, bytes]
 
 
 @dataclass(frozen=True, eq=False)
 class MaskedView:
-    """The image with these pixels erased by this fill."""
+    """One image with the pixels in `erased` replaced by `fill`; `erased` is on the model's grid, True where erased."""
 
     erased: BoolMap
     fill: Fill
 
     @property
-    def key(self) -> tuple[Fill | None, bytes]:
-        """Equal for equal views; where nothing is erased, the fill doesn't matter."""
-        return self.fill if self.erased.any() else None, hashlib.sha256(np.packbits(self.erased).data).digest()
+    def key(self) -> ViewKey:
+        """Equal for equal views. Where nothing is erased, the fill doesn't matter."""
+        digest = hashlib.sha256(np.packbits(self.erased).data).digest()
+        return self.fill if self.erased.any() else None, digest
 
 
 class MaskedClassifier:
-    """What a classifier says of views of one image. Answers are kept, as logits; `passes` counts the images asked."""
+    """Predicts masked views of one image, each at most once.
+
+    The logits of every view are kept, not its pixels: 1000 labels and 500 views take 4 MB. At most one batch of images
+    is held in memory. `passes` counts the images that the classifier was given.
+    """
 
     def __init__(
         self, classifier: Classifier, pixels: Float[Tensor, "c *grid"], fill: Fill, stream: str, batch_size: int = 8
     ) -> None:
-        """`fill` is the run's own; `stream` names the noise of fills, and of everything drawn for this image."""
-        self.classifier, self.pixels, self.fill, self.stream, self.batch_size = (
-            classifier,
-            pixels,
-            fill,
-            stream,
-            batch_size,
-        )
+        """`fill` is used where a view names no other; `stream` names the noise that fills draw."""
+        self.classifier, self.pixels, self.fill, self.stream = classifier, pixels, fill, stream
+        self.batch_size = batch_size
         self.passes = 0
-        self._ground = FillContext(torch.tensor(classifier.preprocessing.mean), stream)
-        self._known: dict[tuple[Fill | None, bytes], np.ndarray] = {}
+        self._fill_context = FillContext(torch.tensor(classifier.preprocessing.mean), stream)
+        self._logits: dict[ViewKey, Float[np.ndarray, k]] = {}
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -59,64 +60,35 @@ class MaskedClassifier:
         return tuple(self.pixels.shape[1:])
 
     def view(self, erased: BoolMap, fill: Fill | None = None) -> MaskedView:
-        """The image with these pixels erased, by the run's own fill if no other is named."""
-        return MaskedView(erased, fill or self.fill)
+        """The image with these pixels erased, by the default fill if none is given."""
+        return MaskedView(erased, self.fill if fill is None else fill)
 
-    def ask(self, views: Iterable[MaskedView]) -> None:
-        """Ask about every view that isn't known yet; images exist a batch at a time."""
-        new = {view.key: view for view in views if view.key not in self._known}
+    def predict(self, views: Sequence[MaskedView]) -> list[Prediction]:
+        """Predictions for these views, in their order; views that are not cached yet are evaluated first."""
+        self.evaluate(views)
+        output = self.classifier.output
+        return [Prediction(self._logits[view.key], output) for view in views]
+
+    def evaluate(self, views: Iterable[MaskedView]) -> None:
+        """Predict all uncached views and keep their logits."""
+        new: dict[ViewKey, MaskedView] = {}
+        for view in views:
+            if (key := view.key) not in self._logits:
+                new.setdefault(key, view)
         for keys in batched(new, self.batch_size):
-            images = torch.stack([self.erase(new[key]) for key in keys])
-            for key, said in zip(keys, self.classifier.predict(images, self.batch_size), strict=True):
-                self._known[key] = said.logits
+            images = torch.stack([self.render(new[key]) for key in keys])
+            for key, prediction in zip(keys, self.classifier.predict(images, self.batch_size), strict=True):
+                self._logits[key] = prediction.logits
             self.passes += len(keys)
 
     def score(self, view: MaskedView, target_score: TargetScore) -> float:
-        """The target's value for a view, asked if need be."""
-        if view.key not in self._known:
-            self.ask([view])
-        return float(target_score.of(self._known[view.key]))
+        """The target score of a view."""
+        key = view.key
+        if key not in self._logits:
+            self.evaluate([view])
+        return float(target_score.of(self._logits[key]))
 
-    def erase(self, view: MaskedView) -> Float[Tensor, "c *grid"]:
-        """The view's pixels."""
-        return erase(self.pixels, torch.from_numpy(view.erased).to(self.pixels.device), view.fill, self._ground)
-
-
-class RegionTest(ABC, Generic[Answer]):
-    """One question about a region: the views it has to know, so that all can be asked together, and its answer."""
-
-    @abstractmethod
-    def views(self) -> Iterator[MaskedView]:
-        """Everything to be asked."""
-
-    @abstractmethod
-    def answer(self) -> Answer:
-        """What the scores of the views come to."""
-
-
-@dataclass(frozen=True, eq=False)
-class RegionContext:
-    """A region on the grid, in its place: `erased` before it was found, `others` with all other regions of its track.
-
-    `taken`: where nothing can be compared with it: erased before, or found in the same round.
-    """
-
-    masked: MaskedClassifier
-    target_score: TargetScore
-    inside: BoolMap
-    erased: BoolMap
-    taken: BoolMap
-    others: BoolMap
-
-    def score(self, erased: BoolMap, fill: Fill | None = None) -> float:
-        """The target's value with these pixels erased."""
-        return self.masked.score(self.masked.view(erased, fill), self.target_score)
-
-    def drop(self, erased: BoolMap, removed: BoolMap, fill: Fill | None = None) -> float:
-        """f(x without `erased`) − f(x without `erased` and `removed`)."""
-        return self.score(erased, fill) - self.score(erased | removed, fill)
-
-    @property
-    def tolerance(self) -> float:
-        """Differences of scores up to this are none."""
-        return SAME * max(1.0, abs(self.score(self.erased)))
+    def render(self, view: MaskedView) -> Float[Tensor, "c *grid"]:
+        """The pixels of a view, in [0, 1]."""
+        erased = torch.from_numpy(view.erased).to(self.pixels.device)
+        return erase(self.pixels, erased, view.fill, self._fill_context)

@@ -1,7 +1,8 @@
-"""Cheap numbers that say how a region came about: how settled it is, what revealed it, and whether it is a rim; and how
-alike two maps rank their pixels."""
+"""Measures of a region: its stability, how hidden it was in the first map, how much of it is rim, and whether its drop
+is
+large enough; and the rank correlation of two maps."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,19 +17,18 @@ RIM_PX = 6
 def stability(
     region: Bool[np.ndarray, "*grid"], even: Bool[np.ndarray, "*grid"], odd: Bool[np.ndarray, "*grid"]
 ) -> float:
-    """IoU of what two independent halves of the noise found in this place.
+    """IoU of the regions that two independent halves of the noise samples give in this place.
 
-    Of each half, the connected parts that touch the region count. 1: both halves found the same; 0: one found nothing.
+    Only connected components that touch the region count. 1: both halves give the same pixels; 0: one gives none.
     """
-    here = [_touching(half, region) for half in (even, odd)]
-    return iou(*here) if here[0].any() else 0.0
+    even_part, odd_part = (_touching(half, region) for half in (even, odd))
+    return iou(even_part, odd_part) if even_part.any() else 0.0
 
 
 def revealed(region: Bool[np.ndarray, "*grid"], first_map: Float[np.ndarray, "*grid"], area: int) -> float:
     """Share of a region outside the `area` strongest pixels of the first round's map: |R ∖ top_A(S_1)| / |R|.
 
-    The honest rival of iterating is one map with a lower threshold at equal area. 0: that would have shown the whole
-    region.
+    One map with a lower threshold is the alternative to rounds. 0: at equal area, it would have shown the whole region.
     """
     flat = np.argpartition(-first_map.ravel(), min(area, first_map.size) - 1)[:area]
     visible = np.zeros(first_map.size, dtype=bool)
@@ -55,24 +55,35 @@ def rim_share(
     return float(weights[distance_px(erased) <= RIM_PX].sum()) / total
 
 
-def rank_correlation(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
-    """Spearman's ρ: the correlation of the ranks, equal values sharing their mean rank. None where either is
-    constant."""
+def rank_correlation(first: Float[np.ndarray, "*grid"], second: Float[np.ndarray, "*grid"]) -> float | None:
+    """Spearman's ρ of two maps: the correlation of their ranks; equal values share their mean rank.
+
+    None where either map is constant.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0]))
+    0.5
+    """
     from scipy.stats import rankdata  # noqa: PLC0415 (a second of imports)
 
-    ranks = np.stack([rankdata(values.ravel()) for values in (one, other)])
+    ranks = np.stack([rankdata(values.ravel()) for values in (first, second)])
     ranks -= ranks.mean(1, keepdims=True)
     sizes = np.sqrt((ranks**2).sum(1))
     return float((ranks[0] * ranks[1]).sum() / sizes.prod()) if sizes.all() else None
 
 
-def effective(drops: Sequence[float], targets: Sequence[str], least: float) -> list[bool]:
-    """Which regions take at least this share of what the most effective one takes from the same target; where none
-    takes anything, the first. All of them for a share of 0."""
+def effective(drops: Sequence[float], targets: Sequence[Hashable], min_share: float) -> list[bool]:
+    """For each region of a round, whether its drop is large enough beside the others of its target.
+
+    A region is kept if its drop is at least `min_share` of the largest drop of the same target. If no region of a
+    target lowers its score, the first is kept. `min_share` 0 keeps all.
+
+    >>> effective([4.0, 0.2, -1.0], ["a", "a", "b"], 0.1)
+    [True, False, True]
+    """
     kept = [True] * len(drops)
     for target in dict.fromkeys(targets):
         own = [index for index, other in enumerate(targets) if other == target]
-        most = max(drops[index] for index in own)
+        largest = max(drops[index] for index in own)
         for index in own:
-            kept[index] = least == 0 or (drops[index] >= least * most if most > 0 else index == own[0])
+            kept[index] = min_share == 0 or (drops[index] >= min_share * largest if largest > 0 else index == own[0])
     return kept

@@ -24,6 +24,15 @@ class Prediction:
     logits: Float[np.ndarray, "labels"] = field(repr=False)
     output: Output
 
+    def __eq__(self, other: object) -> bool:
+        """True for the same meaning and the same logits, bit for bit."""
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        same = self.logits.dtype == other.logits.dtype and self.logits.tobytes() == other.logits.tobytes()
+        return same and self.output is other.output
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def probabilities(self) -> Float[np.ndarray, "labels"]:
         """Softmax `e^z_i / Σ e^z_j`, or sigmoid `1 / (1 + e^−z_i)`, in [0, 1]."""

@@ -6,58 +6,97 @@ from pathlib import Path
 
 import tomli_w
 
-from unveil import attribution, fills, regions, saliency, stopping, targets, trust
+from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, GuidedBackprop, Rise, SmoothGrad
 from unveil.codec import Codec
 from unveil.errors import RecipeError
-from unveil.fills import Blur, Fill, Mean, SoftEdge
+from unveil.fills import Blur, Fill, Mean, Noise, SoftEdge
 from unveil.regions import RelativeToMax, Selector, SmoothedThreshold
 from unveil.saliency import L2, Magnitude, PositiveSum, UnbiasedL2
-from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
+from unveil.stopping import MAX_PLACEMENTS, CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
 from unveil.targets import Predicted, Target
-from unveil.trust import TrustSettings
+
+MAX_PLAYERS = 8  # 2^8 subsets
+MAX_TRUST_SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class TrustSettings:
+    """Settings of the trust cards.
+
+    - `placements`: largest number of other places that a region is compared with; no p-value is below
+      1 / (1 + `placements`).
+    - `fills`: fills with which the drop of each region is measured again.
+    - `alpha`: level of the q-value up to which a drop counts as significant.
+    - `max_players`: largest number of regions per target whose Shapley values are computed; k regions cost 2^k images.
+    - `samples`: SmoothGrad samples for the maps of the randomized network; 0 leaves that test out.
+    """
+
+    placements: int = 39
+    fills: tuple[Fill, ...] = (Mean(), Blur(), Noise())
+    alpha: float = 0.1
+    max_players: int = 8
+    samples: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.placements <= MAX_PLACEMENTS:
+            raise RecipeError(f"1 to {MAX_PLACEMENTS} placements", str(self.placements), "39 is usual")
+        if not 0 < self.alpha < 1:
+            raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
+        if not 0 <= self.max_players <= MAX_PLAYERS:
+            raise RecipeError(
+                f"max_players from 0 to {MAX_PLAYERS}", str(self.max_players), "k players cost 2^k images"
+            )
+        if not (self.samples == 0 or 2 <= self.samples <= MAX_TRUST_SAMPLES):
+            expected = f"0 samples, or 2 to {MAX_TRUST_SAMPLES}"
+            raise RecipeError(expected, str(self.samples), "0 leaves the randomization test out")
+
 
 RECIPE_CODEC = Codec(
-    kind
-    for room, names in (
-        (
-            attribution,
-            (
-                "Gradient",
-                "Deconvnet",
-                "GuidedBackprop",
-                "SmoothGrad",
-                "UntilStable",
-                "PatternNet",
-                "PatternAttribution",
-                "Rise",
-                "Occlusion",
-                "Captum",
-                "Zennit",
-                "Cam",
-                "CustomAttribution",
-            ),
+    [
+        TrustSettings,
+        *(
+            kind
+            for room, names in (
+                (
+                    attribution,
+                    (
+                        "Gradient",
+                        "Deconvnet",
+                        "GuidedBackprop",
+                        "SmoothGrad",
+                        "UntilStable",
+                        "PatternNet",
+                        "PatternAttribution",
+                        "Rise",
+                        "Occlusion",
+                        "Captum",
+                        "Zennit",
+                        "Cam",
+                        "CustomAttribution",
+                    ),
+                ),
+                (saliency, ("L2", "MaxAbs", "PositiveSum", "UnbiasedL2", "ShrunkL2")),
+                (regions, ("SmoothedThreshold", "RelativeToMax", "Quantile", "Otsu")),
+                (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
+                (
+                    stopping,
+                    (
+                        "AnyOf",
+                        "MaxRounds",
+                        "TargetLost",
+                        "NotPredicted",
+                        "ScoreBelow",
+                        "Explained",
+                        "CoverageAbove",
+                        "NotSignificant",
+                    ),
+                ),
+                (targets, ("Class", "Top", "Predicted", "Margin")),
+            )
+            for kind in (getattr(room, name) for name in names)
         ),
-        (saliency, ("L2", "MaxAbs", "PositiveSum", "UnbiasedL2", "ShrunkL2")),
-        (regions, ("SmoothedThreshold", "RelativeToMax", "Quantile", "Otsu")),
-        (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
-        (
-            stopping,
-            (
-                "AnyOf",
-                "MaxRounds",
-                "TargetLost",
-                "NotPredicted",
-                "ScoreBelow",
-                "Explained",
-                "CoverageAbove",
-                "NotSignificant",
-            ),
-        ),
-        (targets, ("Class", "Top", "Predicted", "Margin")),
-        (trust, ("TrustSettings",)),
-    )
-    for kind in (getattr(room, name) for name in names)
+    ]
 )
 
 
@@ -65,11 +104,15 @@ RECIPE_CODEC = Codec(
 class Recipe:
     """All settings of a run.
 
-    `joint`: with several targets, the regions of all of them are erased from one image (the paper's setting); else
-    every target of the first round has a track of its own. `min_drop_share`: a region whose erasing alone takes less than
-    this share of what the most effective of its round takes from its target is left for a later round. `trust`: how
-    the regions' trust cards are made; None leaves them out, and is `trust = false` in a file. Compare
-    `recipes.paper()` and `recipes.recommended()`.
+    - `target`: what the run explains. `attribution`, `magnitude`: how its saliency map is computed.
+    - `selector`: how regions are found in the map. `fill`: what replaces erased pixels. `stop`: when the run ends.
+    - `joint`: with several targets, the regions of all targets are erased from one image (the paper's setting).
+      False: each target of the first round has a track of its own.
+    - `min_drop_share`: a region whose drop is below this share of the largest drop of its round and target is not
+      erased in this round; a later round may find it again.
+    - `trust`: settings of the trust cards; None (`trust = false` in a file) leaves them out.
+
+    Compare `recipes.paper()` and `recipes.recommended()`.
     """
 
     name: str = "custom"
@@ -85,16 +128,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.stop.most_rounds is None:
-            raise RecipeError("a stop that ends for sure", repr(self.stop), "join it with a bound: MaxRounds(5) | …")
+            raise RecipeError("a stop that always ends", repr(self.stop), "combine it with a limit: MaxRounds(5) | …")
         if not 0 <= self.min_drop_share < 1:
             raise RecipeError("min_drop_share in [0, 1)", str(self.min_drop_share), "0 keeps every region")
 
     def with_target(self, target: Target) -> "Recipe":
-        """The same recipe, asking about something else."""
+        """The same recipe with another target."""
         return replace(self, target=target)
 
     def as_dict(self) -> dict:
-        """Nested tables of plain values; every part says its `kind`."""
+        """Nested tables of plain values; each part names its class as `kind`."""
         return RECIPE_CODEC.encode(self, top=True)
 
     @classmethod
@@ -130,11 +173,13 @@ def paper() -> Recipe:
 
 
 def recommended() -> Recipe:
-    """What we would use: plain gradients (any model, and they pass randomization tests), the noise floor taken off,
-    every component a region of its own, a soft fill blurred so widely that little of an erased color is left, a border
-    band against rims, nothing for a class that isn't predicted, no region that takes next to nothing beside another of
-    its round, and a stop once the target is lost or its score explained. The settings that scenes can decide were
-    searched on planted ones (docs/benchmark.md).
+    """The default: works with any differentiable classifier.
+
+    Plain gradients, which pass randomization tests; the noise floor is subtracted; each connected component is a region
+    of its own; a wide blur with a soft edge as fill, so that little of an erased color is left; a border band against
+    rims; no search for classes that aren't predicted; regions with a small drop beside others of their round are left
+    out; and a stop once the target is lost or its score is explained. The settings were chosen on planted scenes
+    (docs/benchmark.md).
     """
     return Recipe(
         name="recommended",

@@ -1,32 +1,34 @@
-"""The loop: ask, find, erase, ask again. `rounds()` yields every round as it is done; `find_regions()` returns the
-run."""
+"""The loop: predict, find regions, erase them, predict again.
 
-import time
+`find_regions` does all of it. To see each round when it is done, and to leave early:
+
+    context = unveil.start_run("dog.jpg", classifier)
+    for round_ in unveil.iter_rounds(context):
+        if round_.coverage > 0.2:
+            break
+    run = unveil.finish_run(context)
+"""
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import nn
 
 from unveil.attribution import AttributionRequest, AttributionResult, Moments
 from unveil.classifiers import Classifier, load_classifier
-from unveil.context import RunContext, Track, to_uint8
+from unveil.context import RunContext, Track
 from unveil.images import read_image
-from unveil.masks import Mask, iou, union
-from unveil.measures import effective, revealed, rim_share, stability
-from unveil.predictions import Prediction
+from unveil.masks import iou, union
 from unveil.recipes import Recipe, get_recipe
-from unveil.records.run import Region, Round, Run, TargetMap
-from unveil.records.trust import TrustCards
-from unveil.regions import Selection
+from unveil.recording import TargetFinding, make_round, make_run
+from unveil.records import Round, Run, TrustCards
 from unveil.stopping import StopKind, StopReason, StopState
 from unveil.targets import Target, TargetScore
-from unveil.trust import Lens, examine, significance
+from unveil.trust import make_trust_cards, smallest_p_value
 
 FloatMap = Float[np.ndarray, "*grid"]
 BoolMap = Bool[np.ndarray, "*grid"]
@@ -34,9 +36,9 @@ BoolMap = Bool[np.ndarray, "*grid"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: in `round` of at most `rounds`, `sample` of `samples` are done.
+    """How far a run is: `sample` of `samples` are done in `round` of at most `rounds`.
 
-    After the last round the trust cards are made: `cards` is then True, and samples are regions and games.
+    After the last round the trust cards are made: `cards` is then True, and `sample` counts regions and Shapley games.
     """
 
     round: int
@@ -62,254 +64,198 @@ def find_regions(
 ) -> Run:
     """Find every region of an image that a classifier relies on, round after round.
 
-    `image`: whatever `read_image` takes. `recipe`: a value, `recommended`, `paper`, or a TOML file; `target` replaces
-    the recipe's; `trust=False` leaves the trust cards out. The same seed gives the same run, whatever the batch size
-    (None: the classifier's own, which is fast on its device; one that the memory doesn't hold is halved). `on_progress`
-    is told of every batch of samples.
+    Parameters
+    ----------
+    image : path, bytes, file, array, tensor, PIL image or `Image`
+        Whatever `read_image` takes.
+    classifier : `Classifier`, `nn.Module` or str
+        Whatever `load_classifier` takes. It is left as it was.
+    recipe : `Recipe`, name or path of a TOML file
+        All settings of the run: "recommended", "paper", "demo", "black-box", or your own.
+    target : `Target`, optional
+        Replaces the recipe's target, for example `unveil.Class("Edema")`.
+    trust : bool
+        False leaves the trust cards out.
+    seed : int
+        The same seed gives the same run, whatever the batch size.
+    batch_size : int, optional
+        Images per batch; by default what is fast on the classifier's device. A batch that doesn't fit into memory is
+        halved.
+    on_progress : callable
+        Called with a `Progress` after each batch of samples.
 
-    Raises an `UnveilError` for input that can't be used; the classifier is left as it was.
+    Returns
+    -------
+    Run
+        All rounds with their regions, and a trust card for each region.
+
+    Raises
+    ------
+    UnveilError
+        For input that can't be used; the message says what was expected, what was given, and what to do.
+
+    Examples
+    --------
+    >>> import unveil
+    >>> from unveil.planted import draw_scene
+    >>> image = unveil.Image.from_array(draw_scene(200_010).pixels)
+    >>> run = unveil.find_regions(image, "planted/demo", "demo", trust=False)
+    >>> run.rounds[0].regions[0].drop > 0
+    True
     """
-    started = time.monotonic()
+    context = start_run(image, classifier, recipe, target=target, trust=trust, seed=seed, batch_size=batch_size)
+    for _ in iter_rounds(context, on_progress):
+        pass
+    return finish_run(context, on_progress)
+
+
+def start_run(
+    image: Any,
+    classifier: Classifier | nn.Module | str,
+    recipe: Recipe | str | Path = "recommended",
+    *,
+    target: Target | None = None,
+    trust: bool = True,
+    seed: int = 0,
+    batch_size: int | None = None,
+) -> RunContext:
+    """Prepare a run of `iter_rounds` and `finish_run`; the parameters are those of `find_regions`.
+
+    The image is read and predicted once, the target is resolved, and the fill is tried, so that input that can't be
+    used raises here.
+    """
     chosen = get_recipe(recipe)
-    chosen = chosen.with_target(target) if target else chosen
-    chosen = chosen if trust else replace(chosen, trust=None)
-    search = RunContext.begin(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
-    done = tuple(rounds(search, on_progress))
-    cards = trust_cards(search, done, on_progress)
-    return search.finish(done, time.monotonic() - started, cards)
+    if target is not None:
+        chosen = chosen.with_target(target)
+    if not trust:
+        chosen = replace(chosen, trust=None)
+    return RunContext.create(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
 
 
-def trust_cards(
-    search: RunContext, done: Sequence[Round], on_progress: OnProgress = lambda progress: None
-) -> TrustCards | None:
-    """The trust cards of a search's rounds, as the recipe wants them; None if it doesn't."""
-    recipe = search.recipe
-    if recipe.trust is None:
+def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
+    """Each round of each track, when it is done.
+
+    The iteration may be left at any time; another call goes on after the last complete round. All state is in
+    `context.tracks`, and is up to date when a round is yielded.
+    """
+    limit = context.recipe.stop.most_rounds or 0
+    for number, track in enumerate(context.tracks):
+        while track.stop is None and len(track.rounds) < limit:
+
+            def report(sample: int, samples: int, at: int = number * limit + len(track.rounds) + 1) -> None:
+                on_progress(Progress(at, limit * len(context.tracks), sample, samples))
+
+            round_ = _next_round(context, track, report)
+            if round_ is not None:
+                yield round_
+
+
+def finish_run(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Run:
+    """The record of the rounds done so far, with trust cards for their regions if the recipe asks for them.
+
+    Works at any time, also after `iter_rounds` was left early; the stop reason of such a track is `left early`.
+    """
+    return make_run(context, _trust_cards(context, on_progress))
+
+
+def _trust_cards(context: RunContext, on_progress: OnProgress) -> TrustCards | None:
+    if context.recipe.trust is None:
         return None
-    most = (recipe.stop.most_rounds or 0) * len(search.tracks)
-    target_scores = {name: target_score for track in search.tracks for name, target_score in track.asked.items()}
+    limit = (context.recipe.stop.most_rounds or 0) * len(context.tracks)
 
-    def tell(step: int, steps: int) -> None:
-        on_progress(Progress(most, most, step, steps, cards=True))
+    def report(step: int, steps: int) -> None:
+        on_progress(Progress(limit, limit, step, steps, cards=True))
 
-    lens = Lens(recipe.attribution, recipe.magnitude, recipe.selector)
-    return examine(search.masked, lens, done, target_scores, recipe.trust, tell)
+    return make_trust_cards(context.masked, context.recipe, context.rounds, report)
 
 
-def rounds(search: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
-    """Every round of every track, as it is done. The only state of a track is what is erased, and what was said
-    then."""
-    for number, track in enumerate(search.tracks):
-        yield from _rounds_of(search, track, number, on_progress)
+def _next_round(context: RunContext, track: Track, report: Callable[[int, int], None]) -> Round | None:
+    """Do one round and add it to the track, with the reason to stop if there is one; None if there is no round to
+    do."""
+    now = context.prediction_of(track)
+    scores = track.target.resolve(context.first, now, context.classifier.labels)
+    if not scores:
+        track.stop = StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label")
+        return None
+    if not track.rounds:
+        track.stop = context.recipe.stop.check_first(StopState(0, scores, context.first, now, 0.0))
+        if track.stop is not None:
+            return None
+    findings = _find_targets(context, track, scores, report)
+    if not track.first_maps:
+        smooth = context.recipe.selector.smooth
+        track.first_maps.update({finding.target_score: smooth(finding.saliency) for finding in findings})
+    round_ = make_round(context, track, findings)
+    track.rounds.append(round_)
+    track.stop = _stop_reason(context, round_, scores)
+    return round_
 
 
-def _rounds_of(search: RunContext, track: Track, number: int, on_progress: OnProgress) -> Iterator[Round]:
-    most = search.recipe.stop.most_rounds or 0
-    first_maps: dict[str, FloatMap] = {}
-    now, erased = search.first, np.zeros(search.grid, dtype=bool)
-    for index in range(1, most + 1):
-        target_scores = track.target.resolve(search.first, now, search.classifier.labels)
-        if not target_scores:
-            track.stop.append(StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label"))
-            return
-        track.asked.update({target_score.name: target_score for target_score in target_scores})
-        if index == 1 and (
-            reason := search.recipe.stop.check_first(StopState(0, target_scores, search.first, now, 0.0))
-        ):
-            track.stop.append(reason)
-            return
-
-        def tell(sample: int, samples: int, at: int = number * most + index) -> None:
-            on_progress(Progress(at, most * len(search.tracks), sample, samples))
-
-        look = _look(search, index, target_scores, erased, tell)
-        first_maps = first_maps or {one.target_score.name: search.recipe.selector.smooth(one.saliency) for one in look}
-        done = _record(search, track, index, now, erased, look, first_maps)
-        yield done
-        now, erased = done.after, done.erased_after.to_array()
-        if reason := _why_stop(search, done, target_scores):
-            track.stop.append(reason)
-            return
-
-
-@dataclass(frozen=True, eq=False)
-class TargetFinding:
-    """What one target's map gave in one round, before anything is erased for it."""
-
-    target_score: TargetScore
-    saliency: FloatMap
-    selection: Selection
-    halves: tuple[BoolMap, BoolMap] | None
-    rectifiers: int | None
-
-
-def _look(
-    search: RunContext,
-    index: int,
-    target_scores: Sequence[TargetScore],
-    erased: BoolMap,
-    tell: Callable[[int, int], None],
+def _find_targets(
+    context: RunContext, track: Track, scores: Sequence[TargetScore], report: Callable[[int, int], None]
 ) -> list[TargetFinding]:
-    """Attribution, saliency and regions of every target, with what is erased so far."""
-    stream = f"{search.stream}/round {index}"
-    question = AttributionRequest(
-        search.classifier,
-        search.erase(erased),
-        target_scores,
-        stream,
-        search.batch_size,
-        tell,
-        _Agreement(search, erased),
+    """The saliency map and the regions of every target, with everything erased that the track has erased so far."""
+    recipe, erased = context.recipe, context.erased_of(track)
+    request = AttributionRequest(
+        context.classifier,
+        context.masked.render(context.masked.view(erased)),
+        scores,
+        f"{context.stream}/round {len(track.rounds) + 1}",
+        context.masked.batch_size,
+        report,
+        _HalvesAgreement(recipe, erased),
     )
-    result = search.recipe.attribution.attribute(question)
-    maps = search.recipe.magnitude.saliency(result.all).astype(np.float32)
-    halves = _halves(search, result, erased)
+    result = recipe.attribution.attribute(request)
+    maps = recipe.magnitude.saliency(result.all).astype(np.float32)
+    halves = _halves(recipe, result, erased)
     return [
         TargetFinding(
-            target_score,
+            score,
             saliency,
-            search.recipe.selector.select(saliency, erased),
+            recipe.selector.select(saliency, erased),
             halves[number] if halves else None,
             result.rules.count if result.rules else None,
         )
-        for number, (target_score, saliency) in enumerate(zip(target_scores, maps, strict=True))
+        for number, (score, saliency) in enumerate(zip(scores, maps, strict=True))
     ]
 
 
-def _halves(search: RunContext, result: AttributionResult, erased: BoolMap) -> list[tuple[BoolMap, BoolMap]] | None:
+def _halves(recipe: Recipe, result: AttributionResult, erased: BoolMap) -> list[tuple[BoolMap, BoolMap]] | None:
     if result.odd is None:
         return None
-    even, odd = (_regions_of(search, half, erased) for half in (result.even, result.odd))
+    even, odd = (_regions_from(recipe, half, erased) for half in (result.even, result.odd))
     return list(zip(even, odd, strict=True))
 
 
-def _regions_of(search: RunContext, half: Moments, erased: BoolMap) -> list[BoolMap]:
-    """All that would be found for each target, had there been only this half of the samples."""
-    maps = search.recipe.magnitude.saliency(half)
-    return [union(search.recipe.selector.select(one, erased).regions, erased.shape) for one in maps]
+def _regions_from(recipe: Recipe, moments: Moments, erased: BoolMap) -> list[BoolMap]:
+    """For each target, the union of the regions that these samples alone give."""
+    maps = recipe.magnitude.saliency(moments)
+    return [union(recipe.selector.select(saliency, erased).regions, erased.shape) for saliency in maps]
 
 
 @dataclass(frozen=True)
-class _Agreement:
-    """Of two halves of the samples, for the target on which they agree least."""
+class _HalvesAgreement:
+    """IoU of the regions from two halves of the samples, for the target with the smallest IoU."""
 
-    search: RunContext
+    recipe: Recipe
     erased: BoolMap
 
-    def __call__(self, one: Moments, other: Moments) -> float:
-        found, again = (_regions_of(self.search, half, self.erased) for half in (one, other))
-        return min(iou(*pair) for pair in zip(found, again, strict=True))
+    def __call__(self, first_half: Moments, second_half: Moments) -> float:
+        pairs = (_regions_from(self.recipe, half, self.erased) for half in (first_half, second_half))
+        return min(iou(*pair) for pair in zip(*pairs, strict=True))
 
 
-def _record(
-    search: RunContext,
-    track: Track,
-    index: int,
-    before: Prediction,
-    erased: BoolMap,
-    look: list[TargetFinding],
-    first_maps: dict[str, FloatMap],
-) -> Round:
-    """Erase what was found, ask again, and write the round down."""
-    regions = [(found, inside) for found in look for inside in found.selection.regions]
-    alone, after = _ask_again(search, before, erased, [inside for _, inside in regions])
-    asked = [found.target_score for found, _ in regions]
-    drops = [float(one.of(before.logits) - one.of(said.logits)) for one, said in zip(asked, alone, strict=True)]
-    kept = effective(drops, [one.name for one in asked], search.recipe.min_drop_share)
-    regions, alone = list(compress(regions, kept)), list(compress(alone, kept))
-    erased_after = erased | union((inside for _, inside in regions), erased.shape)
-    if not all(kept):
-        (after,) = alone if len(alone) == 1 else _ask(search, [erased_after])
-    # A label asked about for the first time later on is held against what the first round showed for its labels.
-    shown: FloatMap = np.mean(list(first_maps.values()), axis=0)
-    area = int(np.count_nonzero(erased_after))
-    return Round(
-        index=index,
-        track=track.name,
-        before=before,
-        after=after,
-        maps=tuple(TargetMap(found.target_score.name, found.saliency, found.selection.reason) for found in look),
-        regions=tuple(
-            _region(
-                search,
-                found,
-                inside,
-                before,
-                without,
-                erased,
-                revealed(inside, first_maps.get(found.target_score.name, shown), area),
-            )
-            for (found, inside), without in zip(regions, alone, strict=True)
-        ),
-        erased=Mask.from_array(erased),
-        erased_after=Mask.from_array(erased_after),
-        image=to_uint8(search.erase(erased)),
-        rectifiers=look[0].rectifiers,
-    )
-
-
-def _ask_again(
-    search: RunContext, before: Prediction, erased: BoolMap, regions: list[BoolMap]
-) -> tuple[list[Prediction], Prediction]:
-    """Predictions with each region alone erased as well, and with all of them."""
-    if not regions:
-        return [], before
-    areas = [erased | inside for inside in regions]
-    if len(regions) > 1:
-        areas.append(erased | union(regions, erased.shape))
-    answers = _ask(search, areas)
-    return answers[: len(regions)], answers[-1]
-
-
-def _ask(search: RunContext, areas: list[BoolMap]) -> list[Prediction]:
-    """Predictions with each of these areas erased."""
-    return search.classifier.predict(torch.stack([search.erase(area) for area in areas]), search.batch_size)
-
-
-def _region(
-    search: RunContext,
-    found: TargetFinding,
-    inside: BoolMap,
-    before: Prediction,
-    after: Prediction,
-    erased: BoolMap,
-    hidden: float,
-) -> Region:
-    target_score, geometry = found.target_score, search.prepared.geometry
-    mask = Mask.from_array(geometry.region_to_source(inside))
-    spacing = search.image.spacing_mm
-    size_mm = mask.area_px * float(np.prod(spacing)) if spacing else None
-    flat = len(mask.shape) == 2
-    return Region(
-        target=target_score.name,
-        mask=mask,
-        model_mask=Mask.from_array(inside),
-        area_mm2=size_mm if flat else None,
-        score_before=float(target_score.of(before.logits)),
-        score_after=float(target_score.of(after.logits)),
-        probability_before=_probability(target_score, before),
-        probability_after=_probability(target_score, after),
-        stability=stability(inside, *found.halves) if found.halves else None,
-        revealed=hidden,
-        rim_share=rim_share(inside, found.saliency, erased),
-        volume_mm3=None if flat else size_mm,
-    )
-
-
-def _probability(target_score: TargetScore, prediction: Prediction) -> float | None:
-    return None if target_score.label is None else float(prediction.probabilities[target_score.label])
-
-
-def _why_stop(search: RunContext, done: Round, target_scores: Sequence[TargetScore]) -> StopReason | None:
-    if not done.regions:
-        return StopReason(StopKind.NOTHING_FOUND, "; ".join(f"{one.target}: {one.reason}" for one in done.maps))
-
-    def smallest_p(draws: int) -> float | None:
-        return significance(
-            search.masked, done, {target_score.name: target_score for target_score in target_scores}, draws
-        )
-
+def _stop_reason(context: RunContext, round_: Round, scores: Sequence[TargetScore]) -> StopReason | None:
+    if not round_.regions:
+        reasons = "; ".join(f"{target_map.target}: {target_map.reason}" for target_map in round_.maps)
+        return StopReason(StopKind.NOTHING_FOUND, reasons)
     state = StopState(
-        done.index, target_scores, search.first, done.after, done.coverage, smallest_p, blank=lambda: search.blank
+        round_.index,
+        scores,
+        context.first,
+        round_.after,
+        round_.coverage,
+        lambda placements: smallest_p_value(context.masked, round_, placements),
+        blank=lambda: context.blank,
     )
-    return search.recipe.stop.check(state)
+    return context.recipe.stop.check(state)

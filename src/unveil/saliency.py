@@ -52,8 +52,8 @@ class UnbiasedL2(Magnitude):
 
     With n samples E[m_c²] is the true square plus v_c/n, so the plain length adds a floor of noise that hides weak
     evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a
-    mean over `size_px` × `size_px` pixels (zero outside the image), only then clamped at 0. With a single sample nothing is
-    taken off.
+    mean over `size_px` × `size_px` pixels (zero outside the image), only then clamped at 0. With a single sample
+    nothing is taken off.
     """
 
     size_px: int = 5
@@ -71,9 +71,9 @@ class UnbiasedL2(Magnitude):
 class ShrunkL2(Magnitude):
     """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): the length, less where its surroundings are mostly noise.
 
-    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in a
-    Wiener filter, with both powers estimated on the spot: near 1 where the samples agree, 0 where they don't. With many
-    samples S becomes `L2`, and keeps its detail; with few it is closer to the `L2` of many than that of few is
+    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in
+    a Wiener filter, with both powers estimated on the spot: near 1 where the samples agree, 0 where they don't. With
+    many samples S becomes `L2`, and keeps its detail; with few it is closer to the `L2` of many than that of few is
     (docs/speed.md). With a single sample nothing is known of the noise, and S is `L2`.
     """
 

@@ -9,6 +9,8 @@ from unveil.errors import RecipeError
 from unveil.predictions import Prediction
 from unveil.targets import TargetScore
 
+MOST_ROUNDS, MAX_PLACEMENTS = 1000, 10_000
+
 
 class StopKind(StrEnum):
     """Why a run ended."""
@@ -21,6 +23,7 @@ class StopKind(StrEnum):
     NOT_SIGNIFICANT = "not significant"
     NOTHING_FOUND = "nothing found"
     NOTHING_PREDICTED = "nothing predicted"
+    LEFT_EARLY = "left early"
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,13 @@ class StopReason:
 
 @dataclass(frozen=True, eq=False)
 class StopState:
-    """What a stop may look at, after a round's regions are erased.
+    """What a stop can use, after the regions of a round are erased.
 
-    `significance(placements)` compares each region's drop with that of its shape in so many other places, and gives the
-    smallest p, corrected for the number of the round's regions; None if there is no other place. It asks the
-    classifier when it is called, so a run without a stop that wants it costs nothing more. `blank()` is the prediction
-    for an image of nothing but the mean color; None where that isn't known.
+    - `first`, `now`: predictions before anything was erased, and with everything erased so far.
+    - `coverage`: share of the grid that is erased.
+    - `significance(placements)`: smallest q-value of the round's regions in a placement test; None if no region's shape
+      fits anywhere else. It predicts images when it is called, so a run whose stops don't call it costs nothing more.
+    - `blank()`: the prediction for an image of the mean color only; None where that isn't known.
     """
 
     round: int
@@ -51,14 +55,14 @@ class StopState:
 
 
 class Stop(ABC):
-    """A reason to end. `a | b` ends when either does."""
+    """A condition that ends a run. `a | b` ends when either does."""
 
     @abstractmethod
     def check(self, state: StopState) -> StopReason | None:
         """The reason, or None to go on."""
 
     def check_first(self, state: StopState) -> StopReason | None:
-        """A reason not to look at all, before the first round; most stops have none."""
+        """A reason to end before the first round; most stops have none."""
         return None
 
     @property
@@ -82,7 +86,7 @@ class AnyOf(Stop):
         return next((reason for stop in self.stops if (reason := stop.check(state))), None)
 
     def check_first(self, state: StopState) -> StopReason | None:
-        """The first reason not to look at all."""
+        """The first reason to end before the first round."""
         return next((reason for stop in self.stops if (reason := stop.check_first(state))), None)
 
     @property
@@ -98,8 +102,8 @@ class MaxRounds(Stop):
     rounds: int = 5
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise RecipeError("at least 1 round", str(self.rounds), "the paper has 5")
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise RecipeError(f"1 to {MOST_ROUNDS} rounds", str(self.rounds), "the paper has 5")
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once all rounds are done."""
@@ -115,23 +119,23 @@ class MaxRounds(Stop):
 
 @dataclass(frozen=True)
 class TargetLost(Stop):
-    """When no class asked about in this round that was predicted at first is predicted any longer."""
+    """When none of this round's target classes that was predicted at first is still predicted."""
 
     threshold: float = 0.5
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once every such class is gone; never for targets that weren't predicted at first."""
-        asked = {target_score.label for target_score in state.target_scores}
-        had = asked & set(state.first.predicted(self.threshold))
+        targets = {score.class_index for score in state.target_scores}
+        had = targets & set(state.first.predicted(self.threshold))
         if not had or had & set(state.now.predicted(self.threshold)):
             return None
-        names = ", ".join(target_score.name for target_score in state.target_scores if target_score.label in had)
+        names = ", ".join(score.name for score in state.target_scores if score.class_index in had)
         return StopReason(StopKind.TARGET_LOST, f"{names} no longer predicted")
 
 
 @dataclass(frozen=True)
 class ScoreBelow(Stop):
-    """When every class asked about has a probability below `probability`."""
+    """When every target class has a probability below `probability`."""
 
     probability: float = 0.1
 
@@ -139,9 +143,7 @@ class ScoreBelow(Stop):
         """A reason once the largest of the probabilities is below."""
         probabilities = state.now.probabilities
         values = [
-            float(probabilities[target_score.label])
-            for target_score in state.target_scores
-            if target_score.label is not None
+            float(probabilities[score.class_index]) for score in state.target_scores if score.class_index is not None
         ]
         if not values or max(values) >= self.probability:
             return None
@@ -150,10 +152,10 @@ class ScoreBelow(Stop):
 
 @dataclass(frozen=True)
 class NotPredicted(Stop):
-    """Before the first round, when no class asked about is predicted or has at least this `probability`.
+    """Before the first round, when no target class is predicted and all have a probability below `probability`.
 
-    Then nothing is looked for: a gradient shows places for any class, also for one of which the classifier says that it
-    isn't there.
+    Runs don't search for classes that aren't predicted: gradients highlight some region for any class, even an absent
+    one.
     """
 
     probability: float = 0.1
@@ -165,7 +167,7 @@ class NotPredicted(Stop):
     def check_first(self, state: StopState) -> StopReason | None:
         """A reason if every class asked about is that unlikely."""
         predicted = set(state.now.predicted())
-        if any(target_score.label in predicted for target_score in state.target_scores):
+        if any(score.class_index in predicted for score in state.target_scores):
             return None
         below = ScoreBelow(self.probability).check(state)
         return StopReason(StopKind.NOTHING_PREDICTED, f"{below.text}: not predicted") if below else None
@@ -173,12 +175,12 @@ class NotPredicted(Stop):
 
 @dataclass(frozen=True)
 class Explained(Stop):
-    """When what is erased accounts for `share` of the score, for every target of this round.
+    """When the erased regions account for `share` of the score, for every target of this round.
 
-    Explained are (f(first) − f(now)) / (f(first) − f(blank)), f the target's value and blank an image of nothing but
-    the mean color. Where evidence adds up over the image, little is left long before the class stops being predicted,
-    and what later rounds find is what a rest hangs on. A target that scores no more than for the blank image is never
-    explained.
+    They account for (f(first) − f(now)) / (f(first) − f(blank)): f is the target score, blank an image of the mean
+    color only. Where evidence adds up over the image, the score is nearly used up long before the class stops being
+    predicted; later rounds would only explain the remainder. A target whose score is not above that of the blank image
+    is never explained.
     """
 
     share: float = 0.85
@@ -188,18 +190,18 @@ class Explained(Stop):
             raise RecipeError("a share above 0, and at most 1", str(self.share), "0.85 is usual")
 
     def check(self, state: StopState) -> StopReason | None:
-        """A reason once the least explained of the targets is explained."""
+        """A reason once all targets are explained."""
         blank = state.blank()
         if blank is None or not state.target_scores:
             return None
-        explained = min(self._explained(target_score, state, blank) for target_score in state.target_scores)
+        explained = min(self._explained(score, state, blank) for score in state.target_scores)
         if explained < self.share:
             return None
-        return StopReason(StopKind.EXPLAINED, f"{explained:.0%} of the score is explained")
+        return StopReason(StopKind.EXPLAINED, f"the erased regions account for {explained:.0%} of the score")
 
     @staticmethod
-    def _explained(target_score: TargetScore, state: StopState, blank: Prediction) -> float:
-        first, now, nothing = (float(target_score.of(one.logits)) for one in (state.first, state.now, blank))
+    def _explained(score: TargetScore, state: StopState, blank: Prediction) -> float:
+        first, now, nothing = (float(score.of(prediction.logits)) for prediction in (state.first, state.now, blank))
         return (first - now) / (first - nothing) if first > nothing else 0.0
 
 
@@ -218,8 +220,11 @@ class CoverageAbove(Stop):
 
 @dataclass(frozen=True)
 class NotSignificant(Stop):
-    """When no region of a round is more than a place like any other: its shape erased elsewhere, in up to `placements`
-    places, takes as much too often. The level `alpha` is for the smallest p, corrected for the round's regions."""
+    """When no region lowers the score significantly more than its shape at random places.
+
+    The smallest q-value of the round's regions is compared with `alpha`; each region is compared with at most
+    `placements` other places.
+    """
 
     alpha: float = 0.1
     placements: int = 39
@@ -227,8 +232,8 @@ class NotSignificant(Stop):
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
-        if self.placements < 1:
-            raise RecipeError("at least 1 draw", str(self.placements), "39 is usual: no p is below 1/(1 + placements)")
+        if not 1 <= self.placements <= MAX_PLACEMENTS:
+            raise RecipeError(f"1 to {MAX_PLACEMENTS} placements", str(self.placements), "39 is usual")
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once the smallest p is above the level; never where there is nothing to compare with."""

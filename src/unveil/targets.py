@@ -1,6 +1,10 @@
-"""Targets: the scalar that is asked about. A target resolves, in every round, to weighted sums of logits."""
+"""Targets: which output of the classifier a run explains.
+
+A target resolves, in every round, to one or more target scores: weighted sums of logits.
+"""
 
 import difflib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,31 +18,40 @@ from unveil.predictions import Prediction
 
 @dataclass(frozen=True)
 class TargetScore:
-    """One resolved target: `score = Σ weight_i · logit_i`, unitless.
+    """One resolved target: a weighted sum of logits, `score = Σ weight_i · logit_i`, unitless.
 
-    `label` is the index of the class where the scalar is one class' logit, so that it has a probability; else None.
+    `weights` holds pairs (class index, weight) and identifies the target. `name` is for reading: labels may repeat
+    (two ImageNet classes are called "crane"), indices don't.
     """
 
     name: str
     weights: tuple[tuple[int, float], ...]
 
     @property
-    def label(self) -> int | None:
-        """Index of the class, if the scalar is a class' own logit."""
+    def class_index(self) -> int | None:
+        """Index of the class if the score is the logit of one class, which has a probability; else None."""
         return self.weights[0][0] if len(self.weights) == 1 and self.weights[0][1] == 1.0 else None
 
     def of(self, logits: Float[np.ndarray, "*n labels"]) -> Float[np.ndarray, "*n"]:
-        """The target's value for every row of logits."""
+        """The score for each row of logits.
+
+        >>> TargetScore("a − b", ((0, 1.0), (1, -1.0))).of(np.array([[3.0, 1.0], [0.0, 5.0]]))
+        array([ 2., -5.])
+        """
         parts = (weight * logits[..., index] for index, weight in self.weights)
         return np.asarray(sum(parts, np.zeros(logits.shape[:-1])))
 
 
 class Target(ABC):
-    """A question to the classifier. `resolve` says which scalars it means in this round."""
+    """What a run asks the classifier about; `resolve` gives the scores it stands for in a round."""
 
     @abstractmethod
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """Scalars asked about now, given the first round's prediction, this round's, and the labels' names."""
+        """The target scores of this round.
+
+        `first` is the prediction before anything was erased, `now` the prediction at the start of this round. Raises
+        `TargetError` for a class that the classifier doesn't have.
+        """
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Class(Target):
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """The class' logit, whatever is predicted."""
-        return (_of_class(find_label(self.label, labels), labels),)
+        return (class_score(find_label(self.label, labels), labels),)
 
 
 @dataclass(frozen=True)
@@ -61,8 +74,8 @@ class Top(Target):
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Logits of the labels that led before anything was erased."""
         if not 1 <= self.count <= len(labels):
-            raise TargetError(f"Top(1) to Top({len(labels)})", f"Top({self.count})", "ask for fewer labels")
-        return tuple(_of_class(index, labels) for index in first.leading(self.count))
+            raise TargetError(f"Top(1) to Top({len(labels)})", f"Top({self.count})", "choose a count in this range")
+        return tuple(class_score(index, labels) for index in first.leading(self.count))
 
 
 @dataclass(frozen=True)
@@ -76,12 +89,12 @@ class Predicted(Target):
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Logits of the labels predicted now; empty if a sigmoid classifier predicts none."""
-        return tuple(_of_class(index, labels) for index in now.predicted(self.threshold))
+        return tuple(class_score(index, labels) for index in now.predicted(self.threshold))
 
 
 @dataclass(frozen=True)
 class Margin(Target):
-    """What speaks for one class and against another: `logit_a − logit_b`."""
+    """The evidence for one class over another: `logit_a − logit_b`."""
 
     a: str | int
     b: str | int
@@ -91,29 +104,48 @@ class Margin(Target):
         a, b = find_label(self.a, labels), find_label(self.b, labels)
         if a == b:
             raise TargetError("two different classes for a margin", f"{labels[a]!r} twice", "name another class")
-        return (TargetScore(f"{labels[a]} − {labels[b]}", ((a, 1.0), (b, -1.0))),)
+        name = f"{class_score(a, labels).name} − {class_score(b, labels).name}"
+        return (TargetScore(name, ((a, 1.0), (b, -1.0))),)
 
 
 def find_label(label: str | int, labels: Sequence[str]) -> int:
-    """The index of a label given by name (exact, else ignoring case and underscores) or by index."""
+    """The index of a class given by index or by label (exact, else ignoring case and underscores).
+
+    Raises `TargetError` for an unknown label, for an index out of range, and for a label that several classes have.
+    """
     if isinstance(label, int):
         if 0 <= label < len(labels):
             return label
         raise TargetError(f"a class index from 0 to {len(labels) - 1}", str(label), "see the classifier's labels")
     if label in labels:
-        return labels.index(label)
+        return _only_index(label, [index for index, name in enumerate(labels) if name == label])
     folded = [_fold(name) for name in labels]
-    if folded.count(_fold(label)) == 1:
-        return folded.index(_fold(label))
+    if (key := _fold(label)) in folded:
+        return _only_index(label, [index for index, name in enumerate(folded) if name == key])
     if label.isdecimal():
         return find_label(int(label), labels)
-    close = difflib.get_close_matches(_fold(label), folded, n=3, cutoff=0.5)
+    if (numbered := re.fullmatch(r"(.*) \(class (\d+)\)", label)) and 0 <= int(numbered[2]) < len(labels):
+        index = int(numbered[2])
+        if _fold(labels[index]) == _fold(numbered[1]):
+            return index
+    close = difflib.get_close_matches(key, folded, n=3, cutoff=0.5)
     hint = ", ".join(repr(labels[folded.index(name)]) for name in close) or f"{labels[0]!r}, {labels[-1]!r}"
     raise TargetError(f"one of the classifier's {len(labels)} labels", repr(label), f"try {hint}, or an index")
 
 
+def _only_index(label: str, indices: list[int]) -> int:
+    if len(indices) > 1:
+        names = " or ".join(map(str, indices))
+        raise TargetError(
+            "a label that only one class has",
+            f"{label!r}, which {len(indices)} classes have",
+            f"give the index: {names}",
+        )
+    return indices[0]
+
+
 def parse_target(text: str) -> Target:
-    """A target from its text: `predicted`, `predicted:0.3`, `top:3`, `class:NAME`, `margin:A,B`, or a bare name.
+    """A target from text: `predicted`, `predicted:0.3`, `top:3`, `class:NAME`, `margin:A,B`, or a label alone.
 
     >>> parse_target("top:3")
     Top(count=3)
@@ -137,8 +169,14 @@ def parse_target(text: str) -> Target:
     return Class(text.strip())
 
 
-def _of_class(index: int, labels: Sequence[str]) -> TargetScore:
-    return TargetScore(labels[index], ((index, 1.0),))
+def class_score(index: int, labels: Sequence[str]) -> TargetScore:
+    """The logit of one class, named by its label; by label and index where several classes have the same label.
+
+    >>> class_score(1, ("crane", "crane")).name
+    'crane (class 1)'
+    """
+    name = labels[index]
+    return TargetScore(name if labels.count(name) == 1 else f"{name} (class {index})", ((index, 1.0),))
 
 
 def _fold(name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from unveil.images import Geometry
 from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
-from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, TargetMap
+from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap
 from unveil.stopping import StopKind, StopReason
 
 Drawn = tuple[str, np.ndarray]  # a label, and the region on the model's grid

@@ -15,10 +15,11 @@ import unveil
 from cubes import CUBE, RECIPE, STRONG, WEAK
 from unveil.images import Image
 from unveil.masks import Mask
-from unveil.records.run import Region, Run, TargetMap
+from unveil.records import Region, Run, TargetMap
 from unveil.render import draw_run, write_figure
 from unveil.render.parts import COLORS
 from unveil.render.triplanar import focus
+from unveil.targets import TargetScore
 
 SPACING = (2.5, 0.7, 1.1)
 PLANES = ("axial", "coronal", "sagittal")
@@ -64,7 +65,7 @@ def test_a_single_voxel_of_noise_is_no_peak(run):
     (found,), (first, *_) = run.rounds[0].maps, run.rounds
     noisy = found.saliency.copy()
     noisy[STRONG] = 20 * noisy.max()
-    changed = dataclasses.replace(first, maps=(TargetMap(found.target, noisy * np.float32(1)),))
+    changed = dataclasses.replace(first, maps=(TargetMap(found.target_score, noisy * np.float32(1)),))
     middle = tuple(first + 2 for first in STRONG)
     assert np.abs(np.subtract(focus(changed), middle)).max() <= 2
     assert focus(changed) != STRONG
@@ -75,7 +76,7 @@ def test_without_a_region_the_peak_is_the_map_s(run):
     values = np.zeros((24, 24, 24), np.float32)
     values[3:8, 17:22, 9:14] = 1
     values[0, 0, 0] = np.nan
-    silent = dataclasses.replace(run.rounds[1], regions=(), maps=(TargetMap(found.target, values, "too weak"),))
+    silent = dataclasses.replace(run.rounds[1], regions=(), maps=(TargetMap(found.target_score, values, "too weak"),))
     assert focus(silent) == (5, 19, 11)
     figure = draw_run(dataclasses.replace(run, rounds=(run.rounds[0], silent)))
     assert any(text.get_text() == "\nno region" for axes in figure.axes for text in axes.texts)
@@ -207,7 +208,7 @@ def test_a_run_without_rounds_shows_the_middle(run):
 
 def test_maps_that_are_not_finite_and_many_regions_are_drawn(run, tmp_path):
     one = run.rounds[0]
-    broken = TargetMap("bright", np.full((24, 24, 24), np.nan, np.float32), "NaN")
+    broken = TargetMap(TargetScore("bright", ((0, 1.0),)), np.full((24, 24, 24), np.nan, np.float32), "NaN")
     many = tuple(
         dataclasses.replace(one.regions[0], model_mask=Mask.from_array(np.roll(cubes.cube(STRONG), shift, 0)))
         for shift in range(6)

@@ -23,10 +23,12 @@ from unveil import store
 from unveil.errors import RecordError
 from unveil.masks import Mask
 from unveil.predictions import Output
-from unveil.records.run import TargetMap, from_half, to_half
+from unveil.records import TargetMap, from_half, to_half
 from unveil.store import FORMAT, VERSION, is_run, load_run, read_manifest, save_run
+from unveil.targets import TargetScore
 
 torch.set_num_threads(1)
+A = TargetScore("a", ((0, 1.0),))
 DOCS = Path(__file__).parents[2] / "docs/record-format.md"
 
 
@@ -77,12 +79,12 @@ def test_saving_from_the_record_and_loading_from_the_front_door(tmp_path):
 
 
 def test_a_difference_is_found():
-    """The comparison these tests rest on sees fields that == leaves out."""
+    """The comparison that these tests rest on finds a changed pixel, as `==` does, and the seconds, which `==` ignores."""
     image = run().rounds[0].image.copy()
     image[0, 0, 0] ^= 1
     changed = dataclasses.replace(run().rounds[0], image=image)
     other = dataclasses.replace(run(), rounds=(changed, *run().rounds[1:]), seconds=run().seconds + 1e-9)
-    assert other == run()
+    assert other != run()
     assert differences(run(), other) == [
         "run.rounds[0].image: arrays",
         "run.seconds: " + f"{run().seconds!r} and {other.seconds!r}",
@@ -94,7 +96,7 @@ SALIENCY = st_numpy.arrays(np.float32, (3, 4), elements=st.floats(width=32))
 
 @given(SALIENCY)
 def test_a_map_is_rounded_once_and_then_kept(values):
-    once = TargetMap("a", values).saliency
+    once = TargetMap(A, values).saliency
     assert once.dtype == np.float32
     half, scale = to_half(once)
     assert from_half(half, scale).tobytes() == once.tobytes()
@@ -109,14 +111,14 @@ def test_a_map_keeps_eleven_significant_bits_whatever_its_scale(values, exponent
 
 def test_gradients_far_below_a_half_float_are_kept(tmp_path):
     tiny = np.full((32, 32), 3e-20, np.float32)
-    one = dataclasses.replace(run().rounds[0], maps=(TargetMap("a", tiny),))
+    one = dataclasses.replace(run().rounds[0], maps=(TargetMap(A, tiny),))
     loaded = load_run(save_run(dataclasses.replace(run(), rounds=(one,), trust=None), tmp_path / "run"))
     assert loaded.rounds[0].maps[0].saliency == pytest.approx(tiny, rel=2**-11)
 
 
 def test_a_map_that_is_not_finite_is_kept_as_it_is(tmp_path):
     odd = np.array([[np.nan, np.inf], [-np.inf, 0.3]], np.float32).repeat(16, 0).repeat(16, 1)
-    one = dataclasses.replace(run().rounds[0], maps=(TargetMap("a", odd, "values that are NaN"),))
+    one = dataclasses.replace(run().rounds[0], maps=(TargetMap(A, odd, "values that are NaN"),))
     saved = dataclasses.replace(run(), rounds=(one,), trust=None)
     assert differences(saved, load_run(save_run(saved, tmp_path / "run"))) == []
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tiny_runs import run
 from unveil.errors import RecordError
-from unveil.records.run import Run
+from unveil.records import Run
 from unveil.store import is_run, load_run, read_manifest, save_run
 from unveil.store.arrays import pack, unpack
 from unveil.store.manifest import to_bytes
@@ -260,7 +260,7 @@ def test_stops_are_one_a_track(folder):
     manifest = manifest_of(folder)
     for stops in ([], [manifest["stops"][0]] * 2):
         write(folder, {**manifest, "stops": stops})
-        assert "'stops' in run.json to have one entry a track" in refusal(folder)
+        assert "'stops' in run.json to have one entry per track" in refusal(folder)
 
 
 def test_every_missing_array_is_named(folder):
@@ -303,7 +303,7 @@ def test_names_in_a_record_are_never_paths(folder, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     for path in ("../secret.safetensors", str(outside), "..\\secret.safetensors"):
         manifest["source"]["name"] = manifest["classifier"]["name"] = path
-        manifest["rounds"][0]["maps"][0]["target"] = path
+        manifest["rounds"][0]["maps"][0]["target"]["name"] = path
         manifest["arrays"] |= {"file": path, "path": path}
         manifest["files"] = [path]
         write(folder, manifest)

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from toys import Additive, Strongest, toy, white
 from unveil.attribution import Gradient
 from unveil.fills import Constant
-from unveil.recipes import Recipe
+from unveil.recipes import Recipe, TrustSettings
 from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.rounds import find_regions
 from unveil.saliency import MaxAbs
 from unveil.stopping import MaxRounds
 from unveil.targets import Class, Top
-from unveil.trust import TrustSettings
 from unveil.trust.shapley import interactions, shapley
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
@@ -28,7 +27,7 @@ FEW = TrustSettings(placements=5, fills=(Constant(0.0),), samples=0)
 def recipe(**settings) -> Recipe:
     """A region is exactly where the gradient is, erased to black."""
     exact = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.9), split=True)
-    known = {"attribution": Gradient(), "magnitude": MaxAbs(), "select": exact, "fill": Constant(0.0), "trust": FEW}
+    known = {"attribution": Gradient(), "magnitude": MaxAbs(), "selector": exact, "fill": Constant(0.0), "trust": FEW}
     return Recipe(**{**known, "target": Class("a"), **settings})
 
 
@@ -139,7 +138,7 @@ def test_where_both_are_needed_there_is_synergy():
 
 
 def test_a_game_has_the_regions_with_the_largest_drops_and_one_target():
-    chosen = recipe(stop=MaxRounds(3), trust=TrustSettings(placements=2, fills=(), players=2, samples=0))
+    chosen = recipe(stop=MaxRounds(3), trust=TrustSettings(placements=2, fills=(), max_players=2, samples=0))
     run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen)
     (game,) = run.trust.games
     largest = sorted(range(3), key=lambda index: -run.regions[index].drop)[:2]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unveil.masks import Mask
-from unveil.records.run import Region
-from unveil.records.trust import Verdict
+from unveil.records import Region, Verdict
+from unveil.targets import TargetScore
 from unveil.trust.erasure import BoundaryShare, FillAgreement
 from unveil.trust.placement import PlacementResult
 from unveil.trust.verdicts import judge
@@ -13,7 +13,7 @@ from unveil.trust.verdicts import judge
 
 def region(drop: float = 2.0, rim: float = 0.1) -> Region:
     mask = Mask.from_array(np.ones((3, 3), dtype=bool))
-    return Region("a", mask, mask, None, drop, 0.0, None, None, None, 0.0, rim)
+    return Region(TargetScore("a", ((0, 1.0),)), mask, mask, None, drop, 0.0, None, None, None, 0.0, rim)
 
 
 CUE, RIM, NO_DROP = region(), region(rim=0.7), region(drop=0.0)
@@ -60,24 +60,37 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
 @pytest.mark.parametrize(
     ("null", "q", "agreement", "border", "reason"),
     [
-        (RARE, 0.025, AGREE, INSIDE, "no place of 39 takes as much, and other fills agree (50%)"),
+        (
+            RARE,
+            0.025,
+            AGREE,
+            INSIDE,
+            "its drop is larger than at all 39 other places tried, and other fills agree (50%)",
+        ),
         (
             PlacementResult(2 / 40, 39),
             0.1,
             AGREE,
             None,
-            "1 of 39 other places takes as much, and other fills agree (50%)",
+            "1 of 39 other places lower the score as much, and other fills agree (50%)",
         ),
-        (PlacementResult(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places take as much (q = 0.12)"),
+        (
+            PlacementResult(1 / 8, 7),
+            0.125,
+            AGREE,
+            INSIDE,
+            "its shape fits only 7 other places, too few to show that its drop is unusual (q = 0.12)",
+        ),
+        (PlacementResult(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places lower the score as much (q = 0.12)"),
         (
             RARE,
             0.025,
             DISAGREE,
             EDGE,
-            "90% of its drop stays when only its border is erased, and its drop depends on the fill: +2.00, with others "
-            "+0.90, +2.00",
+            "90% of its drop remains when only its boundary is erased; its drop depends on the fill: +2.00 with the run's "
+            "own, +0.90, +2.00 with others",
         ),
-        (RARE, 0.025, AGREE, HALF, "60% of its drop stays when only its border is erased"),
+        (RARE, 0.025, AGREE, HALF, "60% of its drop remains when only its boundary is erased"),
     ],
 )
 def test_reasons_in_words(null, q, agreement, border, reason):

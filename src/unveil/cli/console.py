@@ -15,7 +15,7 @@ from rich.table import Table
 from unveil.cli.trust import trust_as_json
 
 if TYPE_CHECKING:
-    from unveil.records.run import Run
+    from unveil.records import Run
     from unveil.rounds import OnProgress
     from unveil.rounds import Progress as Step
 

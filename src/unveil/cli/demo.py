@@ -16,7 +16,7 @@ from unveil.cli.records import FigureFormat, save_with_figure
 if TYPE_CHECKING:
     from unveil.evaluation.planted.cue_recall import CueTally
     from unveil.planted import Scene
-    from unveil.records.run import Run
+    from unveil.records import Run
 
 ROUNDS = 5
 FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen

@@ -188,9 +188,9 @@ def dataset_as_json(dataset: "Dataset", argument: str, split: str | None, chosen
 
 def machine() -> dict[str, Any]:
     """Versions of all that can change a number, and how many processors there were."""
-    from unveil.context import versions  # noqa: PLC0415 (torch)
+    from unveil.recording import library_versions  # noqa: PLC0415 (torch)
 
-    return {**versions(), "processors": os.cpu_count()}
+    return {**library_versions(), "processors": os.cpu_count()}
 
 
 def rounded(value: Any, digits: int = 6) -> Any:

@@ -113,11 +113,17 @@ def _write(found: "MaximizedImage", classifier: "Classifier", said: dict, out: P
     theirs."""
     import torch  # noqa: PLC0415
 
-    from unveil.context import to_uint8, versions  # noqa: PLC0415
+    from unveil.recording import to_uint8  # noqa: PLC0415
     from unveil.render import write_image  # noqa: PLC0415
 
     path = out / "maximized.json"
-    numbers = {"format": "unveil maximized", "version": 1, **said, "scores": found.scores, "versions": versions()}
+    numbers = {
+        "format": "unveil maximized",
+        "version": 1,
+        **said,
+        "scores": found.scores,
+        "versions": library_versions(),
+    }
     with written_result(path) as part:
         path.unlink(missing_ok=True)
         write_image(to_uint8(torch.from_numpy(found.pixels)), out / "maximized.png")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from unveil.classifiers import Classifier
     from unveil.images import Image
     from unveil.recipes import Recipe
-    from unveil.records.run import Run
+    from unveil.records import Run
     from unveil.rounds import OnProgress
 
 

@@ -15,7 +15,7 @@ from unveil.cli.trust import trust_table
 from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
-    from unveil.records.run import Run
+    from unveil.records import Run
 
 
 def run(

@@ -8,10 +8,10 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from unveil.records.trust import TrustCard, Verdict
+from unveil.records import TrustCard, Verdict
 
 if TYPE_CHECKING:
-    from unveil.records.run import Region, Round, Run
+    from unveil.records import Region, Round, Run
 
 STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTIFACT: "red"}
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from unveil.classifiers import TorchClassifier
 from unveil.codec import Codec
-from unveil.context import to_uint8
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.images import Image
 from unveil.maximization.goals import Activation, Goal, asking
 from unveil.maximization.parametrization import Fourier, Parametrization, Pixels
+from unveil.recording import to_uint8
 from unveil.seeding import seeded_generator
 
 if TYPE_CHECKING:

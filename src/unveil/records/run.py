@@ -1,22 +1,25 @@
-"""What a run found: frozen records of regions, rounds and the run. Nothing here needs torch or the model."""
+"""Records of what a run found: regions, rounds, the run. Nothing here needs torch or the model."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float16, Float32, UInt8
 
+from unveil.errors import RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Box, Mask
 from unveil.predictions import Output, Prediction
-from unveil.records.trust import TrustCards
+from unveil.records.trust import TrustCard, TrustCards
 from unveil.stopping import StopReason
+from unveil.targets import TargetScore, class_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
@@ -42,24 +45,38 @@ def from_half(half: Float16[np.ndarray, "*grid"], scale: float) -> Float32[np.nd
         return (half.astype(np.float64) * scale).astype(np.float32)
 
 
-@dataclass(frozen=True)
+def records_equal(first: Any, second: Any, *, skip: tuple[str, ...] = ()) -> bool:
+    """True if two records of one class hold the same values in all fields but those to `skip`, arrays bit for bit."""
+    names = [item.name for item in dataclasses.fields(first) if item.name not in skip]
+    return all(_equal(getattr(first, name), getattr(second, name)) for name in names)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return (first.dtype, first.shape) == (second.dtype, second.shape) and first.tobytes() == second.tobytes()
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(_equal(value, second[key]) for key, value in first.items())
+    return bool(first == second)
+
+
+@dataclass(frozen=True, repr=False)
 class Region:
     """One region of interest, found in one round for one target.
 
-    `mask` is on the source's pixels (voxels of a volume), `model_mask` on the model's grid, without what earlier
-    rounds had erased. `area_mm2` is its size in an image, `volume_mm3` in a volume, where the spacing is known.
-    Scores are the target's value (a logit, or a difference of logits) with everything of the earlier rounds erased:
-    `score_before`, and `score_after` erasing this region alone as well. Probabilities are None where the target isn't
-    one class.
+    `mask` is on the source's pixels (voxels of a volume), `model_mask` on the model's grid; neither includes what
+    earlier rounds had erased. `area_mm2` is the size of the region in an image and `volume_mm3` in a volume, where the
+    spacing is known. Scores are values of the target (a logit, or a weighted sum of logits), with everything erased
+    that earlier rounds found: `score_before`, and `score_after` with this region alone erased as well. Probabilities
+    are None where the target isn't one class.
 
     - `stability`: IoU of this region as found from the even and from the odd noise samples alone; None without noise.
-    - `revealed`: share of the region that a first map cut at the same total area would have missed: 1 wholly hidden at
-      first, 0 wholly visible.
-    - `rim_share`: share of the region's saliency that lies within `RIM_PX` grid px of what was already erased. Rims of erased
-      areas light up whatever the image, so a region above one half is likely an artifact.
+    - `revealed`: share of the region that a first map cut at the same total area would have missed; 1: wholly hidden
+      in the first map, 0: wholly visible.
+    - `rim_share`: share of the region's saliency within `RIM_PX` pixels of what was already erased. The rim of an
+      erased area lights up in any image, so a region above one half is likely an artifact.
     """
 
-    target: str
+    target_score: TargetScore
     mask: Mask
     model_mask: Mask
     area_mm2: float | None
@@ -71,6 +88,16 @@ class Region:
     revealed: float
     rim_share: float
     volume_mm3: float | None = None
+
+    def __repr__(self) -> str:
+        """One line, without the run lengths of the masks."""
+        box = "outside the source" if self.box is None else f"box {self.box.start} to {self.box.stop}"
+        return f"<Region of {self.target}: {self.area_px} px, {box}, drop {self.drop:+.2f}>"
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.target_score.name
 
     @property
     def area_px(self) -> int:
@@ -100,39 +127,58 @@ class Region:
         return self.rim_share > 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TargetMap:
-    """One target's saliency in one round: the map on the model's grid, and why it gave no region, if so.
+    """The saliency map of one target in one round, on the model's grid, and why it gave no region if it didn't.
 
-    The map is float32, rounded to the 11 significant bits that a record keeps: saving and loading changes nothing more.
+    The map is float32, rounded to the 11 significant bits that a record keeps, so that saving and loading changes
+    nothing more.
     """
 
-    target: str
-    saliency: Float32[np.ndarray, "*grid"] = field(repr=False, compare=False)
+    target_score: TargetScore
+    saliency: Float32[np.ndarray, "*grid"] = field(repr=False)
     reason: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "saliency", from_half(*to_half(self.saliency)))
 
+    def __eq__(self, other: object) -> bool:
+        """True for equal targets, reasons and maps, bit for bit."""
+        return records_equal(self, other) if isinstance(other, TargetMap) else NotImplemented
 
-@dataclass(frozen=True)
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.target_score.name
+
+
+@dataclass(frozen=True, eq=False)
 class Round:
-    """One pass: what the classifier saw and said, where its evidence was, and what erasing that did.
+    """One pass: the predictions before and after, a saliency map per target, and the regions that were erased.
 
-    `before` is the prediction for `image` (what the classifier was shown: 8 bit, on the model's grid), `after` the one
-    with this round's regions erased too. `erased` and `erased_after` are on the model's grid.
+    `before` is the prediction for `image` (the masked image at the start of the round: 8 bits, on the model's grid),
+    `after` the prediction with this round's regions erased too. `erased` and `erased_after` are on the model's grid.
+    `rectifiers`: number of rectifiers that the backward rule was applied to; None for methods without one.
     """
 
     index: int
     track: str | None
-    before: Prediction = field(compare=False)
-    after: Prediction = field(compare=False)
+    before: Prediction
+    after: Prediction
     maps: tuple[TargetMap, ...]
     regions: tuple[Region, ...]
     erased: Mask
     erased_after: Mask
-    image: UInt8[np.ndarray, c * grid] = field(repr=False, compare=False)
+    image: UInt8[np.ndarray, c * grid] = field(repr=False)
     rectifiers: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """True for equal values in all fields; logits, maps and images bit for bit."""
+        return records_equal(self, other) if isinstance(other, Round) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def coverage(self) -> float:
@@ -142,9 +188,9 @@ class Round:
 
 @dataclass(frozen=True)
 class Source:
-    """The image a run was made of: name, content hash, and the way between its pixels, the model's grid and mm.
+    """The image of a run: name, SHA-256 of its content, and the geometry between its pixels, the model's grid and mm.
 
-    `value_range`: the original values that became 0 and 1; None in records of version 0.1.0.
+    `value_range`: the original values that became 0 and 1; None where that isn't known.
     """
 
     name: str
@@ -158,7 +204,10 @@ class Source:
 
 @dataclass(frozen=True)
 class ClassifierInfo:
-    """The classifier that was asked: its name, the hash of its weights, labels, output, device and precision."""
+    """The classifier of a run: name, SHA-256 of its weights, labels, meaning of its output, device and precision.
+
+    `averaging_precision`: the precision of gradients that are averaged over noise, and why.
+    """
 
     name: str
     fingerprint: str
@@ -166,13 +215,18 @@ class ClassifierInfo:
     output: Output
     device: str
     precision: str
+    averaging_precision: str
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Run:
-    """All rounds of one image, with everything that made them.
+    """All rounds of one image, with everything that produced them.
 
-    `trust`: a card for every region, in the order of `regions`; None where they were left out.
+    `first`: the prediction before anything was erased. `stops`: for each track, why it ended. `final_images`: for each
+    track, the image with everything erased (8 bits, on the model's grid). `trust`: a trust card per region, in the
+    order of `regions`; None where they were left out. `seconds`: how long the run took.
+
+    Two runs are equal if all their values but `seconds` are, including logits, maps and images, bit for bit.
     """
 
     source: Source
@@ -180,18 +234,24 @@ class Run:
     recipe: dict
     seed: int
     rounds: tuple[Round, ...]
-    first: Prediction = field(compare=False)
+    first: Prediction
     stops: dict[str | None, StopReason]
     versions: dict[str, str]
-    seconds: float = field(compare=False)
-    final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False, compare=False)
+    seconds: float
+    final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False)
     trust: TrustCards | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """True for equal values in all fields but `seconds`."""
+        return records_equal(self, other, skip=("seconds",)) if isinstance(other, Run) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
-        """A line, for prompts and notebooks: a record of 1000 labels is long."""
+        """One line, for prompts and notebooks: a record of 1000 labels is long."""
         regions, rounds = len(self.regions), len(self.rounds)
-        asked = f"{self.source.name} by {self.classifier.name}"
-        return f"<Run of {asked}: {regions} regions in {rounds} rounds; stopped: {self.stop.text}>"
+        subject = f"{self.source.name} by {self.classifier.name}"
+        return f"<Run of {subject}: {regions} regions in {rounds} rounds; stopped: {self.stop.text}>"
 
     @property
     def stop(self) -> StopReason:
@@ -206,7 +266,19 @@ class Run:
     @property
     def regions(self) -> tuple[Region, ...]:
         """All regions, round by round."""
-        return tuple(region for one in self.rounds for region in one.regions)
+        return tuple(region for round_ in self.rounds for region in round_.regions)
+
+    def card(self, region: Region) -> TrustCard | None:
+        """The trust card of one of this run's regions; None if the run was made without trust cards.
+
+        Raises `RecordError` for a region that isn't one of `regions`.
+        """
+        # The same object first: two tracks may have found equal regions.
+        places = [index for index, own in enumerate(self.regions) if own is region]
+        places = places or [index for index, own in enumerate(self.regions) if own == region]
+        if not places:
+            raise RecordError("a region of this run", repr(region), "take it from run.regions")
+        return None if self.trust is None else self.trust.cards[places[0]]
 
     @cached_property
     def union(self) -> Mask:
@@ -218,18 +290,18 @@ class Run:
 
     def of_track(self, track: str | None) -> tuple[Round, ...]:
         """The rounds of one track, in their order."""
-        return tuple(one for one in self.rounds if one.track == track)
+        return tuple(round_ for round_ in self.rounds if round_.track == track)
 
-    def appeared(self, one: Round) -> tuple[str, ...]:
+    def appeared(self, round_: Round) -> tuple[str, ...]:
         """Labels predicted after a round that weren't predicted in any earlier state of its track."""
-        earlier = [self.first, *(past.after for past in self.of_track(one.track) if past.index < one.index)]
-        seen = {index for prediction in earlier for index in prediction.predicted()}
-        return self._names(index for index in one.after.predicted() if index not in seen)
+        earlier = [self.first, *(past.after for past in self.of_track(round_.track) if past.index < round_.index)]
+        known = {index for prediction in earlier for index in prediction.predicted()}
+        return self._names(index for index in round_.after.predicted() if index not in known)
 
-    def disappeared(self, one: Round) -> tuple[str, ...]:
+    def disappeared(self, round_: Round) -> tuple[str, ...]:
         """Labels predicted before a round and not after it."""
-        after = set(one.after.predicted())
-        return self._names(index for index in one.before.predicted() if index not in after)
+        after = set(round_.after.predicted())
+        return self._names(index for index in round_.before.predicted() if index not in after)
 
     def figure(self, path: str | Path | None = None, track: str | None = None) -> Figure:
         """One column a round: image, saliency, regions, leading labels; of a volume, three slices through each round's
@@ -249,4 +321,4 @@ class Run:
         return save_run(self, Path(folder), overwrite=overwrite)
 
     def _names(self, indices) -> tuple[str, ...]:
-        return tuple(self.classifier.labels[index] for index in indices)
+        return tuple(class_score(index, self.classifier.labels).name for index in indices)

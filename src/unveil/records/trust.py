@@ -1,11 +1,13 @@
-"""Trust cards: what is known about how far a region can be trusted. Frozen records; `trust/` makes them."""
+"""Records of how far regions can be trusted; `unveil.trust` makes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from unveil.targets import TargetScore
 
 
 class Verdict(StrEnum):
-    """What a card comes to, in one word."""
+    """The conclusion of a trust card, in one word."""
 
     SUPPORTED = "supported"
     WEAK = "weak"
@@ -14,20 +16,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class TrustCard:
-    """How far one region can be trusted. All values are the target's, in logits; R is the region.
+    """How far one region R can be trusted. All scores are values of the region's target, in logits.
 
-    - `necessity`: f(x) − f(x without R), R alone erased from the original image. Near 0 where others hide it.
-    - `sufficiency`: f(R alone), everything else filled; `baseline`: f with everything filled, to hold it against.
-    - `p_value`: of `placements` places where R's shape fits elsewhere, how often erasing takes as much as erasing R:
-      (1 + #)/(1 + `placements`). None where it fits nowhere. `p_holm` and `q_value` are corrected for all regions of the run: the
-      chance of any false one (Holm 1979), the share of false ones to be expected (Benjamini & Hochberg 1995).
-    - `fill_drops`: the drop in place under each of the fills that were tried; `fill_agreement`: of these and the run's own, the
-      least over the largest; 0 where their signs differ.
-    - `boundary_share`: share of the drop that stays when the region's inside is there and only its rim is erased. A cue's goes,
-      as its inside comes back; that of an edge stays. None for regions without an inside or without an effect.
-    - `randomized_overlap`: share of R that the map of a network with randomized last layers would have chosen as well;
-      `randomized_rank_correlation`: rank correlation of the two maps. None for classifiers without weights of their own.
-    - `shapley_value`: R's Shapley share of what all regions of its target bring to the score; see `ShapleyGame`.
+    - `necessity`: f(x) − f(x ∖ R), with R alone erased from the original image. Near 0 where other regions replace it.
+    - `sufficiency`: f(R alone), with everything else erased; `baseline`: f with everything erased, for comparison.
+    - `placements`: number of other places where R's shape was erased. `p_value`: (1 + number of them whose drop is at
+      least R's) / (1 + `placements`); None where the shape fits nowhere else. `p_holm` and `q_value` are corrected for
+      all regions of the run: Holm (1979), Benjamini & Hochberg (1995).
+    - `fill_drops`: R's drop with each of the other fills. `fill_agreement`: smallest over largest absolute drop among
+      all fills, including the run's own; 0 if signs differ.
+    - `boundary_share`: share of the drop that remains when only R's boundary is erased. None for a region that is all
+      boundary, or without a drop.
+    - `randomized_overlap`: share of R among the strongest pixels of the map of a network with randomized last layers;
+      `randomized_rank_correlation`: rank correlation of the two maps. None for classifiers and methods that aren't
+      tested.
+    - `shapley_value`: R's share of what all regions of its target add to the score, see `ShapleyGame`. None beyond
+      the regions with the largest drops.
+    - `verdict` and `reason`: the conclusion, and the test that decided it.
     """
 
     necessity: float
@@ -49,29 +54,42 @@ class TrustCard:
 
 @dataclass(frozen=True)
 class ShapleyGame:
-    """How the regions of one target share its score, and what they do to each other.
+    """How the regions of one target share its score, and how they interact.
 
-    Players are regions, `players` their places in `Run.regions`, at most eight: those with the largest drops. v(S) is
-    the target's value with all players but those in S erased. `shares` φ_i = Σ_{S ∌ i} |S|!(k−|S|−1)!/k!·[v(S∪i) −
-    v(S)] (Shapley 1953) add up to `value_all` − `value_none` = v(all) − v(none). `interactions` I_ij = Σ_{S ∌ i,j}
-    |S|!(k−|S|−2)!/(k−1)!·[v(S∪ij) − v(S∪i) − v(S∪j) + v(S)] (Grabisch & Roubens 1999), symmetric, 0 on the diagonal:
-    below 0 two regions stand in for each other (redundancy), above 0 they need each other (synergy).
+    `players` are places in `Run.regions`: at most eight regions, those with the largest drops. v(S) is the target score
+    with all players erased but those in S. `shares` are the Shapley values (Shapley 1953)
+
+        φ_i = Σ_{S ∌ i} |S|!(k−|S|−1)!/k! · [v(S∪i) − v(S)],
+
+    which add up to `value_all` − `value_none` = v(all) − v(none). `interactions` (Grabisch & Roubens 1999),
+
+        I_ij = Σ_{S ∌ i,j} |S|!(k−|S|−2)!/(k−1)! · [v(S∪ij) − v(S∪i) − v(S∪j) + v(S)],
+
+    are symmetric, 0 on the diagonal, below 0 for two redundant regions, and above 0 for two that need each other.
     """
 
     track: str | None
-    target: str
+    target_score: TargetScore
     players: tuple[int, ...]
     value_all: float
     value_none: float
     shares: tuple[float, ...]
     interactions: tuple[tuple[float, ...], ...]
 
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.target_score.name
+
 
 @dataclass(frozen=True)
 class TrustCards:
-    """The cards of a run: one a region in the order of `Run.regions`, the games, and how many images the classifier was
-    asked about for them (`passes`)."""
+    """The trust cards of a run, one per region in the order of `Run.regions`, and its Shapley games.
+
+    `passes`: number of images that the classifier was given for them, beyond those of the rounds;
+    a cost like `Run.seconds`, and no part of equality.
+    """
 
     cards: tuple[TrustCard, ...]
     games: tuple[ShapleyGame, ...]
-    passes: int
+    passes: int = field(compare=False)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unveil.predictions import Prediction
-from unveil.records.run import Region, Round, Run
+from unveil.records import Region, Round, Run
 from unveil.render.parts import (
     APPEARED,
     COLORS,

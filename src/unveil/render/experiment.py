@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from unveil.datasets import LabeledBox
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
-from unveil.records.run import Round, Run
+from unveil.records import Round, Run
 from unveil.render.parts import (
     APPEARED,
     FAINT,

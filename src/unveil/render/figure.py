@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
-from unveil.records.run import Run
+from unveil.records import Run
 from unveil.render.columns import Column, columns_of, lay_out, show_note
 from unveil.render.parts import WIDTH, bare, color_of_targets, rgb, show_regions, strongest, top_of, trace
 from unveil.render.triplanar import draw_volume

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from unveil.atomic import written_atomically
 from unveil.errors import RecordError
-from unveil.records.run import Round, Run
+from unveil.records import Round, Run
 
 FORMATS = (".png", ".svg", ".pdf")
 # Colors of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
-from unveil.records.run import Run
+from unveil.records import Run
 from unveil.render.parts import (
     FAINT,
     GONE,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from unveil.box_filter import box_mean
 from unveil.images.placement import OPPOSITE
 from unveil.masks import Mask
-from unveil.records.run import Round, Run, Source
+from unveil.records import Round, Run, Source
 from unveil.render.columns import Column, columns_of, lay_out, show_note
 from unveil.render.parts import WIDTH, bare, color_of_targets, strongest, top_of, trace
 

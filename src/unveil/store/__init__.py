@@ -1,4 +1,5 @@
-"""Run records on disk: a folder a run, complete or not there at all. The format is specified in docs/record-format.md.
+"""Run records on disk: one folder per run, complete or not there at all. The format is specified in
+docs/record-format.md.
 
 Opening a record needs neither torch nor the model.
 """
@@ -7,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from unveil.atomic import publish_folder
 from unveil.errors import RecordError
-from unveil.records.run import Run
+from unveil.records import Run
 from unveil.store.arrays import ARRAYS, pack, unpack
 from unveil.store.decoding import check_head, decode
 from unveil.store.encoding import encode
 from unveil.store.manifest import FORMAT, MANIFEST, VERSION, from_bytes, read_header, to_bytes
-from unveil.store.publishing import publish
 from unveil.store.tables import Table
 
 __all__ = ["FORMAT", "VERSION", "is_run", "load_run", "read_manifest", "save_run"]
@@ -42,7 +43,7 @@ def save_run(
         # Last, so that a folder that has it is finished.
         (part / MANIFEST).write_bytes(content)
 
-    publish(Path(folder), write, is_run if overwrite else _never)
+    publish_folder(Path(folder), write, is_run if overwrite else _never)
     return Path(folder)
 
 

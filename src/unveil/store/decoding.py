@@ -9,45 +9,52 @@ from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
-from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
+from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
 from unveil.stopping import StopKind, StopReason
 from unveil.store.arrays import Arrays
-from unveil.store.cards import decode_cards
 from unveil.store.tables import Table, damaged
+from unveil.store.trust import decode_cards, decode_target
+from unveil.targets import TargetScore
 
 
 def decode(manifest: Table, arrays: Arrays) -> Run:
     """The run. Raises `RecordError` that names the key or the array that isn't as it should be."""
-    source, asked, stops = _source(manifest.table("source")), _asked(manifest.table("classifier")), _stops(manifest)
+    source, classifier, stops = (
+        _source(manifest.table("source")),
+        _classifier(manifest.table("classifier")),
+        _stops(manifest),
+    )
     grid = source.geometry.model_shape
     finals = {
         track: arrays.take(f"track/{number}/final", np.uint8, (None, *grid)) for number, track in enumerate(stops, 1)
     }
-    read = _Rounds(arrays, source.geometry, asked)
-    rounds = tuple(read.round(table, f"round/{number}") for number, table in enumerate(manifest.tables("rounds"), 1))
-    for number, one in enumerate(rounds):
-        if one.track not in stops:
-            raise damaged(f"'rounds[{number}].track' in run.json to be one of the tracks in 'stops'", repr(one.track))
-    found = sum(len(one.regions) for one in rounds)
+    reader = _RoundReader(arrays, source.geometry, classifier)
+    rounds = tuple(reader.round(table, f"round/{number}") for number, table in enumerate(manifest.tables("rounds"), 1))
+    for number, round_ in enumerate(rounds):
+        if round_.track not in stops:
+            raise damaged(
+                f"'rounds[{number}].track' in run.json to be one of the tracks in 'stops'", repr(round_.track)
+            )
+    regions = sum(len(round_.regions) for round_ in rounds)
     return Run(
         source=source,
-        classifier=asked,
+        classifier=classifier,
         recipe=manifest.plain("recipe"),
         seed=manifest.any_whole("seed"),
         rounds=rounds,
-        first=read.prediction("first"),
+        first=reader.prediction("first"),
         stops=stops,
         versions=manifest.text_table("versions"),
         seconds=manifest.number("seconds"),
         final_images=finals,
-        trust=decode_cards(manifest.table("trust"), found) if manifest.has("trust") else None,
+        trust=decode_cards(manifest.table("trust"), regions, len(classifier.labels)) if manifest.has("trust") else None,
     )
 
 
 def check_head(manifest: Table) -> None:
     """Check everything but rounds and arrays. Raises `RecordError`."""
     _source(manifest.table("source"))
-    _asked(manifest.table("classifier"))
+    _classifier(manifest.table("classifier"))
     _stops(manifest)
     manifest.plain("recipe")
     manifest.any_whole("seed")
@@ -62,7 +69,7 @@ def _source(table: Table) -> Source:
     geometry = _geometry(table.table("geometry"))
     spacing = table.numbers_or_none("spacing_mm")
     if spacing is not None and len(spacing) != len(geometry.source_shape):
-        raise damaged(f"{table.at('spacing_mm')!r} in run.json to have one number an axis", f"{len(spacing)}")
+        raise damaged(f"{table.at('spacing_mm')!r} in run.json to have one number per axis", f"{len(spacing)}")
     value_range = table.numbers_or_none("value_range") if table.has("value_range") else None
     if value_range is not None and len(value_range) != 2:
         raise damaged(f"{table.at('value_range')!r} in run.json to have two numbers", f"{len(value_range)}")
@@ -82,14 +89,14 @@ def _geometry(table: Table) -> Geometry:
     shapes = table.wholes("source_shape", 1), table.wholes("model_shape", 1)
     scale, offset = table.numbers("scale"), table.numbers("offset")
     if not scale:
-        raise damaged(f"{table.at('scale')!r} in run.json to have one number an axis", "an empty list")
+        raise damaged(f"{table.at('scale')!r} in run.json to have one number per axis", "an empty list")
     try:
         return Geometry(*shapes, scale, offset)
     except ImageError as error:
         raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
 
 
-def _asked(table: Table) -> ClassifierInfo:
+def _classifier(table: Table) -> ClassifierInfo:
     labels = table.texts("labels")
     if not labels:
         raise damaged(f"{table.at('labels')!r} in run.json to have at least one label", "an empty list")
@@ -100,6 +107,7 @@ def _asked(table: Table) -> ClassifierInfo:
         table.one_of("output", Output),
         table.text("device"),
         table.text("precision"),
+        table.text("averaging_precision"),
     )
 
 
@@ -109,15 +117,17 @@ def _stops(manifest: Table) -> dict[str | None, StopReason]:
         table.text_or_none("track"): StopReason(table.one_of("kind", StopKind), table.text("text")) for table in tables
     }
     if not stops or len(stops) != len(tables):
-        raise damaged("'stops' in run.json to have one entry a track", f"{len(tables)} entries for {len(stops)} tracks")
+        raise damaged(
+            "'stops' in run.json to have one entry per track", f"{len(tables)} entries for {len(stops)} tracks"
+        )
     return stops
 
 
-class _Rounds:
-    """Reads rounds whose arrays and outlines must fit the run's grids and labels."""
+class _RoundReader:
+    """Reads rounds whose arrays and masks must fit the run's grids and labels."""
 
-    def __init__(self, arrays: Arrays, geometry: Geometry, asked: ClassifierInfo) -> None:
-        self.arrays, self.asked = arrays, asked
+    def __init__(self, arrays: Arrays, geometry: Geometry, classifier: ClassifierInfo) -> None:
+        self.arrays, self.classifier = arrays, classifier
         self.grid, self.source = geometry.model_shape, geometry.source_shape
 
     def round(self, table: Table, name: str) -> Round:
@@ -128,30 +138,33 @@ class _Rounds:
             after=self.prediction(f"{name}/after"),
             maps=tuple(self.map(one, f"{name}/map/{number}") for number, one in enumerate(table.tables("maps"), 1)),
             regions=tuple(self.region(one) for one in table.tables("regions")),
-            erased=_outline(table.table("erased"), self.grid),
-            erased_after=_outline(table.table("erased_after"), self.grid),
+            erased=_mask(table.table("erased"), self.grid),
+            erased_after=_mask(table.table("erased_after"), self.grid),
             image=self.arrays.take(f"{name}/image", np.uint8, (None, *self.grid)),
             rectifiers=table.whole_or_none("rectifiers"),
         )
 
     def prediction(self, name: str) -> Prediction:
-        logits = self.arrays.take(name, np.float64, (len(self.asked.labels),))
+        logits = self.arrays.take(name, np.float64, (len(self.classifier.labels),))
         if not np.isfinite(logits).all():
             raise damaged(f"finite logits in the array {name!r}", "NaN or infinity")
-        return Prediction(logits, self.asked.output)
+        return Prediction(logits, self.classifier.output)
+
+    def target(self, table: Table) -> TargetScore:
+        return decode_target(table.table("target"), len(self.classifier.labels))
 
     def map(self, table: Table, name: str) -> TargetMap:
         half, scale = self.arrays.take(name, np.float16, self.grid), table.number("scale")
         # Only a power of two keeps every bit; this also keeps the product within float32.
         if not 2.0**-100 <= scale <= 2.0**128 or math.frexp(scale)[0] != 0.5:
             raise damaged(f"{table.at('scale')!r} in run.json to be a power of two from 2^-100 to 2^128", f"{scale}")
-        return TargetMap(table.text("target"), from_half(half, scale), table.text_or_none("reason"))
+        return TargetMap(self.target(table), from_half(half, scale), table.text_or_none("reason"))
 
     def region(self, table: Table) -> Region:
         return Region(
-            target=table.text("target"),
-            mask=_outline(table.table("mask"), self.source),
-            model_mask=_outline(table.table("model_mask"), self.grid),
+            target_score=self.target(table),
+            mask=_mask(table.table("mask"), self.source),
+            model_mask=_mask(table.table("model_mask"), self.grid),
             area_mm2=table.number_or_none("area_mm2"),
             score_before=table.number("score_before"),
             score_after=table.number("score_after"),
@@ -164,7 +177,7 @@ class _Rounds:
         )
 
 
-def _outline(table: Table, shape: tuple[int, ...]) -> Mask:
+def _mask(table: Table, shape: tuple[int, ...]) -> Mask:
     found, runs = table.wholes("shape", 1), table.wholes("runs")
     if found != shape:
         raise damaged(f"{table.at('shape')!r} in run.json to be {list(shape)}", f"{list(found)}")

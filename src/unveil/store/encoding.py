@@ -6,9 +6,9 @@ import numpy as np
 
 from unveil.images.placement import Placement
 from unveil.masks import Mask
-from unveil.records.run import ClassifierInfo, Region, Round, Run, Source, to_half
-from unveil.store.cards import encode_cards
+from unveil.records import ClassifierInfo, Region, Round, Run, Source, to_half
 from unveil.store.manifest import FORMAT, VERSION
+from unveil.store.trust import encode_cards, encode_target
 
 Arrays = dict[str, np.ndarray]
 
@@ -16,14 +16,14 @@ Arrays = dict[str, np.ndarray]
 def encode(run: Run) -> tuple[dict, Arrays]:
     """The manifest without its seal, and the arrays by their names."""
     arrays: Arrays = {"first": _logits(run.first.logits)}
-    rounds = [_round(one, f"round/{number}", arrays) for number, one in enumerate(run.rounds, 1)]
+    rounds = [_round(round_, f"round/{number}", arrays) for number, round_ in enumerate(run.rounds, 1)]
     for number, track in enumerate(run.stops, 1):
         arrays[f"track/{number}/final"] = np.asarray(run.final_images[track], dtype=np.uint8)
     manifest = {
         "format": FORMAT,
         "version": VERSION,
         "source": _source(run.source),
-        "classifier": _asked(run.classifier),
+        "classifier": _classifier(run.classifier),
         "recipe": run.recipe,
         "seed": int(run.seed),
         "seconds": float(run.seconds),
@@ -55,33 +55,35 @@ def _placement(placement: Placement) -> dict:
     }
 
 
-def _asked(asked: ClassifierInfo) -> dict:
+def _classifier(info: ClassifierInfo) -> dict:
     return {
-        "name": asked.name,
-        "fingerprint": asked.fingerprint,
-        "labels": list(asked.labels),
-        "output": str(asked.output),
-        "device": asked.device,
-        "precision": asked.precision,
+        "name": info.name,
+        "fingerprint": info.fingerprint,
+        "labels": list(info.labels),
+        "output": str(info.output),
+        "device": info.device,
+        "precision": info.precision,
+        "averaging_precision": info.averaging_precision,
     }
 
 
-def _round(one: Round, name: str, arrays: Arrays) -> dict:
-    arrays[f"{name}/before"] = _logits(one.before.logits)
-    arrays[f"{name}/after"] = _logits(one.after.logits)
-    arrays[f"{name}/image"] = np.asarray(one.image, dtype=np.uint8)
+def _round(round_: Round, name: str, arrays: Arrays) -> dict:
+    arrays[f"{name}/before"] = _logits(round_.before.logits)
+    arrays[f"{name}/after"] = _logits(round_.after.logits)
+    arrays[f"{name}/image"] = np.asarray(round_.image, dtype=np.uint8)
     maps = []
-    for number, found in enumerate(one.maps, 1):
-        arrays[f"{name}/map/{number}"], scale = to_half(found.saliency)
-        maps.append({"target": found.target, "scale": scale, "reason": found.reason})
+    for number, target_map in enumerate(round_.maps, 1):
+        arrays[f"{name}/map/{number}"], scale = to_half(target_map.saliency)
+        target = encode_target(target_map.target_score)
+        maps.append({"target": target, "scale": scale, "reason": target_map.reason})
     return {
-        "index": one.index,
-        "track": one.track,
-        "rectifiers": one.rectifiers,
-        "erased": _outline(one.erased),
-        "erased_after": _outline(one.erased_after),
+        "index": round_.index,
+        "track": round_.track,
+        "rectifiers": round_.rectifiers,
+        "erased": _mask(round_.erased),
+        "erased_after": _mask(round_.erased_after),
         "maps": maps,
-        "regions": [_region(region) for region in one.regions],
+        "regions": [_region(region) for region in round_.regions],
     }
 
 
@@ -98,14 +100,14 @@ def _region(region: Region) -> dict:
         "rim_share",
     )
     return {
-        "target": region.target,
+        "target": encode_target(region.target_score),
         **{name: _number(getattr(region, name)) for name in numbers},
-        "mask": _outline(region.mask),
-        "model_mask": _outline(region.model_mask),
+        "mask": _mask(region.mask),
+        "model_mask": _mask(region.model_mask),
     }
 
 
-def _outline(mask: Mask) -> dict:
+def _mask(mask: Mask) -> dict:
     return {"shape": list(mask.shape), "runs": list(mask.runs)}
 
 

@@ -1,8 +1,5 @@
-"""What a region is worth: necessity, sufficiency, nulls, borders, fills, shares, and a verdict; see docs/trust.md."""
+"""How far a region can be trusted: placement, fill, boundary and randomization tests, Shapley values, and a verdict."""
 
-from unveil.masked import MaskedClassifier
-from unveil.trust.examination import examine, significance
-from unveil.trust.randomization import Lens
-from unveil.trust.settings import TrustSettings
+from unveil.trust.cards import make_trust_cards, smallest_p_value
 
-__all__ = ["Lens", "MaskedClassifier", "TrustSettings", "examine", "significance"]
+__all__ = ["make_trust_cards", "smallest_p_value"]

@@ -1,4 +1,4 @@
-"""What a region is worth alone, whether other fills agree, and whether its border or its inside makes the drop."""
+"""Tests that erase or keep a region: alone, with other fills, and its boundary only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 
 from unveil.fills import Fill, SoftEdge
-from unveil.masked import BoolMap, MaskedView, RegionContext, RegionTest
+from unveil.masked import BoolMap, MaskedView
 from unveil.masks import distance_px
+from unveil.trust.region_test import RegionContext, RegionTest
 
 
 @dataclass(frozen=True)
 class SingleRegionScores:
-    """`necessity`: f(x) − f(x without the region); `sufficiency`: f(the region alone); `baseline`: f(nothing at all)."""
+    """`necessity`: f(x) − f(x ∖ R); `sufficiency`: f(R alone); `baseline`: f with everything erased."""
 
     necessity: float
     sufficiency: float
@@ -22,111 +23,117 @@ class SingleRegionScores:
 
 @dataclass(frozen=True, eq=False)
 class SingleRegionTest(RegionTest[SingleRegionScores]):
-    """What the region does when it alone is erased, and when it alone is kept."""
+    """What the score is when the region alone is erased from the original image, and when it alone is kept."""
 
-    subject: RegionContext
+    region: RegionContext
 
     def _erasures(self) -> tuple[BoolMap, ...]:
-        inside = self.subject.inside
+        inside = self.region.inside
         return np.zeros_like(inside), inside, ~inside, np.ones_like(inside)
 
     def views(self) -> Iterator[MaskedView]:
-        """The original, without the region, the region alone, and nothing."""
-        return (self.subject.masked.view(erased) for erased in self._erasures())
+        """The original, the image without the region, the region alone, and everything erased."""
+        return (self.region.masked.view(erased) for erased in self._erasures())
 
-    def answer(self) -> SingleRegionScores:
-        """The three values."""
-        whole, without, alone, empty = (self.subject.score(erased) for erased in self._erasures())
-        return SingleRegionScores(whole - without, alone, empty)
+    def result(self) -> SingleRegionScores:
+        """Necessity, sufficiency and baseline."""
+        original, without, alone, baseline = (self.region.score(erased) for erased in self._erasures())
+        return SingleRegionScores(original - without, alone, baseline)
 
 
 @dataclass(frozen=True)
 class FillAgreement:
-    """The drop under each fill; `least` over largest of these and the run's own, 0 where signs differ or none has
-    one."""
+    """`drops`: the region's drop with each of the other fills.
+
+    `ratio`: smallest over largest absolute drop among all fills, including the run's own; 0 if signs differ or all
+    drops vanish.
+    """
 
     drops: tuple[float, ...]
-    least: float
+    ratio: float
 
 
 @dataclass(frozen=True, eq=False)
 class FillRobustness(RegionTest[FillAgreement]):
-    """Does the drop stay the same when other fills replace what is erased? What a fill itself brings in does not."""
+    """Is the drop similar with other fills? A drop that one fill itself causes isn't."""
 
-    subject: RegionContext
+    region: RegionContext
     fills: tuple[Fill, ...]
 
     def views(self) -> Iterator[MaskedView]:
-        """With what was erased before, and with the region erased as well, by every fill."""
-        subject = self.subject
-        for fill in (subject.masked.fill, *self.fills):
-            yield subject.masked.view(subject.erased, fill)
-            yield subject.masked.view(subject.erased | subject.inside, fill)
+        """For each fill, the image as the region was found, and with the region erased as well."""
+        region = self.region
+        for fill in (region.masked.fill, *self.fills):
+            yield region.masked.view(region.erased, fill)
+            yield region.masked.view(region.erased | region.inside, fill)
 
-    def answer(self) -> FillAgreement:
-        """min |d| / max |d| over drops d of one sign."""
-        subject = self.subject
-        own, *drops = (
-            subject.drop(subject.erased, subject.inside, fill) for fill in (subject.masked.fill, *self.fills)
-        )
-        sizes = sorted(abs(drop) for drop in (own, *drops))
-        same = all(drop > 0 for drop in (own, *drops)) or all(drop < 0 for drop in (own, *drops))
-        return FillAgreement(tuple(drops), sizes[0] / sizes[-1] if same and sizes[-1] > subject.tolerance else 0.0)
+    def result(self) -> FillAgreement:
+        """min |d| / max |d| over the drops d of all fills, if they have one sign."""
+        region = self.region
+        drops = [region.drop(region.erased, region.inside, fill) for fill in (region.masked.fill, *self.fills)]
+        sizes = sorted(abs(drop) for drop in drops)
+        same_sign = all(drop > 0 for drop in drops) or all(drop < 0 for drop in drops)
+        ratio = sizes[0] / sizes[-1] if same_sign and sizes[-1] > region.tolerance else 0.0
+        return FillAgreement(tuple(drops[1:]), ratio)
 
 
 @dataclass(frozen=True)
 class BoundaryShare:
-    """`stays`: share of the drop that stays with the rim alone erased; `area`: the rim's share of the region's pixels,
-    which is what would stay of evidence that is the same all over the region."""
+    """`drop_share`: share of the drop that remains with the boundary alone erased.
 
-    stays: float
-    area: float
+    `area_share`: the boundary's share of the region's pixels. Evidence that is the same everywhere in the region gives
+    `drop_share` = `area_share`.
+    """
+
+    drop_share: float
+    area_share: float
 
 
 @dataclass(frozen=True, eq=False)
 class BoundaryTest(RegionTest[BoundaryShare | None]):
-    """Does the drop stay when the region's inside is there and only its rim is erased?
+    """Does the drop remain when only the region's boundary is erased, and its inside is there again?
 
-    d(rim) / d(region), each a drop from the same state: with what was erased before, or with all other regions of the
-    track erased, where the region has more to say since nothing can stand in for it; of the two the one in which the
-    region drops more. The rim is `boundary_width_px` wide. Soft edges are left out of the fill: they would reach inside.
+    `drop_share` = d(boundary) / d(region), both drops from the same state. There are two states: everything erased that
+    was erased when the region was found; and all other regions of the track erased, so that none of them can replace
+    the evidence in this one. The state in which the region's drop is larger counts. The boundary is `boundary_width_px`
+    wide. The fill's hard edge is used: a soft edge would reach inside.
     """
 
-    subject: RegionContext
+    region: RegionContext
 
     @cached_property
-    def rim(self) -> BoolMap | None:
-        """The region less its inside; None if nothing would be left."""
-        inside = self.subject.inside
-        rim = inside & (distance_px(~inside) <= boundary_width_px(inside.shape))
-        return None if np.array_equal(rim, inside) else rim
+    def boundary(self) -> BoolMap | None:
+        """The region's pixels next to its edge; None if that is the whole region."""
+        inside = self.region.inside
+        boundary = inside & (distance_px(~inside) <= boundary_width_px(inside.shape))
+        return None if np.array_equal(boundary, inside) else boundary
 
     @property
     def fill(self) -> Fill:
-        """The run's own, with a hard edge."""
-        fill = self.subject.masked.fill
+        """The run's own fill, with a hard edge."""
+        fill = self.region.masked.fill
         return fill.fill if isinstance(fill, SoftEdge) else fill
 
     def views(self) -> Iterator[MaskedView]:
-        """Both states, with the region and with its rim erased."""
-        if self.rim is not None:
-            for state in (self.subject.erased, self.subject.others):
-                for removed in (np.zeros_like(state), self.subject.inside, self.rim):
-                    yield self.subject.masked.view(state | removed, self.fill)
+        """Both states, each as it is, without the region, and without its boundary."""
+        if self.boundary is not None:
+            for state in (self.region.erased, self.region.others):
+                for removed in (np.zeros_like(state), self.region.inside, self.boundary):
+                    yield self.region.masked.view(state | removed, self.fill)
 
-    def answer(self) -> BoundaryShare | None:
-        """The shares; None without an inside or without a drop."""
-        if self.rim is None:
+    def result(self) -> BoundaryShare | None:
+        """The shares; None for a region that is all boundary, or without a drop."""
+        if self.boundary is None:
             return None
-        subject = self.subject
-        drops = [(subject.drop(state, subject.inside, self.fill), state) for state in (subject.erased, subject.others)]
+        region = self.region
+        drops = [(region.drop(state, region.inside, self.fill), state) for state in (region.erased, region.others)]
         drop, state = max(drops, key=lambda pair: pair[0])
-        if drop <= subject.tolerance:
+        if drop <= region.tolerance:
             return None
-        area = np.count_nonzero(self.rim) / np.count_nonzero(subject.inside)
-        return BoundaryShare(subject.drop(state, self.rim, self.fill) / drop, area)
+        area_share = np.count_nonzero(self.boundary) / np.count_nonzero(region.inside)
+        return BoundaryShare(region.drop(state, self.boundary, self.fill) / drop, area_share)
 
 
 def boundary_width_px(grid: tuple[int, ...]) -> int:
-    """Width of a region's rim: a 128th of the grid's shortest side, at least 1 px."""
+    """Width of a region's boundary: a 128th of the grid's shortest side, at least 1 px."""
     return max(1, round(min(grid) / 128))

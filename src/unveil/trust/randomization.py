@@ -1,6 +1,6 @@
-"""The same question to a network whose last layers have forgotten what they learnt (Adebayo et al. 2018)."""
+"""The parameter randomization test (Adebayo et al. 2018): the same map from a network with randomized last layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,78 +12,72 @@ from unveil.attribution import Attribution, AttributionRequest, Gradient, Smooth
 from unveil.classifiers import TorchClassifier
 from unveil.masked import MaskedClassifier
 from unveil.measures import rank_correlation, revealed
-from unveil.records.run import Region, Round
-from unveil.regions import Selector
-from unveil.saliency import Magnitude
+from unveil.recipes import Recipe
+from unveil.records import Region, Round
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
 
-LAST = 3  # weights that are drawn anew, counted from the output
+LAST_WEIGHTS = 3  # weight arrays that are drawn anew, counted from the output
 
 FloatMap = Float[np.ndarray, "*grid"]
 
 
 @dataclass(frozen=True)
-class Lens:
-    """How a run looks for evidence: the part of its recipe that makes a map."""
-
-    attribution: Attribution
-    magnitude: Magnitude
-    selector: Selector
-
-
-@dataclass(frozen=True)
 class RandomizationResult:
-    """`randomized_overlap`: share of a region among the strongest pixels of the other network's map, as many as the round's
-    regions have; `randomized_rank_correlation`: rank correlation of the two maps outside of what was erased. None if not asked."""
+    """How similar the map of the randomized network is; both None for classifiers and methods that aren't tested.
 
-    randomized_overlap: float | None
-    randomized_rank_correlation: float | None
+    `overlap`: share of the region among the strongest pixels of that map, as many as the round's regions have.
+    `rank_correlation`: Spearman's correlation of the two maps, outside of what was erased.
+    """
+
+    overlap: float | None
+    rank_correlation: float | None
 
 
 class ParameterRandomization:
-    """Maps of a copy of the classifier with `LAST` weights drawn anew; the classifier itself stays as it is."""
+    """Maps of a copy of the classifier whose last `LAST_WEIGHTS` weight arrays are drawn anew.
 
-    def __init__(self, masked: MaskedClassifier, lens: Lens, samples: int) -> None:
-        """For gradients and SmoothGrad over them, with at most `samples`; other methods may be slow, or made for these
-        weights, and aren't asked."""
-        self._asker, self._lens = masked, lens
-        self._method = with_few_samples(lens.attribution, samples)
-        self._classifier: TorchClassifier | None = None
+    Only gradients and SmoothGrad over gradients are tested: other methods may be slow, or belong to the weights that
+    they were made for. The classifier itself isn't changed.
+    """
+
+    def __init__(self, masked: MaskedClassifier, recipe: Recipe, samples: int) -> None:
+        """SmoothGrad takes at most `samples` samples."""
+        self._masked, self._recipe = masked, recipe
+        self._method = with_few_samples(recipe.attribution, samples)
+        self._randomized: TorchClassifier | None = None
         if self._method is not None and isinstance(masked.classifier, TorchClassifier):
-            self._classifier = randomize_last_layers(masked.classifier, masked.stream)
+            self._randomized = randomize_last_layers(masked.classifier, masked.stream)
 
-    def maps(self, one: Round, target_scores: Sequence[TargetScore]) -> dict[str, FloatMap]:
-        """The smoothed map of each target, in the state in which the round began; nothing if not asked."""
-        if self._method is None or self._classifier is None:
+    def maps(self, round_: Round, scores: Sequence[TargetScore]) -> dict[TargetScore, FloatMap]:
+        """The smoothed map of each target, in the state in which the round began; empty if nothing is tested."""
+        if self._method is None or self._randomized is None:
             return {}
-        pixels = self._asker.erase(self._asker.view(one.erased.to_array()))
-        stream = f"{self._asker.stream}/randomised {one.index}"
-        question = AttributionRequest(self._classifier, pixels, target_scores, stream, self._asker.batch_size)
-        result = self._method.attribute(question)
-        self._asker.passes += result.all.count
-        maps = self._lens.magnitude.saliency(result.all)
-        return {
-            target_score.name: self._lens.selector.smooth(one)
-            for target_score, one in zip(target_scores, maps, strict=True)
-        }
+        pixels = self._masked.render(self._masked.view(round_.erased.to_array()))
+        # The name of the noise is older than the spelling: it decides which numbers are drawn.
+        stream = f"{self._masked.stream}/randomised {round_.index}"
+        request = AttributionRequest(self._randomized, pixels, scores, stream, self._masked.batch_size)
+        moments = self._method.attribute(request).all
+        self._masked.passes += moments.count
+        maps = self._recipe.magnitude.saliency(moments)
+        return {score: self._recipe.selector.smooth(saliency) for score, saliency in zip(scores, maps, strict=True)}
 
-    def survival(self, region: Region, one: Round, maps: dict[str, FloatMap]) -> RandomizationResult:
-        """What the other network's map says of a region of this round."""
-        if region.target not in maps:
+    def result(self, region: Region, round_: Round, maps: Mapping[TargetScore, FloatMap]) -> RandomizationResult:
+        """How similar the randomized network's map is to the map that the region was found in."""
+        if region.target_score not in maps:
             return RandomizationResult(None, None)
-        erased, other = one.erased.to_array(), maps[region.target]
-        mine = next(item.saliency for item in one.maps if item.target == region.target)
-        area = sum(found.model_mask.area_px for found in one.regions if found.target == region.target)
-        strongest = np.where(erased, -1.0, other)
+        erased, randomized_map = round_.erased.to_array(), maps[region.target_score]
+        saliency = next(item.saliency for item in round_.maps if item.target_score == region.target_score)
+        same_target = [other for other in round_.regions if other.target_score == region.target_score]
+        area = sum(other.model_mask.area_px for other in same_target)
         return RandomizationResult(
-            1 - revealed(region.model_mask.to_array(), strongest, area),
-            rank_correlation(self._lens.selector.smooth(mine)[~erased], other[~erased]),
+            1 - revealed(region.model_mask.to_array(), np.where(erased, -1.0, randomized_map), area),
+            rank_correlation(self._recipe.selector.smooth(saliency)[~erased], randomized_map[~erased]),
         )
 
 
 def with_few_samples(attribution: Attribution, samples: int) -> Attribution | None:
-    """The same method with few samples; None for methods that aren't gradients, and for 0 samples."""
+    """The same method with at most `samples` samples; None for methods that aren't tested, and for 0 samples."""
     if samples and isinstance(attribution, Gradient):
         return attribution
     if samples and isinstance(attribution, SmoothGrad) and isinstance(attribution.method, Gradient):
@@ -93,11 +87,14 @@ def with_few_samples(attribution: Attribution, samples: int) -> Attribution | No
 
 
 def randomize_last_layers(classifier: TorchClassifier, stream: str) -> TorchClassifier:
-    """A copy with its last `LAST` weight arrays, in the order of the module, drawn anew: normal, with each array's own
-    mean and standard deviation, so that logits keep their size. Biases and batch norms stay."""
+    """A copy whose last `LAST_WEIGHTS` weight arrays, in the module's order, are drawn anew.
+
+    New weights are normal with each array's own mean and standard deviation, so that logits keep their size. Biases and
+    batch norms stay.
+    """
     module = classifier.copy_of_module()
     weights = [weight for weight in module.parameters() if weight.ndim >= 2 and weight.is_floating_point()]
-    for number, weight in enumerate(weights[-LAST:]):
+    for number, weight in enumerate(weights[-LAST_WEIGHTS:]):
         _draw_anew(weight, seeded_generator(f"{stream}/randomised", number))
     return classifier.with_network(module, f"{classifier.name}, randomized")
 

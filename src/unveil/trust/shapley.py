@@ -1,4 +1,4 @@
-"""How regions share the score between them: exact Shapley values over all subsets, and pairwise interactions."""
+"""Shapley values of the regions of one target, exact over all subsets, and their pairwise interactions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,18 @@ from math import factorial
 import numpy as np
 from jaxtyping import Float
 
-from unveil.masked import BoolMap, MaskedClassifier, MaskedView, RegionTest
+from unveil.masked import BoolMap, MaskedClassifier, MaskedView
 from unveil.masks import union
 from unveil.targets import TargetScore
+from unveil.trust.region_test import RegionTest
 
 
 @dataclass(frozen=True)
 class ShapleyValues:
-    """v of everyone (`value_all`) and of no one (`value_none`), the Shapley `shares`, and the pairwise `interactions`."""
+    """Values of all regions (`value_all`) and of none (`value_none`), Shapley values (`shares`), and interactions.
+
+    The shares add up to `value_all` − `value_none`.
+    """
 
     value_all: float
     value_none: float
@@ -24,20 +28,20 @@ class ShapleyValues:
 
 @dataclass(frozen=True, eq=False)
 class ShapleyTest(RegionTest[ShapleyValues]):
-    """Every subset of the players: v(S) is the target's value with all players but those in S erased."""
+    """The Shapley game over regions: v(S) is the target score with all regions erased but those in the subset S."""
 
     masked: MaskedClassifier
     target_score: TargetScore
     players: tuple[BoolMap, ...]
 
     def views(self) -> Iterator[MaskedView]:
-        """One for every subset; bit i of its number says that player i is there."""
+        """One view per subset; bit i of its number says whether region i is kept."""
         for number in range(2 ** len(self.players)):
-            gone = (inside for index, inside in enumerate(self.players) if not number >> index & 1)
-            yield self.masked.view(union(gone, self.masked.grid))
+            erased = (inside for index, inside in enumerate(self.players) if not number >> index & 1)
+            yield self.masked.view(union(erased, self.masked.grid))
 
-    def answer(self) -> ShapleyValues:
-        """The division of v(all) − v(none)."""
+    def result(self) -> ShapleyValues:
+        """Shapley values and interactions."""
         values = np.array([self.masked.score(view, self.target_score) for view in self.views()])
         return ShapleyValues(
             float(values[-1]),
@@ -48,7 +52,13 @@ class ShapleyTest(RegionTest[ShapleyValues]):
 
 
 def shapley(values: Float[np.ndarray, "subsets"]) -> Float[np.ndarray, "k"]:
-    """φ_i = Σ_{S ∌ i} |S|!(k−|S|−1)!/k! · [v(S∪i) − v(S)] (Shapley 1953); `values[S]`, bit i of S for player i."""
+    """Shapley values φ_i = Σ_{S ∌ i} |S|!(k−|S|−1)!/k! · [v(S∪i) − v(S)] (Shapley 1953).
+
+    `values[S]` is v(S), where bit i of the number S says whether player i belongs to the subset; its length is 2^k.
+
+    >>> shapley(np.array([0.0, 3.0, 1.0, 4.0]))
+    array([3., 1.])
+    """
     count, sizes = _sizes(values)
     subsets = np.arange(len(values))
     result = np.zeros(count)
@@ -60,19 +70,24 @@ def shapley(values: Float[np.ndarray, "subsets"]) -> Float[np.ndarray, "k"]:
 
 
 def interactions(values: Float[np.ndarray, "subsets"]) -> Float[np.ndarray, "k k"]:
-    """I_ij = Σ_{S ∌ i,j} |S|!(k−|S|−2)!/(k−1)! · [v(S∪ij) − v(S∪i) − v(S∪j) + v(S)] (Grabisch & Roubens 1999).
+    """Shapley interaction indices of all pairs (Grabisch & Roubens 1999), symmetric, 0 on the diagonal.
 
-    0 on the diagonal. Redundant players have I < 0, such that need each other I > 0.
+    I_ij = Σ_{S ∌ i,j} |S|!(k−|S|−2)!/(k−1)! · [v(S∪ij) − v(S∪i) − v(S∪j) + v(S)]: below 0 the two are redundant, above
+    0 each needs the other.
+
+    >>> interactions(np.array([0.0, 1.0, 1.0, 1.0]))
+    array([[ 0., -1.],
+           [-1.,  0.]])
     """
     count, sizes = _sizes(values)
     subsets = np.arange(len(values))
     result = np.zeros((count, count))
-    for one in range(count):
-        for other in range(one):
-            a, b = 1 << one, 1 << other
+    for first in range(count):
+        for second in range(first):
+            a, b = 1 << first, 1 << second
             without = subsets[subsets & (a | b) == 0]
             together = values[without | a | b] - values[without | a] - values[without | b] + values[without]
-            result[one, other] = result[other, one] = (_weights(count - 2)[sizes[without]] * together).sum()
+            result[first, second] = result[second, first] = (_weights(count - 2)[sizes[without]] * together).sum()
     return result
 
 
@@ -82,5 +97,5 @@ def _sizes(values: Float[np.ndarray, "subsets"]) -> tuple[int, np.ndarray]:
 
 
 def _weights(others: int) -> Float[np.ndarray, "sizes"]:
-    """|S|!(n−|S|)!/(n+1)! for |S| = 0 … n: the chance that S comes before a player when all orders are alike."""
+    """|S|!(n−|S|)!/(n+1)! for |S| = 0 … n: the chance that S comes before a player in a random order."""
     return np.array([factorial(s) * factorial(others - s) / factorial(others + 1) for s in range(others + 1)])

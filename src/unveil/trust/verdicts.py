@@ -1,65 +1,76 @@
-"""What a card comes to: `supported`, `weak` or `artifact`, and the reason in words.
+"""The verdict of a trust card, `supported`, `weak` or `artifact`, and its reason in words.
 
-The levels are a first choice: `benchmarks/trust.py` measures how often they are right on planted scenes.
+`benchmarks/trust.py` measures on planted scenes how often the verdicts are right.
 """
 
-from unveil.records.run import Region
-from unveil.records.trust import Verdict
+from unveil.records import Region, Verdict
 from unveil.trust.erasure import BoundaryShare, FillAgreement
 from unveil.trust.placement import PlacementResult
 
-LEAST_AGREEMENT = 0.5  # of the smallest drop with the largest, over all fills
-WHOLE = 0.9  # of a drop: an edge leaves all of it or more with the border alone, since a ring has two edges
+MIN_FILL_AGREEMENT = 0.5  # smallest over largest drop among all fills
+NEARLY_ALL = 0.9  # of a drop: an edge keeps all of it or more with the boundary alone, since a ring has two edges
 
 
 def judge(
     region: Region,
-    null: PlacementResult,
-    q: float | None,
+    placement: PlacementResult,
+    q_value: float | None,
     alpha: float,
-    agreement: FillAgreement,
-    border: BoundaryShare | None,
+    fills: FillAgreement,
+    boundary: BoundaryShare | None,
 ) -> tuple[Verdict, str]:
     """The verdict and its reason.
 
-    `supported`: the drop is more than that of the same shape elsewhere, other fills agree, and it comes from the
-    inside: with only the region's rim erased, what stays of it is nearer to the rim's share of the area than to all.
-    `artifact`: the drop itself is in doubt, and the region lies at the rim of what was erased before, or nearly all of
-    its drop stays with its border alone. `weak`: all others.
+    - `supported`: the region lowers the score, significantly more than its shape elsewhere (q ≤ `alpha`); other fills
+      agree; and the drop comes from the inside, not from the edge that erasing makes.
+    - `artifact`: at least one of these is missing, and the region lies along the rim of what was erased before, or
+      nearly all of a significant drop remains with the boundary alone.
+    - `weak`: all others.
+
+    The drop comes from the edge if, with the boundary alone erased, the share that remains is closer to 1 than to the
+    boundary's share of the area.
     """
-    lacks = _lacking(region, null, q, alpha, agreement)
-    edge = border is not None and border.stays >= (1 + border.area) / 2
-    if not lacks and not edge:
-        return Verdict.SUPPORTED, f"{_comparison(null)}, and other fills agree ({agreement.least:.0%})"
-    if lacks and region.is_rim:
-        return (
-            Verdict.ARTIFACT,
-            f"{region.rim_share:.0%} of its saliency traces the rim of what was erased before; {lacks}",
-        )
-    if border is None or not edge:
-        return Verdict.WEAK, lacks
-    stays = f"{border.stays:.0%} of its drop stays when only its border is erased"
-    if lacks and q is not None and q <= alpha and border.stays >= WHOLE:
-        return Verdict.ARTIFACT, f"{stays}, and {lacks}"
-    return Verdict.WEAK, f"{stays}; {lacks}" if lacks else stays
+    doubt = _doubt(region, placement, q_value, alpha, fills)
+    edge = boundary is not None and boundary.drop_share >= (1 + boundary.area_share) / 2
+    if not doubt and not edge:
+        return Verdict.SUPPORTED, f"{_comparison(placement)}, and other fills agree ({fills.ratio:.0%})"
+    if doubt and region.is_rim:
+        rim = f"{region.rim_share:.0%} of its saliency lies along the rim of what was erased before"
+        return Verdict.ARTIFACT, f"{rim}; {doubt}"
+    if boundary is None or not edge:
+        return Verdict.WEAK, doubt
+    remains = f"{boundary.drop_share:.0%} of its drop remains when only its boundary is erased"
+    if doubt and q_value is not None and q_value <= alpha and boundary.drop_share >= NEARLY_ALL:
+        return Verdict.ARTIFACT, f"{remains}; {doubt}"
+    return Verdict.WEAK, f"{remains}; {doubt}" if doubt else remains
 
 
-def _lacking(region: Region, null: PlacementResult, q: float | None, alpha: float, agreement: FillAgreement) -> str:
-    """What speaks against the drop itself; empty if nothing does."""
+def _doubt(
+    region: Region, placement: PlacementResult, q_value: float | None, alpha: float, fills: FillAgreement
+) -> str:
+    """Why the drop itself is in doubt; empty if it isn't."""
     if region.drop <= 0:
         return "erasing it doesn't lower the score"
-    if null.p_value is None or q is None:
-        return "its shape fits nowhere else, so there is nothing to compare it with"
-    if q > alpha:
-        return f"{_comparison(null)} (q = {q:.2f})"
-    if agreement.least < LEAST_AGREEMENT:
-        drops = ", ".join(f"{drop:+z.2f}" for drop in agreement.drops)
-        return f"its drop depends on the fill: {region.drop:+z.2f}, with others {drops}"
+    if placement.p_value is None or q_value is None:
+        return "its shape fits nowhere else in the image, so there is nothing to compare its drop with"
+    if q_value > alpha:
+        if _exceeding(placement) == 0:
+            count = placement.placements
+            fits = f"its shape fits only {count} other place{'s' * (count != 1)}"
+            return f"{fits}, too few to show that its drop is unusual (q = {q_value:.2f})"
+        return f"{_comparison(placement)} (q = {q_value:.2f})"
+    if fills.ratio < MIN_FILL_AGREEMENT:
+        drops = ", ".join(f"{drop:+z.2f}" for drop in fills.drops)
+        return f"its drop depends on the fill: {region.drop:+z.2f} with the run's own, {drops} with others"
     return ""
 
 
-def _comparison(null: PlacementResult) -> str:
-    beyond = round((null.p_value or 0) * (1 + null.placements)) - 1
-    if beyond == 0:
-        return f"no place of {null.placements} takes as much"
-    return f"{beyond} of {null.placements} other places take{'s' * (beyond == 1)} as much"
+def _comparison(placement: PlacementResult) -> str:
+    exceeding = _exceeding(placement)
+    if exceeding == 0:
+        return f"its drop is larger than at all {placement.placements} other places tried"
+    return f"{exceeding} of {placement.placements} other places lower the score as much"
+
+
+def _exceeding(placement: PlacementResult) -> int:
+    return round((placement.p_value or 0) * (1 + placement.placements)) - 1

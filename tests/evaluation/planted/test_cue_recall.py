@@ -12,7 +12,7 @@ from unveil.masks import Mask
 from unveil.planted import SIZE, Scene, draw_scene
 from unveil.predictions import Output, Prediction
 from unveil.recipes import Recipe
-from unveil.records.run import Region, Round, Run
+from unveil.records import Region, Round, Run
 from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds
 from unveil.targets import Class

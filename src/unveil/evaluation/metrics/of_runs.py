@@ -7,7 +7,7 @@ from unveil.evaluation.metrics.chestxray8 import Localized, localized
 from unveil.evaluation.metrics.detections import boxes_of_map
 from unveil.masks import Box
 from unveil.recipes import Recipe
-from unveil.records.run import Run
+from unveil.records import Run
 
 FIRST_MAP = "first map"
 

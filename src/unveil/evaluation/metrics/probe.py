@@ -72,14 +72,14 @@ class Probe:
     batch_size: int = 8
 
     def __post_init__(self) -> None:
-        if self.unit is ScoreUnit.PROBABILITY and self.target_score.label is None:
+        if self.unit is ScoreUnit.PROBABILITY and self.target_score.class_index is None:
             raise TargetError("one class, which has a probability", self.target_score.name, "ask for Unit.LOGIT")
 
     def ask(self, images: Iterable[Float[Tensor, "c *grid"]]) -> Answers:
         """The answers to every image; no more than a batch is held at a time."""
         batches = (torch.stack(batch) for batch in batched(images, self.batch_size))
         said = [one for batch in batches for one in self.classifier.predict(batch)]
-        label = self.target_score.label
+        label = self.target_score.class_index
         kept = None if label is None else np.array([label in one.predicted() for one in said])
         return Answers(np.array([self._score(one) for one in said], float), kept)
 
@@ -101,5 +101,5 @@ class Probe:
 
     def _score(self, said: Prediction) -> float:
         if self.unit is ScoreUnit.PROBABILITY:
-            return float(said.probabilities[self.target_score.label])
+            return float(said.probabilities[self.target_score.class_index])
         return float(self.target_score.of(said.logits))

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from unveil.datasets import LabeledBox
 from unveil.images import Geometry
 from unveil.masks import union
-from unveil.records.run import Region, Round, Run
+from unveil.records import Region, Round, Run
 
 COVERED = (10, 25, 50)  # % of the box that must be erased
 ON_BOX = 50  # % of one region that must lie in the box

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unveil.records.run import Run
+from unveil.records import Run
 
 
 @dataclass(frozen=True)

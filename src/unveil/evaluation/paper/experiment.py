@@ -12,7 +12,7 @@ from unveil.evaluation.paper.label_matching import Matching
 from unveil.evaluation.paper.other_images_baseline import Layout, hits_of_others, layout_of
 from unveil.evaluation.paper.summary import RunCount, count_run, summarize
 from unveil.predictions import Output
-from unveil.records.run import Run
+from unveil.records import Run
 
 
 @dataclass(frozen=True)

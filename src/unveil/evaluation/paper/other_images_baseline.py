@@ -15,7 +15,7 @@ from unveil.datasets import LabeledBox
 from unveil.evaluation.paper.box_hits import COVERED, CRITERIA, ON_BOX, least
 from unveil.images import Geometry
 from unveil.masks import Mask
-from unveil.records.run import Run
+from unveil.records import Run
 
 MOST_OTHERS = 20
 

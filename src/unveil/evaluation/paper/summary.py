@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
-from unveil.records.run import Round, Run
+from unveil.records import Round, Run
 
 # What is summed over the rounds of one number.
 SUMS: tuple[str, ...] = (

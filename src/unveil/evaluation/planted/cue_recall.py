@@ -8,7 +8,7 @@ from jaxtyping import Bool
 
 from unveil.masks import union
 from unveil.planted import Cue, Scene
-from unveil.records.run import Run
+from unveil.records import Run
 
 Inside = Bool[np.ndarray, "h w"]
 FOUND_SHARE = 0.5  # a cue is found once regions of its label cover at least this share of it

@@ -16,17 +16,16 @@ from unveil.classifiers import TorchClassifier
 from unveil.errors import RecipeError
 from unveil.fills import Constant, SoftEdge
 from unveil.images import Image
-from unveil.recipes import Recipe, paper
-from unveil.records.run import Run
-from unveil.records.trust import TrustCard, Verdict
+from unveil.masked import MaskedClassifier
+from unveil.recipes import Recipe, TrustSettings, paper
+from unveil.records import Run, TrustCard, Verdict
 from unveil.regions import RelativeToMax, SmoothedThreshold
-from unveil.rounds import find_regions
+from unveil.rounds import find_regions, finish_run, iter_rounds, start_run
 from unveil.saliency import MaxAbs
-from unveil.stopping import MaxRounds, NotSignificant, StopKind
+from unveil.stopping import Explained, MaxRounds, NotSignificant, StopKind
 from unveil.store import load_run
 from unveil.targets import Class
-from unveil.trust import MaskedClassifier, TrustSettings
-from unveil.trust.randomization import LAST, randomize_last_layers, with_few_samples
+from unveil.trust.randomization import LAST_WEIGHTS, randomize_last_layers, with_few_samples
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
 WEIGHTS = [[0.05, 0.03, 0.02], [0.0, 0.01, 0.0]]
@@ -36,7 +35,7 @@ GRAYS = TrustSettings(fills=(Constant(0.0), Constant(0.2), Constant(0.4)), sampl
 def recipe(**settings) -> Recipe:
     """A region is exactly where the gradient is, erased to black."""
     exact = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.9), split=True)
-    known = {"attribution": Gradient(), "magnitude": MaxAbs(), "select": exact, "fill": Constant(0.0), "trust": GRAYS}
+    known = {"attribution": Gradient(), "magnitude": MaxAbs(), "selector": exact, "fill": Constant(0.0), "trust": GRAYS}
     return Recipe(**{**known, "target": Class("a"), **settings})
 
 
@@ -61,10 +60,10 @@ def test_every_number_of_a_card_in_closed_form():
     assert card.shapley_value == pytest.approx(worth, rel=1e-4)
     assert (card.randomized_overlap, card.randomized_rank_correlation) == (None, None)
     assert card.verdict is Verdict.SUPPORTED
-    assert card.reason == "no place of 35 takes as much, and other fills agree (60%)"
-    # Once each: whole, without, alone, nothing, 35 places, two grays more with and without (black is the run's own
-    # fill, and the whole image is the same under each), and the rim.
-    assert run.trust.passes == 4 + 35 + 2 + 1
+    assert card.reason == "its drop is larger than at all 35 other places tried, and other fills agree (60%)"
+    # Once each: the region alone, everything erased, 35 placements, two more grays (black is the run's own fill), and the
+    # boundary. The original and the image without the region were predicted by the loop already.
+    assert run.trust.passes == 2 + 35 + 2 + 1
 
 
 def test_the_border_is_asked_with_a_hard_edge_and_where_nothing_stands_in():
@@ -118,13 +117,13 @@ def test_an_effect_of_edges_alone_is_no_support_and_one_of_the_inside_is(fills):
     no edge, so the drop depends on the fill: an artifact. Where the grays agree, it is at least no support."""
     trust = TrustSettings(fills=fills, samples=0)
     _, (edges,) = cards(Edges(square(20, 8, 10)), stop=MaxRounds(1), trust=trust)
-    assert edges.border == pytest.approx(72 / 40)
-    assert edges.p == 1 / (1 + edges.draws)
-    assert edges.agreement == pytest.approx(0 if fills == (Constant(1.0),) else 0.6)
+    assert edges.boundary_share == pytest.approx(72 / 40)
+    assert edges.p_value == 1 / (1 + edges.placements)
+    assert edges.fill_agreement == pytest.approx(0 if fills == (Constant(1.0),) else 0.6)
     assert edges.verdict is (Verdict.ARTIFACT if fills == (Constant(1.0),) else Verdict.WEAK)
-    assert "stays when only its border is erased" in edges.reason
+    assert "remains when only its boundary is erased" in edges.reason
     _, (inside,) = cards(Inside(square(20, 8, 10)), stop=MaxRounds(1))
-    assert (inside.border, inside.verdict) == (0, Verdict.SUPPORTED)
+    assert (inside.boundary_share, inside.verdict) == (0, Verdict.SUPPORTED)
 
 
 def test_a_rim_of_what_was_erased_is_an_artifact():
@@ -143,7 +142,7 @@ def test_a_rim_of_what_was_erased_is_an_artifact():
     assert rim.verdict is Verdict.ARTIFACT
     assert (
         rim.reason
-        == "100% of its saliency traces the rim of what was erased before; erasing it doesn't lower the score"
+        == "100% of its saliency lies along the rim of what was erased before; erasing it doesn't lower the score"
     )
     assert cue.verdict is not Verdict.ARTIFACT
     # The same null ends a run: of the second round nothing is significant.
@@ -187,7 +186,7 @@ def test_what_the_last_weights_have_no_part_in_survives_and_what_they_decide_doe
         def forward(self, x):
             return x.flatten(1) @ self.weight.T
 
-    settings = {"select": SmoothedThreshold(size_px=5, passes=1, threshold=RelativeToMax(0.9))}
+    settings = {"selector": SmoothedThreshold(size_px=5, passes=1, threshold=RelativeToMax(0.9))}
     _, (noise,) = cards(Everywhere(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4), **settings)
     assert noise.randomized_overlap is not None
     assert noise.randomized_overlap < 0.5
@@ -208,7 +207,7 @@ def test_only_the_last_weights_of_a_copy_are_drawn_anew():
         assert torch.equal(others[name], weight) != changed
         if changed:
             assert others[name].std() == pytest.approx(weight.std().item(), rel=0.2)
-    assert sum(weight.ndim >= 2 for weight in before.values()) <= LAST
+    assert sum(weight.ndim >= 2 for weight in before.values()) <= LAST_WEIGHTS
 
 
 def test_methods_that_are_asked_again():
@@ -229,9 +228,9 @@ def test_cards_are_the_same_whatever_the_batch_size_and_leave_the_classifier_as_
     assert len(runs[0].trust.cards) == len(runs[0].regions) > 0
     assert differences(runs[0].trust, runs[1].trust) == []
     for card, other in zip(runs[0].trust.cards, runs[2].trust.cards, strict=True):
-        assert (card.verdict, card.p_value, card.placements) == (other.verdict, other.p, other.draws)
+        assert (card.verdict, card.p_value, card.placements) == (other.verdict, other.p_value, other.placements)
         assert card.necessity == pytest.approx(other.necessity, rel=1e-3, abs=1e-5)
-        assert (card.shapley_value or 0.0) == pytest.approx(other.share or 0.0, rel=1e-3, abs=1e-5)
+        assert (card.shapley_value or 0.0) == pytest.approx(other.shapley_value or 0.0, rel=1e-3, abs=1e-5)
         assert (
             (card.randomized_overlap is None)
             == (card.randomized_rank_correlation is None)
@@ -275,53 +274,70 @@ def test_cards_can_be_left_out():
     assert Recipe.from_dict(run.recipe) == recipe(stop=MaxRounds(1), trust=None)
 
 
-def test_nothing_is_asked_twice():
-    class Counting(TorchClassifier):
-        asked: list[bytes]
+class Counting(TorchClassifier):
+    """Keeps every image that it predicts; gradients aren't counted."""
 
-        def logits(self, pixels):
-            if hasattr(self, "asked"):
-                self.asked += [one.numpy().tobytes() for one in pixels.detach()]
-            return super().logits(pixels)
+    def predict(self, pixels, batch_size=8):
+        images = self.__dict__.setdefault("images", [])
+        images += [one.numpy().tobytes() for one in pixels.detach()]
+        return super().predict(pixels, batch_size)
 
-    counting = Counting(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), toy(Gate()).preprocessing, ("a", "b"))
-    counting.asked = []
-    masked = MaskedClassifier(counting, torch.ones(3, SIDE, SIDE), Constant(0.0), "key", 4)
+
+def counting(module: nn.Module) -> Counting:
+    return Counting(module, toy(Gate()).preprocessing, ("a", "b"))
+
+
+def test_no_view_is_predicted_twice():
+    classifier_ = counting(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))
+    masked = MaskedClassifier(classifier_, torch.ones(3, SIDE, SIDE), Constant(0.0), "stream", 4)
     areas = [square(*one) for one in SQUARES]
     views = [masked.view(area, fill) for area in areas for fill in (None, Constant(0.0), Constant(0.5))]
     nothing = [masked.view(np.zeros((SIDE, SIDE), bool), fill) for fill in (None, Constant(0.5))]
-    masked.ask([*views, *nothing, *views])
-    masked.ask(views)
-    assert masked.passes == len(counting.asked) == len(set(counting.asked)) == 3 * 2 + 1
+    masked.evaluate([*views, *nothing, *views])
+    predictions = masked.predict(views)
+    assert masked.passes == len(classifier_.images) == len(set(classifier_.images)) == 3 * 2 + 1
+    # The same as without the cache, in the order of the views.
+    for view, prediction in zip(views, predictions, strict=True):
+        (alone,) = TorchClassifier.predict(classifier_, masked.render(view)[None])
+        np.testing.assert_allclose(prediction.logits, alone.logits, rtol=1e-5)
+
+
+def test_a_whole_run_predicts_no_image_twice():
+    """Loop, a stop that needs placements, a stop that needs a blank image, and the trust cards share one cache."""
+    classifier_ = counting(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))
+    chosen = recipe(stop=MaxRounds(3) | NotSignificant(0.1, 20) | Explained(0.99), fill=Constant(0.1))
+    context = start_run(white(), classifier_, chosen)
+    assert len(list(iter_rounds(context))) == 3
+    before = context.masked.passes
+    run = finish_run(context)
+    assert context.masked.passes == len(classifier_.images) == len(set(classifier_.images))
+    assert run.trust.passes == context.masked.passes - before > 0
 
 
 # ---- records and settings
 
 
-def test_a_record_without_cards_is_read_as_before(tmp_path):
-    """As version 0.1.0 wrote it: no cards, and a recipe that doesn't speak of them."""
-    folder = find_regions(white(), toy(Gate()), recipe(stop=MaxRounds(1))).save(tmp_path / "run")
-    manifest = json.loads((folder / "run.json").read_text())
-    assert len(manifest["trust"]["cards"]) == 1
-    del manifest["trust"], manifest["recipe"]["trust"]
-    (folder / "run.json").write_text(json.dumps(manifest))
-    assert load_run(folder).trust is None
-    assert len(load_run(folder).regions) == 1
+def test_a_record_without_cards_is_loaded_without_cards(tmp_path):
+    run = find_regions(white(), toy(Gate()), recipe(stop=MaxRounds(1)), trust=False)
+    run.save(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["trust"] is None
+    assert load_run(tmp_path / "run") == run
+    assert run.card(run.regions[0]) is None
 
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"draws": 0}, "at least 1 draw"),
+        ({"placements": 0}, "1 to 10000 placements"),
         ({"alpha": 1.0}, "alpha between 0 and 1"),
-        ({"players": 9}, "0 to 8 players"),
-        ({"samples": 1}, "0 samples, or 2 and more"),
+        ({"max_players": 9}, "max_players from 0 to 8"),
+        ({"samples": 1}, "0 samples, or 2 to 10000"),
     ],
 )
 def test_settings_outside_their_range(settings, told):
     with pytest.raises(RecipeError, match=told):
         TrustSettings(**settings)
-    if settings.keys() <= {"draws", "alpha"}:
+    if settings.keys() <= {"placements", "alpha"}:
         with pytest.raises(RecipeError, match=told):
             NotSignificant(**settings)
 
@@ -335,7 +351,7 @@ def test_recipes_with_and_without_cards_as_toml():
     assert "trust = false" in none.to_toml()
     assert Recipe.from_toml(none.to_toml()) == none
     assert Recipe.from_toml('name = "x"').trust == TrustSettings()
-    with pytest.raises(RecipeError, match=r"recipe\.trust\.draws to be int"):
-        Recipe.from_toml('[trust]\ndraws = "many"')
+    with pytest.raises(RecipeError, match=r"recipe\.trust\.placements to be int"):
+        Recipe.from_toml('[trust]\nplacements = "many"')
     with pytest.raises(RecipeError, match="to be a table"):
         Recipe.from_toml("trust = true")

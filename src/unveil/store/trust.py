@@ -1,7 +1,23 @@
-"""Trust cards to plain tables and back."""
+"""Trust cards and targets to plain tables and back."""
 
-from unveil.records.trust import ShapleyGame, TrustCard, TrustCards, Verdict
+from unveil.records import ShapleyGame, TrustCard, TrustCards, Verdict
 from unveil.store.tables import Table, damaged
+from unveil.targets import TargetScore
+
+
+def encode_target(score: TargetScore) -> dict:
+    """The table of a target: its name, and pairs of class index and weight."""
+    return {"name": score.name, "weights": [[int(index), float(weight)] for index, weight in score.weights]}
+
+
+def decode_target(table: Table, labels: int | None = None) -> TargetScore:
+    """The target of a table, of a classifier with that many labels. Raises `RecordError`."""
+    rows = table.rows("weights")
+    if not rows or any(len(row) != 2 or row[0] != int(row[0]) or row[0] < 0 for row in rows):
+        raise damaged(f"{table.at('weights')!r} in run.json to be pairs of a class index and a weight", f"{rows}"[:60])
+    if labels is not None and any(row[0] >= labels for row in rows):
+        raise damaged(f"{table.at('weights')!r} in run.json to have class indices below {labels}", f"{rows}"[:60])
+    return TargetScore(table.text("name"), tuple((int(index), weight) for index, weight in rows))
 
 
 def encode_cards(trust: TrustCards) -> dict:
@@ -13,14 +29,14 @@ def encode_cards(trust: TrustCards) -> dict:
     }
 
 
-def decode_cards(table: Table, regions: int) -> TrustCards:
-    """The cards of a run with so many regions. Raises `RecordError`."""
+def decode_cards(table: Table, regions: int, labels: int) -> TrustCards:
+    """The trust cards of a run with that many regions. Raises `RecordError`."""
     tables = table.tables("cards")
     if len(tables) != regions:
-        raise damaged(f"{table.at('cards')!r} in run.json to have one card a region, {regions}", f"{len(tables)}")
+        raise damaged(f"{table.at('cards')!r} in run.json to have one card per region, {regions}", f"{len(tables)}")
     return TrustCards(
         tuple(_read_card(card) for card in tables),
-        tuple(_read_game(game, regions) for game in table.tables("games")),
+        tuple(_read_game(game, regions, labels) for game in table.tables("games")),
         table.whole("passes"),
     )
 
@@ -68,7 +84,7 @@ def _read_card(table: Table) -> TrustCard:
 def _game(game: ShapleyGame) -> dict:
     return {
         "track": game.track,
-        "target": game.target,
+        "target": encode_target(game.target_score),
         "players": list(game.players),
         "value_all": game.value_all,
         "value_none": game.value_none,
@@ -77,12 +93,12 @@ def _game(game: ShapleyGame) -> dict:
     }
 
 
-def _read_game(table: Table, regions: int) -> ShapleyGame:
+def _read_game(table: Table, regions: int, labels: int) -> ShapleyGame:
     players, shares, rows = table.wholes("players"), table.numbers("shares"), table.rows("interactions")
     if any(player >= regions for player in players):
         raise damaged(f"{table.at('players')!r} in run.json to be below {regions}", f"{list(players)}")
     if not len(players) == len(shares) == len(rows) or any(len(row) != len(players) for row in rows):
         got = f"{len(players)} players, {len(shares)} shares, {len(rows)} rows"
-        raise damaged(f"{table.place!r} in run.json to have a share and a row of interactions a player", got)
-    track, target = table.text_or_none("track"), table.text("target")
+        raise damaged(f"{table.place!r} in run.json to have a share and a row of interactions per player", got)
+    track, target = table.text_or_none("track"), decode_target(table.table("target"), labels)
     return ShapleyGame(track, target, players, table.number("value_all"), table.number("value_none"), shares, rows)

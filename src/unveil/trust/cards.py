@@ -1,0 +1,179 @@
+"""Makes the trust cards of a run: every region is tested in its place, and all regions of a target together."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from unveil.masked import MaskedClassifier
+from unveil.recipes import Recipe, TrustSettings
+from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards
+from unveil.targets import TargetScore
+from unveil.trust.erasure import (
+    BoundaryShare,
+    BoundaryTest,
+    FillAgreement,
+    FillRobustness,
+    SingleRegionScores,
+    SingleRegionTest,
+)
+from unveil.trust.multiple_testing import benjamini_hochberg, holm
+from unveil.trust.placement import PlacementResult, PlacementTest
+from unveil.trust.randomization import ParameterRandomization, RandomizationResult
+from unveil.trust.region_test import RegionContext
+from unveil.trust.shapley import ShapleyTest
+from unveil.trust.verdicts import judge
+
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """The results of all tests of one region."""
+
+    region: Region
+    alone: SingleRegionScores
+    placement: PlacementResult
+    fills: FillAgreement
+    boundary: BoundaryShare | None
+    randomization: RandomizationResult
+
+
+@dataclass(frozen=True)
+class _Players:
+    """The regions of one Shapley game: a track, a target, and the regions' places in `Run.regions`."""
+
+    track: str | None
+    target_score: TargetScore
+    places: tuple[int, ...]
+
+
+def make_trust_cards(
+    masked: MaskedClassifier,
+    recipe: Recipe,
+    rounds: Sequence[Round],
+    on_step: OnStep = lambda done, total: None,
+) -> TrustCards:
+    """A trust card for each region of these rounds, by `recipe.trust`, and a Shapley game for each target.
+
+    `on_step(done, total)` is called after each region and each game. With 39 placements and three fills a region costs
+    about 50 images; the k regions of a target cost 2^k; gradients cost `recipe.trust.samples` per round. Views that the
+    loop or another test has predicted already cost nothing.
+    """
+    settings = recipe.trust or TrustSettings()
+    passes_before, games = masked.passes, _players(rounds, settings.max_players)
+    total = sum(len(round_.regions) for round_ in rounds) + len(games)
+    evidence: list[_Evidence] = []
+    for item in _test_regions(masked, recipe, settings, rounds):
+        evidence.append(item)
+        on_step(len(evidence), total)
+    regions = [item.region for item in evidence]
+    played: list[ShapleyGame] = []
+    for players in games:
+        played.append(_play(masked, players, regions))
+        on_step(len(evidence) + len(played), total)
+    return TrustCards(_cards(evidence, played, settings), tuple(played), masked.passes - passes_before)
+
+
+def smallest_p_value(masked: MaskedClassifier, round_: Round, placements: int) -> float | None:
+    """The smallest q-value (Benjamini & Hochberg) of a round's regions in the placement test.
+
+    None if no region of the round fits anywhere else. A region that doesn't lower the score has p = 1, also where
+    placements raise the score by more.
+    """
+    values: list[float | None] = []
+    for region in round_.regions:
+        if region.drop <= 0:
+            values.append(1.0)
+            continue
+        test = PlacementTest(RegionContext.of(masked, round_, region, round_.erased_after.to_array()), placements)
+        masked.evaluate(test.views())
+        values.append(test.result().p_value)
+    return min((q_value for q_value in benjamini_hochberg(values) if q_value is not None), default=None)
+
+
+def _test_regions(
+    masked: MaskedClassifier, recipe: Recipe, settings: TrustSettings, rounds: Sequence[Round]
+) -> Iterator[_Evidence]:
+    if not any(round_.regions for round_ in rounds):
+        return
+    randomization = ParameterRandomization(masked, recipe, settings.samples)
+    erased_at_end = {round_.track: round_.erased_after.to_array() for round_ in rounds}
+    for round_ in rounds:
+        scores = [target_map.target_score for target_map in round_.maps]
+        maps = randomization.maps(round_, scores) if round_.regions else {}
+        for region in round_.regions:
+            context = RegionContext.of(masked, round_, region, erased_at_end[round_.track])
+            alone, placement = SingleRegionTest(context), PlacementTest(context, settings.placements)
+            fills, boundary = FillRobustness(context, settings.fills), BoundaryTest(context)
+            masked.evaluate(view for test in (alone, placement, fills, boundary) for view in test.views())
+            yield _Evidence(
+                region,
+                alone.result(),
+                placement.result(),
+                fills.result(),
+                boundary.result(),
+                randomization.result(region, round_, maps),
+            )
+
+
+def _players(rounds: Sequence[Round], limit: int) -> list[_Players]:
+    """For each target of each track, its regions with the largest drops, at most `limit`, in the order of the run."""
+    drops: dict[tuple[str | None, TargetScore], list[tuple[float, int]]] = {}
+    regions = [(round_.track, region) for round_ in rounds for region in round_.regions]
+    for place, (track, region) in enumerate(regions):
+        drops.setdefault((track, region.target_score), []).append((-region.drop, place))
+    return [
+        _Players(track, target_score, tuple(sorted(place for _, place in sorted(ranked)[:limit])))
+        for (track, target_score), ranked in drops.items()
+        if limit
+    ]
+
+
+def _play(masked: MaskedClassifier, players: _Players, regions: Sequence[Region]) -> ShapleyGame:
+    insides = tuple(regions[place].model_mask.to_array() for place in players.places)
+    test = ShapleyTest(masked, players.target_score, insides)
+    masked.evaluate(test.views())
+    values = test.result()
+    return ShapleyGame(
+        players.track,
+        players.target_score,
+        players.places,
+        values.value_all,
+        values.value_none,
+        values.shares,
+        values.interactions,
+    )
+
+
+def _cards(
+    evidence: Sequence[_Evidence], games: Sequence[ShapleyGame], settings: TrustSettings
+) -> tuple[TrustCard, ...]:
+    p_values = [item.placement.p_value for item in evidence]
+    corrected = zip(evidence, holm(p_values), benjamini_hochberg(p_values), strict=True)
+    shares = {place: share for game in games for place, share in zip(game.players, game.shares, strict=True)}
+    return tuple(
+        _card(item, p_holm, q_value, shares.get(place), settings.alpha)
+        for place, (item, p_holm, q_value) in enumerate(corrected)
+    )
+
+
+def _card(
+    evidence: _Evidence, p_holm: float | None, q_value: float | None, shapley_value: float | None, alpha: float
+) -> TrustCard:
+    verdict, reason = judge(evidence.region, evidence.placement, q_value, alpha, evidence.fills, evidence.boundary)
+    return TrustCard(
+        necessity=evidence.alone.necessity,
+        sufficiency=evidence.alone.sufficiency,
+        baseline=evidence.alone.baseline,
+        placements=evidence.placement.placements,
+        p_value=evidence.placement.p_value,
+        p_holm=p_holm,
+        q_value=q_value,
+        fill_drops=evidence.fills.drops,
+        fill_agreement=evidence.fills.ratio,
+        boundary_share=evidence.boundary.drop_share if evidence.boundary else None,
+        randomized_overlap=evidence.randomization.overlap,
+        randomized_rank_correlation=evidence.randomization.rank_correlation,
+        shapley_value=shapley_value,
+        verdict=verdict,
+        reason=reason,
+    )

@@ -1,0 +1,69 @@
+"""What all tests of a region have in common: the region in its place, the views to predict, and the result."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from unveil.fills import Fill
+from unveil.masked import BoolMap, MaskedClassifier, MaskedView
+from unveil.records import Region, Round
+from unveil.targets import TargetScore
+
+Result = TypeVar("Result")
+# Scores that differ by less than this share of their size are equal: so much depends on how a batch is summed.
+RELATIVE_TOLERANCE = 1e-5
+
+
+class RegionTest(ABC, Generic[Result]):
+    """A test of a region: the views whose scores it needs, so that all can be predicted together, and its result."""
+
+    @abstractmethod
+    def views(self) -> Iterator[MaskedView]:
+        """All views that `result` needs."""
+
+    @abstractmethod
+    def result(self) -> Result:
+        """The result, from the scores of the views."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionContext:
+    """A region on the model's grid, in its place within the run.
+
+    `inside`: the region. `erased`: what was erased before it was found. `others`: all other regions of its track.
+    `taken`: pixels that a placement of the region's shape must not touch: erased before, or found in the same round.
+    """
+
+    masked: MaskedClassifier
+    target_score: TargetScore
+    inside: BoolMap
+    erased: BoolMap
+    taken: BoolMap
+    others: BoolMap
+
+    @classmethod
+    def of(cls, masked: MaskedClassifier, round_: Round, region: Region, erased_at_end: BoolMap) -> "RegionContext":
+        """The context of a region that this round found; `erased_at_end`: everything its track erased in the end."""
+        inside = region.model_mask.to_array()
+        return cls(
+            masked,
+            region.target_score,
+            inside,
+            erased=round_.erased.to_array(),
+            taken=round_.erased_after.to_array(),
+            others=erased_at_end & ~inside,
+        )
+
+    def score(self, erased: BoolMap, fill: Fill | None = None) -> float:
+        """The target score with these pixels erased."""
+        return self.masked.score(self.masked.view(erased, fill), self.target_score)
+
+    def drop(self, erased: BoolMap, removed: BoolMap, fill: Fill | None = None) -> float:
+        """f(x ∖ `erased`) − f(x ∖ `erased` ∖ `removed`): what erasing `removed` as well does to the score."""
+        return self.score(erased, fill) - self.score(erased | removed, fill)
+
+    @property
+    def tolerance(self) -> float:
+        """Scores that differ by no more than this are equal up to rounding."""
+        return RELATIVE_TOLERANCE * max(1.0, abs(self.score(self.erased)))
