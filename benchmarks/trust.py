@@ -26,7 +26,6 @@ from unveil.attribution import GuidedBackprop, SmoothGrad
 from unveil.context import RunContext
 from unveil.evaluation.planted.cue_recall import is_false
 from unveil.images import Image
-from unveil.trust.region_test import RegionContext
 from unveil.masks import distance_px
 from unveil.planted import LABELS, Scene, draw_scene
 from unveil.planted.training.proof import wilson
@@ -34,6 +33,7 @@ from unveil.recipes import demo, paper
 from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.stopping import CoverageAbove, MaxRounds
 from unveil.trust.placement import PlacementTest, random_placements
+from unveil.trust.region_test import RegionContext
 
 NEAR_PX = 6  # as measures.RIM_PX; also reported scaled from 224 to 128 px
 SCALED_PX = 6 * 128 / 224

@@ -32,10 +32,10 @@ def test_scores_are_sums_of_logits():
     (margin,) = Margin("Edema", "Mass").resolve(FIRST, NOW, LABELS)
     assert margin.of(FIRST.logits) == pytest.approx(1.0)
     np.testing.assert_allclose(margin.of(np.stack([FIRST.logits, NOW.logits])), [1.0, -4.0])
-    assert margin.label is None
+    assert margin.class_index is None
     (one,) = Class("Edema").resolve(FIRST, NOW, LABELS)
     assert (one.class_index, one.of(NOW.logits)) == (1, -3.0)
-    assert TargetScore("twice", ((1, 2.0),)).label is None
+    assert TargetScore("twice", ((1, 2.0),)).class_index is None
 
 
 def test_labels_are_found_by_name():
@@ -50,7 +50,10 @@ def test_labels_are_found_by_name():
     ("target", "told"),
     [
         (Class("Oedema"), r"one of the classifier's 5 labels; got 'Oedema'; try 'Edema'"),
-        (Class("EDEMA"), "a label that only one class has; got 'EDEMA', which 2 classes have; give the index: 1 or 3"),  # two names that differ in case only
+        (
+            Class("EDEMA"),
+            "a label that only one class has; got 'EDEMA', which 2 classes have; give the index: 1 or 3",
+        ),  # two names that differ in case only
         (Class("zzz"), "try 'No Finding', 'Mass', or an index"),
         (Class(5), "a class index from 0 to 4; got 5"),
         (Class(-1), "a class index from 0 to 4; got -1"),
