@@ -1,10 +1,11 @@
-"""How close to the truth a round's region is when `samples = "auto"` stops, and how many samples it took.
+"""How close to a reference a round's region is when `samples = "auto"` stops, and how many samples it took.
 
     python benchmarks/stability.py IMAGE... --model torchvision/resnet50 --weights FILE --json
 
-For every image and backward rule: the region of 400 samples, and those of 8, 16, … 64 antithetic ones with noise of
-their own, several times; beside each how much independent halves agree, as `UntilStable` sees it. The table says for each
-level of agreement where the rounds would have stopped, and how close to the truth that was.
+For every image and backward rule, the script computes the region of 400 samples, and those of 8, 16, … 64 antithetic
+samples with noise of their own, several times. Beside each is the IoU of the regions of independent halves, as in
+`UntilStable`. The table shows for each level of this stability where the rounds would have stopped, and how close to the
+region of 400 samples the result was.
 """
 
 import argparse
