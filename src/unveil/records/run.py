@@ -17,6 +17,7 @@ from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Box, Mask
 from unveil.predictions import Output, Prediction
+from unveil.records.html import run_as_html
 from unveil.records.trust import TrustCard, TrustCards
 from unveil.stopping import StopReason
 from unveil.targets import TargetScore, class_score
@@ -252,6 +253,10 @@ class Run:
         regions, rounds = len(self.regions), len(self.rounds)
         subject = f"{self.source.name} by {self.classifier.name}"
         return f"<Run of {subject}: {regions} regions in {rounds} rounds; stopped: {self.stop.text}>"
+
+    def _repr_html_(self) -> str:
+        """The table that notebooks show."""
+        return run_as_html(self)
 
     @property
     def stop(self) -> StopReason:
