@@ -101,7 +101,7 @@ def _sync(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Some systems can't open or sync a folder; the files in it are synced all the same.
+    # Some systems can't open or sync a folder. The files in it are synced anyway.
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:

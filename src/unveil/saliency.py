@@ -1,4 +1,4 @@
-"""Saliency: one non-negative map made from a signed attribution."""
+"""Saliency maps: one non-negative value per pixel from a signed attribution."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from unveil.box_filter import box_mean, require_odd
 
 
 class Magnitude(ABC):
-    """How signed gradients of all channels become one non-negative number a pixel, in logits per unit of pixel
-    value."""
+    """How the signed gradients of all channels become one non-negative value per pixel, in logits per unit of pixel value.
+
+    In the formulas, m_c is the mean gradient of channel c over n samples, and v_c its sample variance.
+    """
 
     @abstractmethod
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
-        """One map a target."""
+        """One map per target: (t, c, *grid) moments to a (t, *grid) array."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class MaxAbs(Magnitude):
 
 @dataclass(frozen=True)
 class PositiveSum(Magnitude):
-    """S = max(0, Σ_c m_c): what speaks for the target only; for maps whose sign means something, as those of `Rise`."""
+    """S = max(0, Σ_c m_c): evidence for the target only, for attributions whose sign has a meaning, such as `Rise`."""
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """The sum over the channels, where it is positive."""
@@ -50,10 +52,9 @@ class PositiveSum(Magnitude):
 class UnbiasedL2(Magnitude):
     """S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
 
-    With n samples E[m_c²] is the true square plus v_c/n, so the plain length adds a floor of noise that hides weak
-    evidence. The estimate of that floor is taken off before anything non-linear happens: first the difference, then a
-    mean over `size_px` × `size_px` pixels (zero outside the image), only then clamped at 0. With a single sample
-    nothing is taken off.
+    With n samples, E[m_c²] is the true square plus v_c/n, so `L2` has a noise floor that hides weak evidence. The
+    estimated floor is subtracted before any nonlinear step: first the difference, then the mean over `size_px` ×
+    `size_px` pixels (zero outside the image), then the clamp at 0. With a single sample nothing is subtracted.
     """
 
     size_px: int = 5
@@ -62,19 +63,19 @@ class UnbiasedL2(Magnitude):
         require_odd(self.size_px, "5 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
-        """Length over the channels, less its noise."""
+        """Euclidean length over the channels, without its noise floor."""
         power = (moments.mean.square() - moments.variance_of_mean).sum(dim=1).cpu().numpy()
-        return np.sqrt(np.stack([box_mean(one, self.size_px) for one in power]).clip(min=0))
+        return np.sqrt(np.stack([box_mean(channel_sum, self.size_px) for channel_sum in power]).clip(min=0))
 
 
 @dataclass(frozen=True)
 class ShrunkL2(Magnitude):
-    """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): the length, less where its surroundings are mostly noise.
+    """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): shorter where most is noise.
 
-    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in
-    a Wiener filter, with both powers estimated on the spot: near 1 where the samples agree, 0 where they don't. With
-    many samples S becomes `L2`, and keeps its detail; with few it is closer to the `L2` of many than that of few is
-    (docs/speed.md). With a single sample nothing is known of the noise, and S is `L2`.
+    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in a
+    Wiener filter whose powers are estimated locally: near 1 where the samples agree, 0 where they don't. With many
+    samples S approaches `L2` and keeps its detail; with few samples S is closer to the `L2` of many samples than the
+    `L2` of few is (docs/speed.md). With a single sample the noise is unknown, and S is `L2`.
     """
 
     size_px: int = 9

@@ -43,7 +43,7 @@ class TargetScore:
 
 
 class Target(ABC):
-    """What a run asks the classifier about; `resolve` gives the scores it stands for in a round."""
+    """What a run explains; `resolve` gives the scores it stands for in a round."""
 
     @abstractmethod
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:

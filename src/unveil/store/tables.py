@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from unveil.errors import RecordError
 
-MEND = "the record was changed or damaged: make the run again"
+DAMAGED = "the record was changed or damaged: make the run again"
 # Whole numbers that every JSON reader keeps exactly. Larger sizes exist in no image.
 _LARGEST = 2**53
 _NAMES = {
@@ -24,7 +24,7 @@ Member = TypeVar("Member", bound=Enum)
 
 def damaged(expected: str, got: str) -> RecordError:
     """The error for a record that isn't as it was written."""
-    return RecordError(expected, got, MEND)
+    return RecordError(expected, got, DAMAGED)
 
 
 @dataclass(frozen=True)
