@@ -11,8 +11,9 @@ from unveil.box_filter import box_mean, require_odd
 
 
 class Magnitude(ABC):
-    """How the signed gradients of all channels become one non-negative value per pixel, in logits per unit of pixel value.
+    """How the signed gradients of all channels become one non-negative value per pixel.
 
+    Values are in logits per unit of pixel value.
     In the formulas, m_c is the mean gradient of channel c over n samples, and v_c its sample variance.
     """
 
@@ -72,8 +73,8 @@ class UnbiasedL2(Magnitude):
 class ShrunkL2(Magnitude):
     """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): shorter where most is noise.
 
-    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in a
-    Wiener filter whose powers are estimated locally: near 1 where the samples agree, 0 where they don't. With many
+    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in
+    a Wiener filter whose powers are estimated locally: near 1 where the samples agree, 0 where they don't. With many
     samples S approaches `L2` and keeps its detail; with few samples S is closer to the `L2` of many samples than the
     `L2` of few is (docs/speed.md). With a single sample the noise is unknown, and S is `L2`.
     """

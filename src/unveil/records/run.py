@@ -309,8 +309,8 @@ class Run:
         return self._names(index for index in round_.before.predicted() if index not in after)
 
     def figure(self, path: str | Path | None = None, track: str | None = None) -> Figure:
-        """One column per round: image, saliency, regions, leading labels. A volume is drawn as three slices through each
-        round's strongest region. Also written to `path` (.png, .svg, .pdf)."""
+        """One column per round: image, saliency, regions, leading labels. A volume is drawn as three slices
+        through each round's strongest region. Also written to `path` (.png, .svg, .pdf)."""
         from unveil.render import draw_run, write_figure  # noqa: PLC0415 (a second of imports)
 
         figure = draw_run(self, track if track is not None else self.tracks[0])

@@ -54,9 +54,9 @@ def make_trust_cards(
 ) -> TrustCards:
     """A trust card for each region of these rounds, by `recipe.trust`, and a Shapley game for each target.
 
-    `on_step(done, total)` is called after each region and each game. Each region costs
-    about 50 images with 39 placements and three fills; the k regions of a target cost 2^k; gradients cost `recipe.trust.samples` per round. Views that the
-    loop or another test has predicted already cost nothing.
+    `on_step(done, total)` is called after each region and each game. Each region costs about 50 images with 39
+    placements and three fills; the k regions of a target cost 2^k; gradients cost `recipe.trust.samples` per round.
+    Views that the loop or another test has predicted already cost nothing.
     """
     settings = recipe.trust or TrustSettings()
     passes_before, games = masked.passes, _players(rounds, settings.max_players)
