@@ -32,8 +32,8 @@ from unveil.planted.training.proof import wilson
 from unveil.recipes import demo, paper
 from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.stopping import CoverageAbove, MaxRounds
+from unveil.trust.base import RegionContext
 from unveil.trust.placement import PlacementTest, random_placements
-from unveil.trust.region_test import RegionContext
 
 NEAR_PX = 6  # as measures.RIM_PX; also reported scaled from 224 to 128 px
 SCALED_PX = 6 * 128 / 224

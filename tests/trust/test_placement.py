@@ -13,8 +13,8 @@ from toys import SIDE, toy
 from unveil.fills import Constant
 from unveil.masked import MaskedClassifier
 from unveil.targets import TargetScore
+from unveil.trust.base import RegionContext
 from unveil.trust.placement import PlacementTest, random_placements
-from unveil.trust.region_test import RegionContext
 
 SCALAR = TargetScore("a", ((0, 1.0),))
 IMAGES = 120

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Float16, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from unveil.errors import RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Box, Mask
 from unveil.predictions import Output, Prediction
+from unveil.records.equality import records_equal
+from unveil.records.half_floats import from_half, to_half
 from unveil.records.html import run_as_html
 from unveil.records.trust import TrustCard, TrustCards
 from unveil.stopping import StopReason
@@ -24,40 +24,6 @@ from unveil.targets import TargetScore, class_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
-
-
-def to_half(values: Float[np.ndarray, "*grid"]) -> tuple[Float16[np.ndarray, "*grid"], float]:
-    """A map as half floats and their scale, a power of two: `values ≈ half · scale`, with |half| <= 1.
-
-    Gradients can be far below what a half float holds, so they are scaled first. Exact for values made by `from_half`.
-    """
-    wide = np.asarray(values, dtype=np.float64)
-    peak = float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0))
-    mantissa, exponent = math.frexp(peak)
-    # In (½, 1], not [½, 1): a peak that is rounded up to 1 must find the same scale again.
-    scale = 2.0 ** min(max(exponent - (mantissa == 0.5), -100), 128)
-    with np.errstate(over="ignore"):
-        return (wide / scale).astype(np.float16), scale
-
-
-def from_half(half: Float16[np.ndarray, "*grid"], scale: float) -> Float32[np.ndarray, "*grid"]:
-    """The map `half · scale` in float32."""
-    with np.errstate(over="ignore"):
-        return (half.astype(np.float64) * scale).astype(np.float32)
-
-
-def records_equal(first: Any, second: Any, *, skip: tuple[str, ...] = ()) -> bool:
-    """True if two records of one class hold the same values in all fields but those to `skip`, arrays bit for bit."""
-    names = [item.name for item in dataclasses.fields(first) if item.name not in skip]
-    return all(_equal(getattr(first, name), getattr(second, name)) for name in names)
-
-
-def _equal(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        return (first.dtype, first.shape) == (second.dtype, second.shape) and first.tobytes() == second.tobytes()
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(_equal(value, second[key]) for key, value in first.items())
-    return bool(first == second)
 
 
 @dataclass(frozen=True, repr=False)

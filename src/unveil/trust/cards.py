@@ -7,6 +7,7 @@ from unveil.masked import MaskedClassifier
 from unveil.recipes import Recipe, TrustSettings
 from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards
 from unveil.targets import TargetScore
+from unveil.trust.base import RegionContext
 from unveil.trust.erasure import (
     BoundaryShare,
     BoundaryTest,
@@ -18,7 +19,6 @@ from unveil.trust.erasure import (
 from unveil.trust.multiple_testing import benjamini_hochberg, holm
 from unveil.trust.placement import PlacementResult, PlacementTest
 from unveil.trust.randomization import ParameterRandomization, RandomizationResult
-from unveil.trust.region_test import RegionContext
 from unveil.trust.shapley import ShapleyTest
 from unveil.trust.verdicts import judge
 

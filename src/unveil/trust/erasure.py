@@ -9,7 +9,7 @@ import numpy as np
 from unveil.fills import Fill, SoftEdge
 from unveil.masked import BoolMap, MaskedView
 from unveil.masks import distance_px
-from unveil.trust.region_test import RegionContext, RegionTest
+from unveil.trust.base import RegionContext, RegionTest
 
 
 @dataclass(frozen=True)

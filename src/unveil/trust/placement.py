@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from unveil.masked import BoolMap, MaskedView
 from unveil.seeding import seeded_generator
-from unveil.trust.region_test import RegionContext, RegionTest
+from unveil.trust.base import RegionContext, RegionTest
 
 MAX_TRIES = 200  # random positions tried for one placement
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from unveil.masked import BoolMap, MaskedClassifier, MaskedView
 from unveil.masks import union
 from unveil.targets import TargetScore
-from unveil.trust.region_test import RegionTest
+from unveil.trust.base import RegionTest
 
 
 @dataclass(frozen=True)

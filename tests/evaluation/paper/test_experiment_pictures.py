@@ -11,7 +11,7 @@ from unveil.datasets import LabeledBox
 from unveil.errors import RecordError
 from unveil.images import Geometry
 from unveil.render import write_figure
-from unveil.render.curves import PlotCurve, Panel, draw_curves
+from unveil.render.curves import Panel, PlotCurve, draw_curves
 from unveil.render.experiment import MOST_LINES, Example, draw_experiment
 from unveil.render.parts import APPEARED, FAINT, GONE, INK
 
