@@ -64,38 +64,19 @@ def find_regions(
 ) -> Run:
     """Find every region of an image that a classifier relies on, round after round.
 
-    Parameters
-    ----------
-    image : path, bytes, file, array, tensor, PIL image or `Image`
-        Whatever `read_image` takes.
-    classifier : `Classifier`, `nn.Module` or str
-        Whatever `load_classifier` takes. It is left as it was.
-    recipe : `Recipe`, name or path of a TOML file
-        All settings of the run: "recommended", "paper", "demo", "black-box", or your own.
-    target : `Target`, optional
-        Replaces the recipe's target, for example `unveil.Class("Edema")`.
-    trust : bool
-        False leaves the trust cards out.
-    seed : int
-        The same seed gives the same run, whatever the batch size.
-    batch_size : int, optional
-        Images per batch; by default what is fast on the classifier's device. A batch that doesn't fit into memory is
-        halved.
-    on_progress : callable
-        Called with a `Progress` after each batch of samples.
+    - `image`: whatever `read_image` takes: a path, bytes, a file, an array, a tensor, a PIL image, or an `Image`.
+    - `classifier`: whatever `load_classifier` takes: a name, an `nn.Module`, or a `Classifier`. It is left as it was.
+    - `recipe`: all settings: "recommended", "paper", "demo", "black-box", the path of a TOML file, or a `Recipe`.
+    - `target`: replaces the recipe's target, for example `unveil.Class("Edema")`.
+    - `trust`: False leaves the trust cards out.
+    - `seed`: the same seed gives the same run, whatever the batch size.
+    - `batch_size`: images per batch; None chooses what is fast on the classifier's device. A batch that doesn't fit
+      into memory is halved.
+    - `on_progress`: called with a `Progress` after each batch of samples.
 
-    Returns
-    -------
-    Run
-        All rounds with their regions, and a trust card for each region.
+    Returns the `Run`: all rounds with their regions, and a trust card for each region. Raises `UnveilError` for input
+    that can't be used; the message says what was expected, what was given, and what to do. Source: Bordes et al. 2018.
 
-    Raises
-    ------
-    UnveilError
-        For input that can't be used; the message says what was expected, what was given, and what to do.
-
-    Examples
-    --------
     >>> import unveil
     >>> from unveil.planted import draw_scene
     >>> image = unveil.Image.from_array(draw_scene(200_010).pixels)
