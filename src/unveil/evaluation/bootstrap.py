@@ -1,6 +1,8 @@
-"""Ratios of sums, and how far they would move had other images been drawn."""
+"""Ratios of sums over images, and bootstrap intervals over the images or their groups."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -8,14 +10,28 @@ from jaxtyping import Float
 RESAMPLES = 1000
 LEVEL = 0.95
 
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean or a share, and its 95 % interval; None where there is nothing to divide by."""
+
+    value: float | None
+    interval: Interval | None = None
+
+    def as_dict(self, name: str) -> dict[str, Any]:
+        """The value as `name`, and the interval as `name_95`: a list [lower, upper], or None."""
+        return {name: self.value, f"{name}_95": None if self.interval is None else list(self.interval)}
+
 
 def ratio(numerator: float, denominator: float) -> float | None:
-    """numerator / denominator; None where there is nothing to divide by."""
+    """numerator / denominator; None where the denominator is 0."""
     return float(numerator / denominator) if denominator else None
 
 
 def by_group(values: Float[np.ndarray, "images *stats"], groups: Sequence[Hashable]) -> Float[np.ndarray, "_ *stats"]:
-    """Sums over the images of each group, in the order in which the groups first come."""
+    """Sums over the images of each group, in the order in which the groups first occur."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     sums = np.zeros((len(numbers), *values.shape[1:]))
     np.add.at(sums, [numbers[group] for group in groups], values)
@@ -30,9 +46,9 @@ def intervals(
 ) -> Float[np.ndarray, "2 *stats"]:
     """95 % percentile intervals (Efron 1979) of Σ numerators / Σ denominators, both sums over the groups.
 
-    Whole groups are drawn with replacement, as many as there are; the lower and the upper bound are the 2.5 % and
-    97.5 % quantiles of the ratios. A draw without anything to divide by is left out. NaN where no draw has anything to
-    divide by, and for fewer than two groups.
+    Each draw takes whole groups with replacement, as many as there are; the lower and the upper bound are the 2.5 % and
+    97.5 % quantiles of the ratios. Draws whose denominator is 0 are left out. NaN where no draw has a denominator above
+    0, and for fewer than two groups.
     """
     drawn = draws(np.stack([numerators, denominators], axis=1), seed, resamples)
     return percentiles(divided(drawn[:, 0], drawn[:, 1]))
@@ -41,7 +57,7 @@ def intervals(
 def draws(
     sums: Float[np.ndarray, "groups *stats"], seed: int = 0, resamples: int = RESAMPLES
 ) -> Float[np.ndarray, "resamples *stats"]:
-    """Sums over the groups, once for every draw of as many groups with replacement.
+    """Sums over the groups of each draw; a draw takes as many groups as there are, with replacement.
 
     The same seed and number of groups draw the same groups, whatever is summed. NaN for fewer than two groups.
     """
@@ -53,30 +69,30 @@ def draws(
 
 
 def times_drawn(count: int, seed: int = 0, resamples: int = RESAMPLES) -> Iterator[Float[np.ndarray, "groups"]]:
-    """How often each of `count` groups comes, draw after draw of as many with replacement."""
+    """For each draw of `count` groups with replacement, how often each of the `count` groups is drawn."""
     rng = np.random.default_rng(seed)
     for _ in range(resamples):
         yield np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
 
 
 def divided(over: Float[np.ndarray, "*any"], under: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    """over / under, NaN where there is nothing to divide by."""
+    """over / under, NaN where `under` is 0."""
     result = np.full(over.shape, np.nan)
     np.divide(over, under, out=result, where=under != 0)
     return result
 
 
 def percentiles(drawn: Float[np.ndarray, "resamples *stats"]) -> Float[np.ndarray, "2 *stats"]:
-    """The 2.5 % and 97.5 % quantiles over the draws, without those that are NaN; NaN where all are."""
+    """The 2.5 % and 97.5 % quantiles over the draws that are not NaN; NaN where all draws are."""
     flat = drawn.reshape(len(drawn), -1)
-    found = np.full((2, flat.shape[1]), np.nan)
+    quantiles = np.full((2, flat.shape[1]), np.nan)
     known = ~np.isnan(flat).all(axis=0)
     if known.any():
         tail = (1 - LEVEL) / 2
-        found[:, known] = np.nanquantile(flat[:, known], [tail, 1 - tail], axis=0)
-    return found.reshape(2, *drawn.shape[1:])
+        quantiles[:, known] = np.nanquantile(flat[:, known], [tail, 1 - tail], axis=0)
+    return quantiles.reshape(2, *drawn.shape[1:])
 
 
-def bounds(pair: Float[np.ndarray, "2"]) -> list[float] | None:
-    """An interval as [lower, upper]; None where there is none."""
-    return None if np.isnan(pair).any() else [float(pair[0]), float(pair[1])]
+def bounds(pair: Float[np.ndarray, "2"]) -> Interval | None:
+    """An interval as (lower, upper); None where either bound is NaN."""
+    return None if np.isnan(pair).any() else (float(pair[0]), float(pair[1]))

@@ -1,1 +1,1 @@
-"""The metrics of the field: where a map lies, and what it is worth to the classifier."""
+"""Published metrics of saliency maps: where a map lies, and how the classifier reacts when its pixels change."""

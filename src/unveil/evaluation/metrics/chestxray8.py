@@ -2,13 +2,15 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
 from unveil.datasets import LabeledBox
+from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.metrics.detections import iou_and_iobb
-from unveil.evaluation.metrics.labels import Estimate, Item, by_label
+from unveil.evaluation.metrics.labels import EstimateArray, LabelMeasurement, estimate_by_label, row_as_dict
 from unveil.masks import Box
 
 CRITERIA = ("iou", "iobb")
@@ -17,9 +19,9 @@ MEASURES = ("accuracy", "afp")
 
 
 @dataclass(frozen=True, eq=False)
-class Localized(Item):
-    """What one label of one image adds: how many `boxes` are annotated and `detected`, and for every criterion and
-    threshold how many of the annotated were `found` and of the detected are `false`."""
+class Localization(LabelMeasurement):
+    """Counts for one label of one image: boxes annotated (`boxes`) and `detected`; for every criterion and threshold,
+    annotated boxes that were `found` and detected boxes that are `false`."""
 
     boxes: int
     detected: int
@@ -27,58 +29,108 @@ class Localized(Item):
     false: Int[np.ndarray, "criteria thresholds"]
 
 
-def localized(detected: Sequence[Box], truth: Sequence[LabeledBox], label: str, group: Hashable) -> Localized:
+class ThresholdScores(NamedTuple):
+    """One cell of the table: `accuracy` (boxes found / boxes annotated) and `afp` (false boxes / images) above a
+    threshold T of IoU or IoBB."""
+
+    threshold: float
+    accuracy: Estimate
+    afp: Estimate
+
+
+class LocalizationCounts(NamedTuple):
+    """How many images were counted, and how many boxes are annotated and detected in them."""
+
+    images: int
+    boxes: int
+    detected: int
+
+
+@dataclass(frozen=True)
+class LocalizationRow:
+    """One row of the table: one label, all labels pooled, or the mean over the labels (without counts)."""
+
+    counts: LocalizationCounts | None
+    iou: tuple[ThresholdScores, ...]
+    iobb: tuple[ThresholdScores, ...]
+
+    def by(self, criterion: str) -> tuple[ThresholdScores, ...]:
+        """The cells of one of the `CRITERIA`."""
+        return {"iou": self.iou, "iobb": self.iobb}[criterion]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        cells = {name: [row_as_dict(cell) for cell in self.by(name)] for name in CRITERIA}
+        return {**(self.counts._asdict() if self.counts else {}), **cells}
+
+
+@dataclass(frozen=True)
+class LocalizationTable:
+    """Rows by label, the row of all labels pooled, and the mean over the labels."""
+
+    labels: dict[str, LocalizationRow]
+    pooled: LocalizationRow
+    mean: LocalizationRow
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "labels": [{"label": label, **row.as_dict()} for label, row in self.labels.items()],
+            "pooled": self.pooled.as_dict(),
+            "mean": {"labels": len(self.labels), **self.mean.as_dict()},
+        }
+
+
+def count_localization(
+    detected: Sequence[Box], truth: Sequence[LabeledBox], label: str, group: Hashable
+) -> Localization:
     """Count the boxes detected for a label in one image against those annotated, both in pixels of the image.
 
     A detected box is right by a criterion at T if its IoU (or its IoBB) with an annotated box is above T, else it is
-    false; an annotated box is found if a detected one is right about it. `detected` are the boxes of a heat map
-    (`boxes_of_map`) or of a run's regions. An image without the label has no `truth`: all that is detected is false.
+    false; an annotated box is found if a detected box is right about it. `detected` are the boxes of a heat map
+    (`boxes_of_map`) or of a run's regions. In an image without the label `truth` is empty, and every detected box is
+    false.
     """
     both = np.stack(iou_and_iobb(detected, truth))
     right = both[:, None] > np.array(THRESHOLDS)[:, None, None]
     found, false = right.any(axis=2).sum(axis=2), (~right.any(axis=3)).sum(axis=2)
-    return Localized(label, group, len(truth), len(detected), found.astype(int), false.astype(int))
+    return Localization(label, group, len(truth), len(detected), found.astype(int), false.astype(int))
 
 
-def summarize_localized(found: Sequence[Localized], seed: int = 0) -> dict:
-    """The table: for every label, criterion and T the `accuracy` (boxes found / boxes annotated) and the `afp` (false
-    boxes / images), with intervals `…_95` by drawing groups with replacement; `pooled`, and the `mean` over labels.
+def summarize_localization(counts: Sequence[Localization], seed: int = 0) -> LocalizationTable:
+    """The table, with intervals by drawing groups with replacement.
 
-    Images are those that were counted for the label. Whether images without it are among them decides about the AFP:
-    see the documentation.
+    Images are those that were counted for the label. The AFP depends on whether images without the label are among
+    them: see the documentation.
     """
     shape = (len(CRITERIA), len(THRESHOLDS), len(MEASURES))
-    over, under = np.zeros((2, len(found), *shape))
-    for number, one in enumerate(found):
-        over[number] = np.stack([one.found, one.false], axis=2)
-        under[number] = one.boxes, 1
-    table = by_label(found, over, under, seed)
-    return {
-        "labels": [
-            {"label": label, **_counts([one for one in found if one.label == label]), **_rows(estimate)}
-            for label, estimate in table.labels.items()
-        ],
-        "pooled": {**_counts(found), **_rows(table.pooled)},
-        "mean": {"labels": len(table.labels), **_rows(table.mean)},
-    }
+    over, under = np.zeros((2, len(counts), *shape))
+    for number, count in enumerate(counts):
+        over[number] = np.stack([count.found, count.false], axis=2)
+        under[number] = count.boxes, 1
+    estimates = estimate_by_label(counts, over, under, seed)
+    return LocalizationTable(
+        labels={
+            label: _row(estimate, [count for count in counts if count.label == label])
+            for label, estimate in estimates.labels.items()
+        },
+        pooled=_row(estimates.pooled, counts),
+        mean=_row(estimates.mean, None),
+    )
 
 
-def _counts(found: Sequence[Localized]) -> dict[str, int]:
-    return {
-        "images": len(found),
-        "boxes": sum(one.boxes for one in found),
-        "detected": sum(one.detected for one in found),
-    }
+def _row(estimate: EstimateArray, counts: Sequence[Localization] | None) -> LocalizationRow:
+    iou, iobb = (
+        tuple(
+            ThresholdScores(threshold, estimate[at, place, 0], estimate[at, place, 1])
+            for place, threshold in enumerate(THRESHOLDS)
+        )
+        for at in range(len(CRITERIA))
+    )
+    return LocalizationRow(None if counts is None else _count(counts), iou, iobb)
 
 
-def _rows(estimate: Estimate) -> dict[str, list[dict]]:
-    return {
-        criterion: [
-            {
-                "threshold": threshold,
-                **Estimate(estimate.value[at, row], estimate.interval[:, at, row]).as_dict(MEASURES),
-            }
-            for row, threshold in enumerate(THRESHOLDS)
-        ]
-        for at, criterion in enumerate(CRITERIA)
-    }
+def _count(counts: Sequence[Localization]) -> LocalizationCounts:
+    return LocalizationCounts(
+        len(counts), sum(count.boxes for count in counts), sum(count.detected for count in counts)
+    )

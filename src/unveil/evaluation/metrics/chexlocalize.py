@@ -1,18 +1,20 @@
-"""mIoU and hit rate of heat maps against segmentations, as CheXlocalize (Saporta et al. 2022)."""
+"""mIoU and hit rate of heat maps against segmentations, as in CheXlocalize (Saporta et al. 2022)."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.evaluation.metrics.heat import same_grid, stretched
-from unveil.evaluation.metrics.labels import Item, means
+from unveil.evaluation.bootstrap import Estimate
+from unveil.evaluation.metrics.heat import check_same_grid, stretch_map
+from unveil.evaluation.metrics.labels import LabelMeasurement, LabelTable, estimate_means
 from unveil.evaluation.metrics.pointing import hits_truth
 from unveil.masks import iou
 from unveil.regions import Otsu
 
-# Tuned there on Grad-CAM maps of the validation set; other labels are cut by Otsu's method.
+# Tuned in the paper on Grad-CAM maps of the validation set; other labels are cut by Otsu's method.
 PUBLISHED_THRESHOLDS = {
     "Enlarged Cardiomediastinum": 0.2,
     "Cardiomegaly": 0.2,
@@ -28,18 +30,30 @@ PUBLISHED_THRESHOLDS = {
 
 
 @dataclass(frozen=True)
-class Segmented(Item):
-    """What one label of one image adds. `iou` is None where the image doesn't count, `hit` where nothing is
-    annotated."""
+class SegmentationScores(LabelMeasurement):
+    """IoU and hit of one label's map in one image.
+
+    `iou` is None where the image doesn't count, `hit` where nothing is annotated.
+    """
 
     iou: float | None
     hit: bool | None
 
 
-def segmentation(saliency: Float[np.ndarray, "h w"], threshold: float | None = None) -> Bool[np.ndarray, "h w"]:
-    """The map stretched to [0, 1] and cut: larger than `threshold`, or without one by Otsu's method at 8 bits (the map
-    · 255, rounded down), as OpenCV does it. Nothing for a map without evidence."""
-    heat = stretched(saliency)
+class SegmentationMeans(NamedTuple):
+    """Means over images: `miou` is the mean IoU, `hit_rate` the share of hits."""
+
+    miou: Estimate
+    hit_rate: Estimate
+
+
+def segment_map(saliency: Float[np.ndarray, "h w"], threshold: float | None = None) -> Bool[np.ndarray, "h w"]:
+    """The pixels of the map, stretched to [0, 1], that are larger than `threshold`.
+
+    Without a threshold the map is cut by Otsu's method at 8 bits (the map · 255, rounded down), as OpenCV does. Empty
+    for a map without evidence.
+    """
+    heat = stretch_map(saliency)
     if heat is None:
         return np.zeros(saliency.shape, bool)
     if threshold is not None:
@@ -48,7 +62,7 @@ def segmentation(saliency: Float[np.ndarray, "h w"], threshold: float | None = N
     return levels >= Otsu().level(levels.ravel())
 
 
-def segmented(
+def score_segmentation(
     saliency: Float[np.ndarray, "h w"],
     truth: Bool[np.ndarray, "y x"],
     label: str,
@@ -57,20 +71,20 @@ def segmented(
     threshold: float | None = None,
     predicted: bool = True,
     true_positive_only: bool = True,
-) -> Segmented:
+) -> SegmentationScores:
     """IoU and hit of one label's map against its segmentation, both on the image's pixels.
 
-    `predicted` False (the probability is below the label's cut-off): the segmentation is empty. `true_positive_only`,
-    the published default: only images where both segmentations have a pixel count. Without it all images do where
-    either has one, so that what was missed and what was invented counts as 0; the mean is lower then.
+    With `predicted` False (the probability is below the label's cut-off) the map's segmentation is empty. With
+    `true_positive_only`, the published default, an image counts only if both segmentations have a pixel. Without it
+    every image counts in which either has one, so missed and false segmentations count as 0; the mean is then lower.
     """
-    same_grid(saliency, truth)
-    found = segmentation(saliency, threshold) if predicted else np.zeros(truth.shape, bool)
-    there, claimed = bool(truth.any()), bool(found.any())
-    counts = there and claimed if true_positive_only else there or claimed
-    return Segmented(label, group, iou(found, truth) if counts else None, hits_truth(saliency, truth))
+    check_same_grid(saliency, truth)
+    segmentation = segment_map(saliency, threshold) if predicted else np.zeros(truth.shape, bool)
+    annotated, segmented = bool(truth.any()), bool(segmentation.any())
+    counts = annotated and segmented if true_positive_only else annotated or segmented
+    return SegmentationScores(label, group, iou(segmentation, truth) if counts else None, hits_truth(saliency, truth))
 
 
-def summarize_segmented(found: Sequence[Segmented], seed: int = 0) -> dict:
-    """`miou` and `hit_rate` by label, pooled, and as the mean over labels; 1000 draws of groups for each interval."""
-    return means(found, [(one.iou, one.hit) for one in found], ("miou", "hit_rate"), seed)
+def summarize_segmentation(scores: Sequence[SegmentationScores], seed: int = 0) -> LabelTable[SegmentationMeans]:
+    """`miou` and `hit_rate` by label, pooled, and as the mean over labels, with intervals over 1000 draws of groups."""
+    return estimate_means(scores, [(score.iou, score.hit) for score in scores], SegmentationMeans, seed)

@@ -7,20 +7,20 @@ from jaxtyping import Float, Int
 from scipy import ndimage
 
 from unveil.datasets import LabeledBox
-from unveil.evaluation.metrics.heat import stretched
+from unveil.evaluation.metrics.heat import stretch_map
 from unveil.masks import Box, label_components
 
 LEVELS = (60, 180)  # of 255 (Wang et al. 2017)
 
 
 def boxes_of_map(saliency: Float[np.ndarray, "h w"], levels: Sequence[float] = LEVELS) -> tuple[Box, ...]:
-    """The boxes that ChestX-ray8 (Wang et al. 2017) makes of a heat map.
+    """The boxes that ChestX-ray8 (Wang et al. 2017) derives from a heat map.
 
-    The map is stretched to [0, 255] and cut at every level by itself; each isolated region of what is larger than the
-    level gets its box (pixels that touch at a corner are connected). Boxes of all levels are detections alike, also
-    where two levels give the same one. A map without evidence gives none.
+    The map is stretched to [0, 255] and cut at every level separately. Each connected part above the level gets its box
+    (pixels that touch at a corner are connected). Boxes of all levels count as detections, even if two levels give
+    equal boxes. A map without evidence gives no boxes.
     """
-    heat = stretched(saliency)
+    heat = stretch_map(saliency)
     if heat is None:
         return ()
     return tuple(box for level in levels for box in part_boxes(label_components(255 * heat > level)[0]))
@@ -39,8 +39,8 @@ def iou_and_iobb(
 ) -> tuple[Float[np.ndarray, "detected truth"], Float[np.ndarray, "detected truth"]]:
     """IoU = |D ∩ B| / |D ∪ B| and IoBB = |D ∩ B| / |D|, D a detected and B an annotated box; areas in px².
 
-    IoBB divides by the *detected* box: a small box within the truth is wholly right, and one that covers the image
-    isn't.
+    IoBB divides by the *detected* box: it is 1 for a small box inside the truth, and small for a box that covers the
+    whole image.
     """
     first = np.array([(*one.start, *one.stop) for one in detected], float).reshape(-1, 4)
     second = np.array([(one.y, one.x, one.y + one.height, one.x + one.width) for one in truth], float).reshape(-1, 4)

@@ -16,15 +16,15 @@ NEIGHBORS = {
 }
 
 
-def imputed(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "c h w"]:
-    """The image with every missing pixel solved for at once, float64:
+def impute(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "c h w"]:
+    """The image with every missing pixel replaced, float64; all missing pixels are solved for at once.
 
-    x_i = Σ_j w_ij x_j / Σ_j w_ij over its neighbors j in the image, missing or not; w is 1/6 beside and 1/12 across.
-    One sparse system for all channels, without noise. What is kept stays as it is, and what was in the missing pixels
-    doesn't enter. Raises `RecipeError` if no pixel is left.
+    x_i = Σ_j w_ij x_j / Σ_j w_ij over its neighbors j in the image, missing or not; w is 1/6 for pixels that share a
+    side and 1/12 for pixels that share a corner. One sparse system for all channels, without noise. Other pixels stay
+    unchanged, and the old values of the missing pixels have no effect. Raises `RecipeError` if all pixels are missing.
     """
     if missing.all():
-        raise RecipeError("a pixel that is left, to impute the others from", "none", "take away less")
+        raise RecipeError("at least one pixel to impute the others from", "none", "remove fewer pixels")
     result = pixels.astype(np.float64)
     if not missing.any():
         return result
@@ -44,7 +44,7 @@ def imputed(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"]
         pairs.append((np.full(len(others), -weight), others, number[y, x][~known]))
     values, first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     system = sparse.coo_array((values, (first, second)), shape=(len(rows),) * 2) + sparse.diags_array(weights)
-    # The system is symmetric and positive definite, which this order of elimination makes use of.
+    # This order of elimination suits a symmetric, positive definite system.
     solved = splu(sparse.csc_matrix(system), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
     result[:, rows, columns] = solved.T
     return result

@@ -1,122 +1,164 @@
-"""What was measured on labels of images, summed by label: every label for itself, all together, and the labels'
-mean."""
+"""Measurements on labels of images, summed by label: for each label, for all labels pooled, and the mean over labels."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
-from unveil.evaluation.bootstrap import bounds, divided, percentiles, times_drawn
+from unveil.evaluation.bootstrap import Estimate, bounds, divided, percentiles, times_drawn
 
 
 @dataclass(frozen=True)
-class Item:
-    """What a measurement belongs to: one label of one image. `group`: what is drawn as a whole for intervals, the image
-    itself or its patient."""
+class LabelMeasurement:
+    """What a measurement belongs to: one label of one image.
+
+    `label` is a label of the data set. `group` is the unit that intervals draw: the image itself or its patient.
+    """
 
     label: str
     group: Hashable
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
-    """Σ over / Σ under of every statistic, and the 95 % interval. NaN where there is nothing to divide by."""
+class EstimateArray:
+    """Σ over / Σ under of every statistic, and its 95 % interval; NaN where the denominator is 0."""
 
     value: Float[np.ndarray, "*stats"]
     interval: Float[np.ndarray, "2 *stats"]
 
-    def as_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """`name` and `name_95` for one row of statistics; None where a value is NaN."""
-        found: dict[str, Any] = {}
-        for number, name in enumerate(names):
-            value = float(self.value[number])
-            found[name] = None if np.isnan(value) else value
-            found[f"{name}_95"] = bounds(self.interval[:, number])
-        return found
+    def __getitem__(self, place: int | tuple[int, ...]) -> Estimate:
+        """One statistic; its value is None where the array has NaN."""
+        at = place if isinstance(place, tuple) else (place,)
+        value = float(self.value[at])
+        return Estimate(None if np.isnan(value) else value, bounds(self.interval[(slice(None), *at)]))
 
 
 @dataclass(frozen=True, eq=False)
-class ByLabel:
-    """`labels`: of every label, in the order in which they first come. `pooled`: all items as if of one label. `mean`:
-    the mean over the labels that have a value, each counting alike. `items`: how many there are of each label."""
+class LabelEstimates:
+    """Estimates by label.
 
-    labels: Mapping[str, Estimate]
-    pooled: Estimate
-    mean: Estimate
-    items: Mapping[str, int]
+    `labels` holds one estimate per label, in the order in which the labels first occur. `pooled` treats all
+    measurements as if they had one label. `mean` is the mean over the labels that have a value, each with the same
+    weight. `counts` is the number of measurements per label.
+    """
 
-    def as_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """A table: rows of labels, and `pooled` and `mean`."""
+    labels: Mapping[str, EstimateArray]
+    pooled: EstimateArray
+    mean: EstimateArray
+    counts: Mapping[str, int]
+
+
+Row = TypeVar("Row", bound=NamedTuple)
+
+
+@dataclass(frozen=True)
+class LabelTable(Generic[Row]):
+    """A row of estimates per label, the row of all labels pooled, and the mean over the labels."""
+
+    labels: Mapping[str, Row]
+    pooled: Row
+    mean: Row
+    counts: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The table as it is written to JSON; every estimate `x` becomes `x` and `x_95`."""
         return {
             "labels": [
-                {"label": label, "items": self.items[label], **one.as_dict(names)} for label, one in self.labels.items()
+                {"label": label, "items": self.counts[label], **row_as_dict(row)} for label, row in self.labels.items()
             ],
-            "pooled": {"items": sum(self.items.values()), **self.pooled.as_dict(names)},
-            "mean": {"labels": len(self.labels), **self.mean.as_dict(names)},
+            "pooled": {"items": sum(self.counts.values()), **row_as_dict(self.pooled)},
+            "mean": {"labels": len(self.labels), **row_as_dict(self.mean)},
         }
 
 
-def by_label(
-    items: Sequence[Item],
-    over: Float[np.ndarray, "items *stats"],
-    under: Float[np.ndarray, "items *stats"],
-    seed: int = 0,
-) -> ByLabel:
-    """Ratios Σ over / Σ under with intervals by drawing groups with replacement, the same draws for all labels.
+def row_as_dict(row: Any) -> dict[str, Any]:
+    """A named tuple as a dict, in which every `Estimate` `x` becomes `x` and `x_95`."""
+    fields: dict[str, Any] = {}
+    for name, value in row._asdict().items():
+        fields |= value.as_dict(name) if isinstance(value, Estimate) else {name: value}
+    return fields
 
-    A group brings all of its labels, so that a draw may lack a label; it is then left out for this label, and the mean
-    of that draw is over the others.
+
+def estimate_by_label(
+    measurements: Sequence[LabelMeasurement],
+    over: Float[np.ndarray, "measurements *stats"],
+    under: Float[np.ndarray, "measurements *stats"],
+    seed: int = 0,
+) -> LabelEstimates:
+    """Ratios Σ over / Σ under, with intervals by drawing groups with replacement; all labels share the same draws.
+
+    A group brings all of its labels, so a draw may lack a label. Such a draw is left out for that label, and the mean
+    of that draw is over the other labels.
     """
-    counted = Counter(item.label for item in items)
-    # One sparse matrix from items to labels: a thousand labels are no more work than a few.
+    counted = Counter(item.label for item in measurements)
+    # One sparse matrix from measurements to labels: a thousand labels take no longer than a few.
     places = {label: at for at, label in enumerate(counted)}
-    entries = (np.ones(len(items)), ([places[item.label] for item in items], np.arange(len(items))))
-    to_labels = sparse.csr_array(entries, shape=(len(counted), len(items)))
-    flat = (len(items), prod(over.shape[1:]))
+    entries = (np.ones(len(measurements)), ([places[item.label] for item in measurements], np.arange(len(measurements))))
+    to_labels = sparse.csr_array(entries, shape=(len(counted), len(measurements)))
+    flat = (len(measurements), prod(over.shape[1:]))
     both = np.concatenate([over.reshape(flat), under.reshape(flat)], axis=1)
-    drawn = np.stack([to_labels @ (times[:, None] * both) for times in _times([item.group for item in items], seed)])
+    groups = [item.group for item in measurements]
+    drawn = np.stack([to_labels @ (times[:, None] * both) for times in _times_by_measurement(groups, seed)])
 
     def ratios(sums: Float[np.ndarray, "*any both"]) -> Float[np.ndarray, "*any_stats"]:
         first, second = np.split(sums, 2, axis=-1)
         return divided(first, second).reshape(*sums.shape[:-1], *over.shape[1:])
 
-    whole = to_labels @ both
-    value, values = ratios(whole), ratios(drawn)
-    return ByLabel(
-        labels={label: Estimate(value[at], percentiles(values[:, at])) for label, at in places.items()},
-        pooled=Estimate(ratios(whole.sum(axis=0)), percentiles(ratios(drawn.sum(axis=1)))),
-        mean=Estimate(_mean(value, 0), percentiles(_mean(values, 1))),
-        items=counted,
+    sums = to_labels @ both
+    value, values = ratios(sums), ratios(drawn)
+    return LabelEstimates(
+        labels={label: EstimateArray(value[at], percentiles(values[:, at])) for label, at in places.items()},
+        pooled=EstimateArray(ratios(sums.sum(axis=0)), percentiles(ratios(drawn.sum(axis=1)))),
+        mean=EstimateArray(_nan_mean(value, 0), percentiles(_nan_mean(values, 1))),
+        counts=counted,
     )
 
 
-def _times(groups: Sequence[Hashable], seed: int) -> Iterator[Float[np.ndarray, "items"]]:
-    """How often every item comes, draw after draw; NaN for fewer than two groups, which say nothing of others."""
+def estimate_means(
+    measurements: Sequence[LabelMeasurement],
+    values: Sequence[Sequence[float | None]],
+    make_row: Callable[..., Row],
+    seed: int = 0,
+) -> LabelTable[Row]:
+    """The table of the means of what was measured.
+
+    `values` has one row per measurement, with None where a value is absent. `make_row` is the named tuple of the table's
+    rows: one `Estimate` per column of `values`.
+    """
+    columns = len(make_row._fields)  # type: ignore[attr-defined]
+    rows = np.array([[np.nan if value is None else value for value in row] for row in values], float)
+    known = ~np.isnan(rows).reshape(-1, columns)
+    over = np.where(known, rows.reshape(known.shape), 0.0)
+    estimates = estimate_by_label(measurements, over, known.astype(float), seed)
+
+    def as_row(estimate: EstimateArray) -> Row:
+        return make_row(*(estimate[column] for column in range(columns)))
+
+    return LabelTable(
+        labels={label: as_row(estimate) for label, estimate in estimates.labels.items()},
+        pooled=as_row(estimates.pooled),
+        mean=as_row(estimates.mean),
+        counts=estimates.counts,
+    )
+
+
+def _times_by_measurement(groups: Sequence[Hashable], seed: int) -> Iterator[Float[np.ndarray, "measurements"]]:
+    """How often every measurement is drawn, per draw; NaN for fewer than two groups, which give no interval."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    of_item = np.array([numbers[group] for group in groups], int)
+    group_of = np.array([numbers[group] for group in groups], int)
     if len(numbers) < 2:
         yield np.full(len(groups), np.nan)
         return
     for times in times_drawn(len(numbers), seed):
-        yield times[of_item]
+        yield times[group_of]
 
 
-def means(
-    items: Sequence[Item], values: Sequence[Sequence[float | None]], names: Sequence[str], seed: int = 0
-) -> dict[str, Any]:
-    """The table of the means of what was measured: one row of `values` an item, None where it is absent."""
-    rows = np.array([[np.nan if one is None else one for one in row] for row in values], float)
-    known = ~np.isnan(rows).reshape(-1, len(names))
-    over = np.where(known, rows.reshape(known.shape), 0.0)
-    return by_label(items, over, known.astype(float), seed).as_dict(names)
-
-
-def _mean(values: Float[np.ndarray, "*all"], axis: int) -> Float[np.ndarray, "*others"]:
-    """The mean over an axis without what is NaN; NaN where all is."""
+def _nan_mean(values: Float[np.ndarray, "*all"], axis: int) -> Float[np.ndarray, "*others"]:
+    """The mean over an axis of the values that are not NaN; NaN where all are."""
     known = ~np.isnan(values)
     return divided(np.where(known, values, 0.0).sum(axis=axis), known.sum(axis=axis).astype(np.float64))

@@ -1,10 +1,11 @@
-"""Randomization of weights (Adebayo et al. 2018): a map that stays the same when the network forgets what it learned
-isn't about the network."""
+"""Randomization of weights (Adebayo et al. 2018): a map that stays the same when the weights are randomized doesn't
+depend on what the network learned."""
 
 import difflib
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from unveil.attribution.adapters.score_module import seeded, with_module
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.errors import AttributionError
-from unveil.evaluation.metrics.labels import Item, means
+from unveil.evaluation.bootstrap import Estimate
+from unveil.evaluation.metrics.labels import LabelMeasurement, LabelTable, estimate_means
 from unveil.evaluation.metrics.probe import Explain
 from unveil.evaluation.metrics.similarity import ssim
 from unveil.measures import rank_correlation
@@ -22,43 +24,54 @@ WHAT = "the randomization of weights"
 
 
 @dataclass(frozen=True)
-class Randomized(Item):
-    """How alike the maps of one image are before and after: `label` is the layer that was randomized (last). `rank` is
-    Spearman's ρ of the saliencies, `ssim` their structural similarity; None where a map is constant, or zero."""
+class RandomizedSimilarity(LabelMeasurement):
+    """Similarity of the maps of one image before and after randomization; `label` is the layer that was randomized
+    (last).
+
+    `rank` is Spearman's ρ of the saliencies, `ssim` their structural similarity; None where a map is constant or zero.
+    """
 
     rank: float | None
     ssim: float | None
 
 
-def layers_of(classifier: Classifier) -> tuple[str, ...]:
-    """The layers with weights of their own, by name, from the output to the input.
+class SimilarityMeans(NamedTuple):
+    """Means over images: Spearman's ρ and the structural similarity."""
 
-    In the order in which a forward pass is done with them, backwards; one whose weights are used without it being
-    called is as late as what it is part of. Raises `AttributionError` for a classifier without a module.
+    rank: Estimate
+    ssim: Estimate
+
+
+def layers_of(classifier: Classifier) -> tuple[str, ...]:
+    """Names of the layers with weights of their own, from the output to the input.
+
+    The order is the reverse of that in which a forward pass finishes the layers. A layer whose weights are used without
+    calling it is placed where the module that contains it finishes. Raises `AttributionError` for a classifier without
+    a PyTorch module.
     """
     classifier = with_module(classifier, WHAT)
     module = classifier.copy_of_module()
-    done, turn = {}, count()
+    finished_at, turn = {}, count()
     for name, part in module.named_modules():
-        part.register_forward_hook(lambda *_, name=name: done.update({name: next(turn)}))
+        part.register_forward_hook(lambda *_, name=name: finished_at.update({name: next(turn)}))
     blank = torch.zeros(1, classifier.preprocessing.channels, *classifier.preprocessing.crop, device=classifier.device)
     with torch.no_grad():
         module(classifier.normalized(blank))
 
-    def finished(name: str) -> int:
-        while name not in done:
+    def turn_of(name: str) -> int:
+        while name not in finished_at:
             name = name.rpartition(".")[0]
-        return done[name]
+        return finished_at[name]
 
-    return tuple(sorted(_with_weights(module), key=finished, reverse=True))
+    return tuple(sorted(_with_weights(module), key=turn_of, reverse=True))
 
 
 def randomize_layers(classifier: Classifier, layers: Sequence[str], seed: int = 0) -> TorchClassifier:
-    """A copy of the classifier in which these layers, with all that is in them, are as if never trained.
+    """A copy of the classifier in which these layers, with all layers inside them, have random weights.
 
-    A layer is initialized as its kind does it (`reset_parameters`; a batch norm forgets its statistics too). Weights
-    of a kind that doesn't say how become normal noise of the same root mean square. A layer's draw depends on the seed
-    and its name alone. Raises `AttributionError` for a classifier without a module and for names that it doesn't have.
+    A layer is initialized by its own `reset_parameters` (which resets the statistics of a batch norm too). Weights of a
+    layer without one become normal noise of the same root mean square. The noise of a layer depends only on the seed
+    and its name. Raises `AttributionError` for a classifier without a module and for unknown names of layers.
     """
     classifier = with_module(classifier, WHAT)
     module = classifier.copy_of_module()
@@ -70,66 +83,68 @@ def randomize_layers(classifier: Classifier, layers: Sequence[str], seed: int = 
             raise AttributionError("the name of a layer with weights", repr(layer), f"names are like {', '.join(near)}")
         for name, part in chosen.items():
             with seeded(f"{seed}/{name}", classifier.device), torch.no_grad():
-                _forget(part)
+                _randomize(part)
     return classifier.with_network(module, f"{classifier.name}, randomized")
 
 
-def cascading(
+def randomize_cascading(
     explain: Explain,
     classifier: Classifier,
     pixels: Float[Tensor, "c *grid"],
     group: Hashable,
     layers: Sequence[str] | None = None,
     seed: int = 0,
-) -> tuple[Randomized, ...]:
-    """Layers randomized one after another, from the output down: the map after each, held against the original's.
+) -> tuple[RandomizedSimilarity, ...]:
+    """Similarity to the original map after each step, with layers randomized one after another from the output down.
 
-    `layers`: names in that order, each standing for all that is in it (a whole stage, `layer4`); None stands for all
-    layers one by one. The classifier given is left as it was.
+    `layers` are names in that order; a name stands for all layers inside it (a whole stage, `layer4`). None stands for
+    every layer, one by one. The classifier itself isn't changed.
     """
     names = layers_of(classifier) if layers is None else tuple(layers)
-    return tuple(
-        _compared(explain, classifier, pixels, group, [(one, names[: at + 1]) for at, one in enumerate(names)], seed)
-    )
+    steps = [(name, names[: at + 1]) for at, name in enumerate(names)]
+    return tuple(_compare(explain, classifier, pixels, group, steps, seed))
 
 
-def independent(
+def randomize_independently(
     explain: Explain,
     classifier: Classifier,
     pixels: Float[Tensor, "c *grid"],
     group: Hashable,
     layers: Sequence[str] | None = None,
     seed: int = 0,
-) -> tuple[Randomized, ...]:
-    """The same with one layer randomized at a time, all others as they were trained."""
+) -> tuple[RandomizedSimilarity, ...]:
+    """As `randomize_cascading`, but with one layer randomized at a time and all others as they were trained."""
     names = layers_of(classifier) if layers is None else tuple(layers)
-    return tuple(_compared(explain, classifier, pixels, group, [(one, (one,)) for one in names], seed))
+    steps = [(name, (name,)) for name in names]
+    return tuple(_compare(explain, classifier, pixels, group, steps, seed))
 
 
-def summarize_randomized(found: Sequence[Randomized], seed: int = 0) -> dict:
+def summarize_randomization(
+    similarities: Sequence[RandomizedSimilarity], seed: int = 0
+) -> LabelTable[SimilarityMeans]:
     """Mean `rank` and `ssim` over the images for every layer, and the mean over the layers, with intervals."""
-    return means(found, [(one.rank, one.ssim) for one in found], ("rank", "ssim"), seed)
+    return estimate_means(similarities, [(item.rank, item.ssim) for item in similarities], SimilarityMeans, seed)
 
 
-def _compared(
+def _compare(
     explain: Explain,
     classifier: Classifier,
     pixels: Float[Tensor, "c *grid"],
     group: Hashable,
     steps: Sequence[tuple[str, Sequence[str]]],
     seed: int,
-) -> Iterator[Randomized]:
+) -> Iterator[RandomizedSimilarity]:
     before = explain(classifier, pixels)
     for name, layers in steps:
         after = explain(randomize_layers(classifier, layers, seed), pixels)
-        yield Randomized(name, group, rank_correlation(before, after), ssim(before, after))
+        yield RandomizedSimilarity(name, group, rank_correlation(before, after), ssim(before, after))
 
 
 def _with_weights(module: nn.Module) -> dict[str, nn.Module]:
     return {name: part for name, part in module.named_modules() if any(True for _ in part.parameters(recurse=False))}
 
 
-def _forget(part: nn.Module) -> None:
+def _randomize(part: nn.Module) -> None:
     if callable(reset := getattr(part, "reset_parameters", None)):
         reset()
         return

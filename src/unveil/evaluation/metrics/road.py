@@ -1,4 +1,4 @@
-"""ROAD (Rong et al. 2022): remove pixels in the order of a map, or against it, and impute them from what is left."""
+"""ROAD (Rong et al. 2022): remove pixels in the order of a map or in reverse, and impute them from the others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unveil.errors import RecipeError
 from unveil.evaluation.metrics.curves import PerturbationCurve
-from unveil.evaluation.metrics.imputation import imputed
+from unveil.evaluation.metrics.imputation import impute
 from unveil.evaluation.metrics.probe import Probe
 from unveil.seeding import seeded_generator
 
@@ -19,8 +19,9 @@ NOISE = 0.01  # in pixel units
 
 
 @dataclass(frozen=True, eq=False)
-class Road:
-    """Curves for the most relevant first (low is good) and for the least relevant first (high is good)."""
+class RoadCurves:
+    """Curves for the most relevant pixels first (`morf`, lower is better) and the least relevant first (`lerf`, higher
+    is better)."""
 
     morf: PerturbationCurve
     lerf: PerturbationCurve
@@ -28,28 +29,29 @@ class Road:
     @property
     def gap(self) -> float:
         """Half the difference of the mean scores, least relevant first minus most relevant first: 0 for a random map,
-        high is good."""
+        higher is better."""
         return float(self.lerf.scores.mean() - self.morf.scores.mean()) / 2
 
 
 def road(
     probe: Probe, saliency: Float[np.ndarray, "h w"], shares: Sequence[float] = SHARES, noise: float = NOISE
-) -> Road:
+) -> RoadCurves:
     """Both curves at every share of pixels removed.
 
-    Removed pixels are imputed linearly (`imputed`), so that little is left to see of which ones they were, and get
-    Gaussian noise of standard deviation `noise` in pixel units. The noise is named by the seed and the share: the same
-    in both orders and for every map. Raises `RecipeError` for shares that don't rise between 0 and 1.
+    Removed pixels are imputed linearly (`impute`), so the image barely shows which pixels they were, and get Gaussian
+    noise of standard deviation `noise` in pixel units. The noise depends on the seed and the share only: it is the same
+    in both orders and for every map. Raises `RecipeError` unless shares rise, from at least 0 to below 1.
     """
     if not shares or shares[0] < 0 or shares[-1] >= 1 or any(np.diff(shares) <= 0):
         raise RecipeError("rising shares, from 0 and below 1", str(tuple(shares)), "0.1, 0.2, … 0.9 are usual")
     ranks = probe.ranks(saliency)
     counts = [round(share * saliency.size) for share in shares]
-    most = [ranks < count for count in counts]
-    least = [ranks >= saliency.size - count for count in counts]
-    reached = np.array(counts) / saliency.size
-    morf, lerf = (probe.ask(_without(probe, missing, noise)) for missing in (most, least))
-    return Road(PerturbationCurve(reached, morf.score, morf.kept), PerturbationCurve(reached, lerf.score, lerf.kept))
+    most_relevant = [ranks < count for count in counts]
+    least_relevant = [ranks >= saliency.size - count for count in counts]
+    removed = np.array(counts) / saliency.size
+    orders = (most_relevant, least_relevant)
+    morf, lerf = (probe.evaluate(_without(probe, missing, noise)) for missing in orders)
+    return RoadCurves(PerturbationCurve(removed, morf.score, morf.kept), PerturbationCurve(removed, lerf.score, lerf.kept))
 
 
 def _without(
@@ -58,5 +60,5 @@ def _without(
     pixels = probe.pixels.cpu().double()
     for number, gone in enumerate(missing):
         unit = torch.randn(pixels.shape, generator=seeded_generator(f"{probe.seed}/road", number), dtype=torch.float64)
-        filled = torch.from_numpy(imputed(pixels.numpy(), gone)) + noise * unit
+        filled = torch.from_numpy(impute(pixels.numpy(), gone)) + noise * unit
         yield torch.where(torch.from_numpy(gone), filled, pixels).to(probe.pixels)

@@ -1,4 +1,4 @@
-"""How alike two maps are: structural similarity."""
+"""Similarity of two maps: structural similarity."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,15 +6,15 @@ from scipy import ndimage
 
 SIGMA_PX = 1.5
 WINDOW_PX = 11
-SMALL = (0.01**2, 0.03**2)  # keep the quotient steady where a window is dark, or flat
+SMALL = (0.01**2, 0.03**2)  # stabilize the quotient where a window is dark or flat
 
 
 def ssim(one: Float[np.ndarray, "*grid"], other: Float[np.ndarray, "*grid"]) -> float | None:
     """Mean structural similarity (Wang et al. 2004) of two non-negative maps, each divided by its maximum.
 
     SSIM = (2 μ_a μ_b + c₁)(2 σ_ab + c₂) / ((μ_a² + μ_b² + c₁)(σ_a² + σ_b² + c₂)), means and covariances under a
-    Gaussian of 1.5 px on 11 px a side; the mean over the places where this window lies within the grid. None if a map
-    is zero everywhere, or the grid smaller than the window.
+    Gaussian of 1.5 px on 11 px per side; the mean is over the places where this window lies inside the grid. None if a
+    map is zero everywhere or the grid is smaller than the window.
     """
     half = WINDOW_PX // 2
     if not one.max() > 0 or not other.max() > 0 or min(one.shape) < WINDOW_PX:

@@ -1,6 +1,6 @@
-"""Boxes of a data set that regions hit, by which round, and how many the same regions would hit by luck."""
+"""Which boxes of a data set the regions of a run hit by which round, and the chance that shifted regions hit them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,8 +23,11 @@ ChanceByRound = Float[np.ndarray, "criteria rounds"]
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """For every criterion and number of rounds: whether a box was hit by then, the share of all shifts of the regions
-    that would have hit it, and perhaps the share of other images whose regions would have (see `others`)."""
+    """Hits of one box by criterion and number of rounds.
+
+    `hit`: whether the box was hit by then. `chance`: the share of all shifts of the regions that hit it. `others`: the
+    share of other images whose regions hit it (see `other_images_baseline`); None where it isn't known.
+    """
 
     hit: ByRound
     chance: ChanceByRound
@@ -33,60 +36,72 @@ class Hits:
 
 @dataclass(frozen=True, eq=False)
 class BoxHits:
-    """One annotated box. `by_any`: by regions of whatever label; `by_own`: by those of the box's label alone, None if
-    the run never asked about it. `seen`: share of the box that the model sees. `central`: whether the middle of what
-    the model sees lies in it, where things that are photographed tend to be."""
+    """Hits of one annotated box.
+
+    `by_any`: by regions of any class. `by_own`: by regions of the classes that match the box's label; None if the run
+    explained none of them. `visible_share`: share of the box inside the model's field of view. `central`: whether the
+    center of that field lies in the box, where photographed objects tend to be.
+    """
 
     label: str
-    seen: float
+    visible_share: float
     central: bool
     by_any: Hits
     by_own: Hits | None
 
 
 def box_hits(
-    run: Run, boxes: Iterable[LabeledBox], targets: Mapping[str, Sequence[str]], rounds: int
+    run: Run, boxes: Iterable[LabeledBox], targets: Mapping[str, Collection[int]], rounds: int
 ) -> tuple[BoxHits, ...]:
-    """Hits of every box (in pixels of the run's source); `targets` are the classifier's names for a box's label.
+    """Hits of every box (in pixels of the run's source).
 
-    All areas are numbers of source pixels; a box b has the pixels whose centers it covers, inside the image. After
-    the rounds 1 … r:
+    `targets` maps a box's label to the indices of the classifier's classes that name the same thing. All areas are
+    numbers of source pixels; a box b has the pixels whose centers it covers, inside the image. After the rounds 1 … r:
 
     - `pointing`: the peak of one of their regions lies in b. The peak is the region's pixel with the largest saliency
       (Zhang et al. 2016, without a tolerance).
-    - `covered_T`: |b ∩ E_r| ≥ T % of |b|, with E_r all of their regions together.
+    - `covered_T`: |b ∩ E_r| ≥ T % of |b|, with E_r the union of their regions.
     - `iobb_50`: |b ∩ R| ≥ 50 % of |R| for one of their regions R (Wang et al. 2017: intersection over the detected).
 
-    A run that ended early has hit in later rounds what it had hit by its last.
+    A run that ended early keeps its hits in later rounds.
 
-    Chance is exact: all regions are shifted together, by every number of rows and columns, and come in again on the
-    other side of what the model sees. So areas, shapes and overlaps stay, every place is as likely as any other, and
-    the chance is the share of shifts that hit. A box without any pixel inside the image is left out.
+    Chance is exact: all regions are shifted together by every number of rows and columns, wrapping around at the border
+    of the model's field of view. Areas, shapes and overlaps stay the same, every place is equally likely, and the
+    chance is the share of shifts that hit. Boxes without a pixel inside the image are left out.
     """
     boxes = tuple(boxes)
     if not boxes:
         return ()
     frame = _Frame.of(run.source.geometry.visible())
-    parts = [_Part.of(run, one, region, frame) for one in run.rounds for region in one.regions]
-    asked = {item.target for one in run.rounds for item in one.maps}
+    parts = [_Part.of(run, done, region, frame) for done in run.rounds for region in done.regions]
+    explained = explained_classes(run)
     shape = run.source.geometry.source_shape
-    found = []
+    hits = []
     for box in boxes:
         inside = box.inside(shape)
         area = int(np.count_nonzero(inside))
         if not area:
             continue
         window = frame.window(inside)
-        own = asked.intersection(targets.get(box.label, ()))
+        own = explained.intersection(targets.get(box.label, ()))
         by_any = _hits(parts, window, area, rounds, frame)
-        mine = [part for part in parts if part.target in own]
-        by_own = None if not own else by_any if len(mine) == len(parts) else _hits(mine, window, area, rounds, frame)
-        found.append(BoxHits(box.label, window.area / area, frame.is_central(window), by_any, by_own))
-    return tuple(found)
+        own_parts = [part for part in parts if part.class_index in own]
+        if not own:
+            by_own = None
+        else:
+            by_own = by_any if len(own_parts) == len(parts) else _hits(own_parts, window, area, rounds, frame)
+        hits.append(BoxHits(box.label, window.area / area, frame.is_central(window), by_any, by_own))
+    return tuple(hits)
+
+
+def explained_classes(run: Run) -> frozenset[int]:
+    """Indices of the classes that have a map in any round."""
+    indices = (item.target_score.class_index for done in run.rounds for item in done.maps)
+    return frozenset(index for index in indices if index is not None)
 
 
 class _Window(NamedTuple):
-    """A box as rows and columns of the frame; all 0 if the model sees nothing of it."""
+    """A box as rows and columns of the frame; all 0 if it lies outside the model's field of view."""
 
     top: int
     left: int
@@ -100,7 +115,7 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class _Frame:
-    """The rectangle of the source that the model sees."""
+    """The model's field of view: a rectangle of the source."""
 
     rows: slice
     columns: slice
@@ -121,32 +136,32 @@ class _Frame:
         return window.top <= y < window.top + window.height and window.left <= x < window.left + window.width
 
     def window(self, inside: Grid) -> _Window:
-        seen = self.cut(inside)
-        rows, columns = _extent(seen, 0), _extent(seen, 1)
+        visible = self.cut(inside)
+        rows, columns = _extent(visible, 0), _extent(visible, 1)
         return _Window(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A region in the frame, and its peak."""
+    """A region in the frame, its class (None for a target of several classes), and its peak."""
 
     round: int
-    target: str
+    class_index: int | None
     inside: Grid
     peak: Grid
 
     @classmethod
-    def of(cls, run: Run, one: Round, region: Region, frame: _Frame) -> "_Part":
-        saliency = next(item.saliency for item in one.maps if item.target == region.target)
+    def of(cls, run: Run, done: Round, region: Region, frame: _Frame) -> "_Part":
+        saliency = next(item.saliency for item in done.maps if item.target_score == region.target_score)
         peak = np.zeros(region.mask.shape, bool)
-        if (place := peak_of(region, saliency, run.source.geometry)) is not None:
+        if (place := find_peak(region, saliency, run.source.geometry)) is not None:
             peak[place] = True
-        return cls(one.index, region.target, frame.cut(region.mask.to_array()), frame.cut(peak))
+        return cls(done.index, region.target_score.class_index, frame.cut(region.mask.to_array()), frame.cut(peak))
 
 
-def peak_of(region: Region, saliency: Float[np.ndarray, "h w"], geometry: Geometry) -> tuple[int, int] | None:
-    """The source pixel of a region where it is most salient: the one nearest to the center of the largest value's grid
-    pixel, of equal ones the first. None if the region falls between the source's pixels."""
+def find_peak(region: Region, saliency: Float[np.ndarray, "h w"], geometry: Geometry) -> tuple[int, int] | None:
+    """The source pixel of a region where it is most salient: the one nearest to the center of the grid pixel with the
+    largest value, the first among equally near ones. None if the region falls between the source's pixels."""
     inside = np.argwhere(region.mask.to_array())
     if not len(inside):
         return None
@@ -157,61 +172,61 @@ def peak_of(region: Region, saliency: Float[np.ndarray, "h w"], geometry: Geomet
 
 
 def _hits(parts: Sequence[_Part], window: _Window, area: int, rounds: int, frame: _Frame) -> Hits:
-    """Every criterion at every shift at once: what really happened is one of the shifts."""
+    """Every criterion at every shift at once; the shift by 0 is the real one."""
     hit = np.zeros((len(CRITERIA), rounds), bool)
     chance = np.zeros((len(CRITERIA), rounds))
     if not window.area:
         return Hits(hit, chance)
-    reached = np.zeros((len(CRITERIA), *frame.shape), bool)
+    hit_at = np.zeros((len(CRITERIA), *frame.shape), bool)
     for index in range(rounds):
         new = [part for part in parts if part.round == index + 1]
         if new:
             so_far = [part for part in parts if part.round <= index + 1]
-            _reach(reached, so_far, new, window, area)
-        hit[:, index] = reached[:, window.top, window.left]
-        chance[:, index] = np.count_nonzero(reached, axis=(1, 2)) / reached[0].size
+            _add_hits(hit_at, so_far, new, window, area)
+        hit[:, index] = hit_at[:, window.top, window.left]
+        chance[:, index] = np.count_nonzero(hit_at, axis=(1, 2)) / hit_at[0].size
     return Hits(hit, chance)
 
 
-def _reach(
-    reached: Bool[np.ndarray, "criteria h w"],
+def _add_hits(
+    hit_at: Bool[np.ndarray, "criteria h w"],
     so_far: Sequence[_Part],
     new: Sequence[_Part],
     window: _Window,
     area: int,
 ) -> None:
-    """Add what the regions of a round reach. In whole numbers, so that a share that is exactly met counts."""
-    shape = reached.shape[1:]
+    """Add the shifts at which the regions of a round hit. In whole numbers, so a share that is met exactly counts."""
+    shape = hit_at.shape[1:]
     peaks = shifted_overlaps(union((part.peak for part in new), shape), window.height, window.width)
     covered = shifted_overlaps(union((part.inside for part in so_far), shape), window.height, window.width)
-    reached[0] |= peaks >= 1
+    hit_at[0] |= peaks >= 1
     for number, percent in enumerate(COVERED, start=1):
-        reached[number] = covered >= least(percent, area)
+        hit_at[number] = covered >= minimum_count(percent, area)
     for part in new:
         if size := int(np.count_nonzero(part.inside)):
             overlap = shifted_overlaps(part.inside, window.height, window.width)
-            reached[-1] |= overlap >= least(ON_BOX, size)
+            hit_at[-1] |= overlap >= minimum_count(ON_BOX, size)
 
 
 def shifted_overlaps(inside: Grid, height: int, width: int) -> Int[np.ndarray, "h w"]:
-    """Pixels inside a window of `height` x `width` whose first corner is at (y, x), for every y and x; the grid goes
-    on at its other side. Moving the window over the set is moving the set under the window."""
+    """Number of pixels inside a window of `height` x `width` whose first corner is at (y, x), for every y and x, with
+    wrap-around. Moving the window over the set is the same as moving the set under the window."""
     rows, columns = inside.shape
     longer = np.concatenate([inside, inside[:, : width - 1]], axis=1)
     sums = np.cumsum(longer, axis=1, dtype=np.int32)
     wide = sums[:, width - 1 :].copy()
     wide[:, 1:] -= sums[:, : columns - 1]
-    # Row after row: numpy's cumsum is ten times slower across the rows than along them.
-    found = np.empty_like(wide)
-    found[0] = wide[:height].sum(axis=0)
+    # Row by row: numpy's cumsum is ten times slower across rows than along them.
+    counts = np.empty_like(wide)
+    counts[0] = wide[:height].sum(axis=0)
     for row in range(1, rows):
-        np.add(found[row - 1], wide[(row + height - 1) % rows], out=found[row])
-        found[row] -= wide[row - 1]
-    return found
+        np.add(counts[row - 1], wide[(row + height - 1) % rows], out=counts[row])
+        counts[row] -= wide[row - 1]
+    return counts
 
 
-def least(percent: int, of: int) -> int:
-    """The smallest whole number that is at least so many percent: areas are compared without rounding."""
+def minimum_count(percent: int, of: int) -> int:
+    """The smallest whole number that is at least `percent` % of `of`, so that areas are compared without rounding."""
     return -(-percent * of // 100)
 
 

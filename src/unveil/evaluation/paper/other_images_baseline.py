@@ -1,10 +1,10 @@
-"""A fairer comparison than luck: the boxes of one image, and the regions that were found in others.
+"""Baseline for location bias: how often regions found in other images hit this image's boxes.
 
-Regions lie where things tend to lie, in the middle of photographs and in the lungs of radiographs, and boxes do so
-too. What the regions of other images hit needs no look at this one.
+Regions and boxes both tend to lie in certain places: the middle of photographs, the lungs of radiographs. The regions of
+other images know nothing of this one, so their hits show how much location alone explains.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,103 +12,113 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from unveil.datasets import LabeledBox
-from unveil.evaluation.paper.box_hits import COVERED, CRITERIA, ON_BOX, least
+from unveil.evaluation.paper.box_hits import COVERED, CRITERIA, ON_BOX, explained_classes, minimum_count
 from unveil.images import Geometry
 from unveil.masks import Mask
 from unveil.records import Run
 
-MOST_OTHERS = 20
+MAX_OTHERS = 20
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A region on the model's grid, and its most salient pixel there."""
+class RegionPlacement:
+    """A region on the model's grid, its class (None for a target of several classes), and its most salient pixel."""
 
     round: int
-    target: str
+    class_index: int | None
     mask: Mask
     peak: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What is needed of an image: where its boxes are, and where its regions."""
+class ImageLayout:
+    """Where the boxes and the regions of one image lie, and the classes that its run explained."""
 
     geometry: Geometry
     boxes: tuple[LabeledBox, ...]
-    asked: frozenset[str]
-    regions: tuple[Placed, ...]
+    explained: frozenset[int]
+    regions: tuple[RegionPlacement, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class ByOthers:
-    """For every criterion and number of rounds, the share of other images whose regions hit a box; None where there is
-    no other image to ask."""
+class OtherImagesBaseline:
+    """For every criterion and number of rounds, the share of other images whose regions hit a box; None where no other
+    image is comparable."""
 
     by_any: Float[np.ndarray, "criteria rounds"] | None
     by_own: Float[np.ndarray, "criteria rounds"] | None
 
 
-def layout_of(run: Run, boxes: Sequence[LabeledBox]) -> Layout:
+def layout_of(run: Run, boxes: Sequence[LabeledBox]) -> ImageLayout:
     """The layout of a run; `boxes` in pixels of its source, each with a pixel in the image."""
     regions = []
-    for one in run.rounds:
-        maps = {item.target: item.saliency for item in one.maps}
-        for region in one.regions:
+    for done in run.rounds:
+        maps = {item.target_score: item.saliency for item in done.maps}
+        for region in done.regions:
             inside = region.model_mask.to_array()
-            place = int(np.argmax(np.where(inside, maps[region.target], -np.inf)))
-            y, x = divmod(place, inside.shape[1])
-            regions.append(Placed(one.index, region.target, region.model_mask, (y, x)))
-    asked = frozenset(item.target for one in run.rounds for item in one.maps)
-    return Layout(run.source.geometry, tuple(boxes), asked, tuple(regions))
+            peak = int(np.argmax(np.where(inside, maps[region.target_score], -np.inf)))
+            y, x = divmod(peak, inside.shape[1])
+            class_index = region.target_score.class_index
+            regions.append(RegionPlacement(done.index, class_index, region.model_mask, (y, x)))
+    return ImageLayout(run.source.geometry, tuple(boxes), explained_classes(run), tuple(regions))
 
 
 def hits_of_others(
-    images: Sequence[Layout],
+    images: Sequence[ImageLayout],
     groups: Sequence[Hashable],
-    targets: Mapping[str, Sequence[str]],
+    targets: Mapping[str, Collection[int]],
     rounds: int,
     seed: int = 0,
-) -> list[tuple[ByOthers, ...]]:
-    """How often the regions of other images would hit each box, by the criteria of `hits.box_hits`.
+) -> list[tuple[OtherImagesBaseline, ...]]:
+    """How often the regions of other images would hit each box, by the criteria of `box_hits`.
 
-    The others are up to `MOST_OTHERS` images of other groups on a grid of the same shape, drawn by the seed; their
-    regions are laid onto the same pixels of the model's grid. `by_own`: others that asked about the box's label, and
-    their regions of that label.
+    The others are up to `MAX_OTHERS` images of other groups with a model grid of the same shape, drawn by the seed;
+    their regions are laid onto the same pixels of the model's grid. `by_own` uses other images whose runs explained a
+    class that matches the box's label, and their regions of these classes. `targets` maps a label of the data set to
+    the indices of the matching classes.
     """
     order = np.random.default_rng(seed).permutation(len(images)).tolist()
     turn = {place: number for number, place in enumerate(order)}
-    asking: dict[str, list[int]] = {}
+    explaining: dict[int, list[int]] = {}
     for place, image in enumerate(images):
-        for target in image.asked:
-            asking.setdefault(target, []).append(place)
+        for class_index in image.explained:
+            explaining.setdefault(class_index, []).append(place)
 
-    def drawn(place: int, among: Iterable[int]) -> list[Layout]:
-        """The first in turn after this image, of those that have another group and the same grid."""
+    def drawn(place: int, candidates: Iterable[int]) -> list[ImageLayout]:
+        """The first in turn after this image that have another group and the same grid."""
         shape, group = images[place].geometry.model_shape, groups[place]
-        fits = (one for one in among if groups[one] != group and images[one].geometry.model_shape == shape)
-        return [images[one] for one in islice(fits, MOST_OTHERS)]
+        fits = (
+            other
+            for other in candidates
+            if groups[other] != group and images[other].geometry.model_shape == shape
+        )
+        return [images[other] for other in islice(fits, MAX_OTHERS)]
 
-    found: list[tuple[ByOthers, ...]] = []
+    baselines: list[tuple[OtherImagesBaseline, ...]] = []
     for place, image in enumerate(images):
-        anyone = drawn(place, (order[(turn[place] + step) % len(order)] for step in range(1, len(order))))
-        boxes = []
+        others = drawn(place, (order[(turn[place] + step) % len(order)] for step in range(1, len(order))))
+        of_boxes = []
         for box in image.boxes:
             own = frozenset(targets.get(box.label, ()))
-            those = {one for target in own for one in asking.get(target, ())}
-            alike = drawn(place, sorted(those, key=lambda one: (turn[one] - turn[place]) % len(order)))
-            boxes.append(_by_others(_Sides.of(image.geometry, box), anyone, alike, own, rounds))
-        found.append(tuple(boxes))
-    return found
+            candidates = {other for class_index in own for other in explaining.get(class_index, ())}
+            in_turn = sorted(candidates, key=lambda other: (turn[other] - turn[place]) % len(order))
+            with_label = drawn(place, in_turn)
+            of_boxes.append(_baseline(_GridShares.of(image.geometry, box), others, with_label, own, rounds))
+        baselines.append(tuple(of_boxes))
+    return baselines
 
 
-def _by_others(
-    sides: "_Sides", anyone: Sequence[Layout], alike: Sequence[Layout], own: frozenset[str], rounds: int
-) -> ByOthers:
-    mine = [[one for one in other.regions if one.target in own] for other in alike]
-    return ByOthers(
-        by_any=_mean([_hit(sides, other.regions, rounds) for other in anyone]),
-        by_own=_mean([_hit(sides, regions, rounds) for regions in mine]),
+def _baseline(
+    shares: "_GridShares",
+    others: Sequence[ImageLayout],
+    with_label: Sequence[ImageLayout],
+    own: frozenset[int],
+    rounds: int,
+) -> OtherImagesBaseline:
+    own_regions = [[region for region in other.regions if region.class_index in own] for other in with_label]
+    return OtherImagesBaseline(
+        by_any=_mean([_hit(shares, other.regions, rounds) for other in others]),
+        by_own=_mean([_hit(shares, regions, rounds) for regions in own_regions]),
     )
 
 
@@ -117,10 +127,10 @@ def _mean(hits: Sequence[Bool[np.ndarray, "criteria rounds"]]) -> Float[np.ndarr
 
 
 @dataclass(frozen=True, eq=False)
-class _Sides:
-    """How many rows and columns of the source fall onto each of the grid, of the whole image and of a box.
+class _GridShares:
+    """Number of source rows and columns per row and column of the grid, for the whole image and for a box.
 
-    A grid pixel covers rows x columns of the source, so that areas are `rows @ inside @ columns` without bringing any
+    A grid pixel covers rows x columns of the source, so areas are `rows @ inside @ columns`, without transforming any
     region to the source.
     """
 
@@ -132,7 +142,7 @@ class _Sides:
     box_columns: Int[np.ndarray, "x"]
 
     @classmethod
-    def of(cls, geometry: Geometry, box: LabeledBox) -> "_Sides":
+    def of(cls, geometry: Geometry, box: LabeledBox) -> "_GridShares":
         inside = box.inside(geometry.source_shape)
         places = [_grid_places(geometry, axis) for axis in (0, 1)]
         counts = [_count(places[axis], geometry.model_shape[axis]) for axis in (0, 1)]
@@ -147,10 +157,10 @@ class _Sides:
 
 
 def _grid_places(geometry: Geometry, axis: int) -> Int[np.ndarray, "n"]:
-    """The row (or column) of the grid under the center of each of the source."""
+    """The row (or column) of the grid under the center of each row (or column) of the source."""
     centers = np.zeros((geometry.source_shape[axis], 2))
     centers[:, axis] = np.arange(len(centers)) + 0.5
-    # A center on the border of two grid pixels falls on the same side whatever the rounding of the last digit.
+    # The offset puts a center on the border of two grid pixels on the same side, whatever its last digit.
     return np.floor(geometry.to_model(centers)[:, axis] + 1e-9).astype(int)
 
 
@@ -158,19 +168,19 @@ def _count(places: Int[np.ndarray, "n"], side: int) -> Int[np.ndarray, "side"]:
     return np.bincount(places[(places >= 0) & (places < side)], minlength=side)
 
 
-def _hit(sides: _Sides, regions: Sequence[Placed], rounds: int) -> Bool[np.ndarray, "criteria rounds"]:
+def _hit(shares: _GridShares, regions: Sequence[RegionPlacement], rounds: int) -> Bool[np.ndarray, "criteria rounds"]:
     hit = np.zeros((len(CRITERIA), rounds), bool)
-    together = np.zeros(sides.geometry.model_shape, bool)
-    area = int(np.count_nonzero(sides.inside))
+    covered_so_far = np.zeros(shares.geometry.model_shape, bool)
+    area = int(np.count_nonzero(shares.inside))
     for index in range(rounds):
         if index:
             hit[:, index] = hit[:, index - 1]
-        for one in (one for one in regions if one.round == index + 1):
-            inside = one.mask.to_array()
-            together |= inside
-            size = int(sides.rows @ inside @ sides.columns)
-            hit[0, index] |= sides.holds(one.peak)
-            hit[-1, index] |= size > 0 and int(sides.box_rows @ inside @ sides.box_columns) >= least(ON_BOX, size)
-        covered = int(sides.box_rows @ together @ sides.box_columns)
-        hit[1:-1, index] = [covered >= least(percent, area) for percent in COVERED]
+        for region in (region for region in regions if region.round == index + 1):
+            inside = region.mask.to_array()
+            covered_so_far |= inside
+            size = int(shares.rows @ inside @ shares.columns)
+            hit[0, index] |= shares.holds(region.peak)
+            hit[-1, index] |= size > 0 and int(shares.box_rows @ inside @ shares.box_columns) >= minimum_count(ON_BOX, size)
+        covered = int(shares.box_rows @ covered_so_far @ shares.box_columns)
+        hit[1:-1, index] = [covered >= minimum_count(percent, area) for percent in COVERED]
     return hit
