@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unveil import Run, load_run
-from unveil.evaluation.paper.summary import summary
+from unveil.evaluation.paper.summary import summarize_runs
 from unveil.masks import distance_px
 from unveil.render import draw_sheet
 from unveil.store import is_run
@@ -79,7 +79,7 @@ def main() -> None:
     if options.picture:
         picture(options.folder, options.of, options.picture)
         return
-    result = summary(load_run(path) for path in sorted(options.folder.iterdir()) if is_run(path))
+    result = summarize_runs(load_run(path) for path in sorted(options.folder.iterdir()) if is_run(path)).as_dict()
     if options.json:
         print(json.dumps(rounded(result), indent=2))
         return

@@ -23,7 +23,7 @@ from unveil.classifiers import Preprocessing
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.pointing import energy_inside, hits_truth
 from unveil.evaluation.metrics.probe import Explanation, Probe
-from unveil.evaluation.metrics.randomization import cascading, independent
+from unveil.evaluation.metrics.randomization import randomize_cascading, randomize_independently
 from unveil.evaluation.metrics.road import SHARES, road
 from unveil.evaluation.metrics.sensitivity import RADIUS, max_sensitivity
 from unveil.seeding import seeded_generator
@@ -156,8 +156,8 @@ METRICS: dict[str, tuple[str, Callable[[Case, Any], Both]]] = {
     "deletion": ("PixelFlipping", deleted),
     "ROAD, most relevant first": ("ROAD", kept_by_road),
     "max-sensitivity": ("MaxSensitivity", sensitivity),
-    "cascading randomization": ("MPRT, top_down", ranks("top_down", cascading)),
-    "independent randomization": ("MPRT, independent", ranks("independent", independent)),
+    "cascading randomization": ("MPRT, top_down", ranks("top_down", randomize_cascading)),
+    "independent randomization": ("MPRT, independent", ranks("independent", randomize_independently)),
 }
 
 

@@ -35,7 +35,7 @@ from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import bounds, by_group, intervals
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.probe import Probe
-from unveil.evaluation.planted.methods import OneMap, one_maps
+from unveil.evaluation.planted.methods import SingleMapMethod, single_map_methods
 from unveil.evaluation.planted.scoring import cut_at_area
 from unveil.masks import union
 from unveil.recipes import paper, recommended
@@ -85,9 +85,9 @@ def recipes() -> dict[str, Recipe]:
     return {one.name: replace(one, trust=None) for one in (recommended(), paper())}
 
 
-def maps() -> dict[str, OneMap]:
+def maps() -> dict[str, SingleMapMethod]:
     """Single maps at their published settings; Grad-CAM looks at the last layer with places."""
-    found = {name: one for name, one in one_maps(4000).items() if name != "RISE"}
+    found = {name: one for name, one in single_map_methods(4000).items() if name != "RISE"}
     return {**found, "GradCAM": replace(found["GradCAM"], attribution=Cam("GradCAM"))}
 
 
@@ -107,7 +107,7 @@ def measured(sample: Sample, classifier: Classifier) -> dict:
 def in_rounds(recipe: Recipe, photo: Photograph, probe: Probe) -> dict:
     """Hits after every round, with the area taken by then."""
     started = time.perf_counter()
-    run = find_regions(photo.image, probe.classifier, recipe.with_target(Class(photo.label.name)))
+    run = find_regions(photo.image, probe.classifier, recipe.with_target(Class(photo.label.weights[0][0])))
     seconds = time.perf_counter() - started
     by_round = [tuple(part.model_mask.to_array() for part in one.regions) for one in run.rounds]
     upto = [tuple(chain.from_iterable(by_round[: index + 1])) for index in range(ROUNDS)]
@@ -131,7 +131,7 @@ def order(run: Run, by_round: list[Parts], recipe: Recipe) -> Float[np.ndarray, 
     return values
 
 
-def in_one_map(one: OneMap, photo: Photograph, probe: Probe, areas: dict[str, list[int]]) -> dict:
+def in_one_map(one: SingleMapMethod, photo: Photograph, probe: Probe, areas: dict[str, list[int]]) -> dict:
     """Hits at the areas that every recipe took."""
     started = time.perf_counter()
     raw = one.raw(probe.classifier, photo.pixels, photo.label, f"0/{photo.image.sha256}/one map")
@@ -149,7 +149,11 @@ def share(counts: list[tuple[float, float]], groups: list[str]) -> dict:
     table = by_group(np.array(counts, dtype=np.float64), groups)
     low_high = intervals(table[:, :1], table[:, 1:], 0)
     total, of = table.sum(0)
-    return {"value": round(float(total / of), 4) if of else None, "interval": bounds(low_high[:, 0])}
+    return {"value": round(float(total / of), 4) if of else None, "interval": _as_list(bounds(low_high[:, 0]))}
+
+
+def _as_list(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else list(interval)
 
 
 def rows(found: dict[str, dict]) -> list[dict]:

@@ -28,8 +28,8 @@ from notes import Notes
 
 from unveil import Recipe, load_classifier
 from unveil.attribution import Gradient, GradientMethod, GuidedBackprop, SmoothGrad
-from unveil.evaluation.planted.methods import InRounds
-from unveil.evaluation.planted.rows import Bench, Questions, draw_questions, row_in_rounds
+from unveil.evaluation.planted.methods import RoundsMethod
+from unveil.evaluation.planted.rows import NetworkBenchmark, QuestionSet, draw_questions, measure_rounds
 from unveil.fills import Blur, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import recommended
 from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold, Threshold
@@ -133,7 +133,7 @@ def _differences(settings: Codec) -> str:
 
 
 @lru_cache(maxsize=4)
-def questions(network: str, scenes: int, first_seed: int) -> Questions:
+def questions(network: str, scenes: int, first_seed: int) -> QuestionSet:
     """The same for every variant."""
     return draw_questions(load_classifier(f"planted/{network}", device="cpu"), scenes, first_seed)
 
@@ -143,10 +143,12 @@ def measure(recipe: Recipe, network: str, scenes: int, first_seed: int) -> dict:
     torch.set_num_threads(1)
     classifier, asked = load_classifier(f"planted/{network}", device="cpu"), questions(network, scenes, first_seed)
     began = time.process_time()
-    made = row_in_rounds(InRounds("searched", recipe), Bench(classifier, asked, asked, 0), lambda done, total: None)
-    seconds = (time.process_time() - began) / len(asked.asked)
-    kept = {key: made["row"][key] for key in (*MEANS, "recall", "recall_by_round", "recall_equal_area", "cues")}
-    return {**kept, "found": sum(made["took"]["found"]), "cpu_seconds": round(seconds, 3)}
+    benchmark = NetworkBenchmark(classifier, asked, asked, 0)
+    row, areas = measure_rounds(RoundsMethod("searched", recipe), benchmark, lambda done, total: None)
+    seconds = (time.process_time() - began) / len(asked.questions)
+    columns = row.as_dict()
+    kept = {key: columns[key] for key in (*MEANS, "recall", "recall_by_round", "recall_equal_area", "cues")}
+    return {**kept, "found": sum(areas.found), "cpu_seconds": round(seconds, 3)}
 
 
 def summary(rows: list[dict]) -> list[dict]:

@@ -142,7 +142,11 @@ def our_region(search: RunContext, label: int, erased: Region, seed: int) -> Reg
     """One round of ours, with noise of its own."""
     target_scores = (TargetScore("label", ((label, 1.0),)),)
     question = AttributionRequest(
-        search.classifier, search.masked.render(search.masked.view(erased)), target_scores, f"{seed}/{search.stream}", search.batch_size
+        search.classifier,
+        search.masked.render(search.masked.view(erased)),
+        target_scores,
+        f"{seed}/{search.stream}",
+        search.batch_size,
     )
     (found,) = search.recipe.magnitude.saliency(search.recipe.attribution.attribute(question).all)
     return union(search.recipe.selector.select(found.astype(np.float32), erased).regions, erased.shape)

@@ -1,5 +1,5 @@
-"""Explanations against the cues of planted scenes, by the definitions of `unveil.evaluation.planted.cue_recall`, and at equal
-area."""
+"""Explanations against the cues of planted scenes, by the definitions of `unveil.evaluation.planted.cue_recall`, and at
+equal area."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,5 +157,5 @@ def row(scenes: Sequence[Sequence[float]]) -> dict[str, object]:
     }
 
 
-def _rounded(pair: list[float] | None) -> list[float] | None:
+def _rounded(pair: tuple[float, float] | None) -> list[float] | None:
     return None if pair is None else [round(value, 4) for value in pair]

@@ -10,8 +10,9 @@ from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
 from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap
 from unveil.stopping import StopKind, StopReason
+from unveil.targets import class_score, find_label
 
-Drawn = tuple[str, np.ndarray]  # a label, and the region on the model's grid
+Drawn = tuple[str | int, np.ndarray]  # a label or a class index, and the region on the model's grid
 
 
 def inside(shape: tuple[int, int], rows: slice, columns: slice) -> np.ndarray:
@@ -27,7 +28,7 @@ def handmade(
     regions: Sequence[Sequence[Drawn]] | None = None,
     *,
     geometry: Geometry | None = None,
-    saliencies: Sequence[dict[str, np.ndarray]] | None = None,
+    saliencies: Sequence[dict[str | int, np.ndarray]] | None = None,
     output: Output = Output.SIGMOID,
     rims: Sequence[float] | None = None,
     stability: Sequence[float | None] | None = None,
@@ -51,10 +52,13 @@ def handmade(
                 track=track,
                 before=Prediction(np.array(states[index - 1], float), output),
                 after=Prediction(np.array(states[index], float), output),
-                maps=tuple(TargetMap(label, values.astype(np.float32)) for label, values in maps.items()),
+                maps=tuple(
+                    TargetMap(class_score(find_label(label, labels), labels), values.astype(np.float32))
+                    for label, values in maps.items()
+                ),
                 regions=tuple(
                     Region(
-                        target=label,
+                        target_score=class_score(find_label(label, labels), labels),
                         mask=Mask.from_array(geometry.region_to_source(area)),
                         model_mask=Mask.from_array(area),
                         area_mm2=None,
@@ -76,7 +80,7 @@ def handmade(
         erased = after
     return Run(
         source=Source("handmade", "0" * 64, 1, geometry),
-        classifier=ClassifierInfo("by hand", "f" * 64, tuple(labels), output, "cpu", "fp32"),
+        classifier=ClassifierInfo("by hand", "f" * 64, tuple(labels), output, "cpu", "fp32", "fp32: by hand"),
         recipe={"name": "by hand"},
         seed=0,
         rounds=tuple(done),

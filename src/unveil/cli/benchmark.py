@@ -125,7 +125,7 @@ def paper(
         "images": {"chosen": len(names), "counted": len(came.done), "failed": len(came.errors)},
         "settings": {"model": model, "predicted_from": plan.threshold, **_settings(job)},
         "drawn": "groups" if any(one.sample.group for one in came.done) else "images",
-        **conclude([one.observed for one in came.done], plan, seed),
+        **conclude([one.observed for one in came.done], plan, seed).as_dict(),
         "errors": came.errors,
         "runs": [{"id": one.sample.id, "folder": one.folder.name} for one in came.done],
         "machine": machine(),

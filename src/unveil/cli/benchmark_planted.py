@@ -20,8 +20,8 @@ from unveil.cli.markdown import number
 from unveil.errors import UnveilError
 
 if TYPE_CHECKING:
-    from unveil.evaluation.planted.methods import InRounds, Method, OneMap
-    from unveil.evaluation.planted.rows import Bench, OnDone
+    from unveil.evaluation.planted.methods import Method, RoundsMethod, SingleMapMethod
+    from unveil.evaluation.planted.rows import NetworkBenchmark, OnDone
 
 SMALL_NETWORKS = "resnet-max,resnet-average"
 SMALL_SCENES, SMALL_MASKS = 2, 500
@@ -38,8 +38,8 @@ class BenchmarkArgumentError(UnveilError):
 class BenchmarkPlan:
     """What is run on every network."""
 
-    in_rounds: "tuple[InRounds, ...]"
-    one_maps: "tuple[OneMap, ...]"
+    in_rounds: "tuple[RoundsMethod, ...]"
+    one_maps: "tuple[SingleMapMethod, ...]"
     scenes: int
     suites: tuple[str, ...]
     first_seed: int
@@ -122,15 +122,19 @@ def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
     return rows
 
 
-def _methods(methods: str, masks: int) -> "tuple[tuple[InRounds, ...], tuple[OneMap, ...]]":
+def _methods(methods: str, masks: int) -> "tuple[tuple[RoundsMethod, ...], tuple[SingleMapMethod, ...]]":
     """Recipes and single maps by their names."""
-    from unveil.evaluation.planted.methods import OURS, in_rounds, one_maps  # noqa: PLC0415 (torch)
+    from unveil.evaluation.planted.methods import (  # noqa: PLC0415 (torch)
+        REFERENCE,
+        get_rounds_method,
+        single_map_methods,
+    )
 
-    maps = one_maps(masks)
-    asked = [OURS, "paper", *maps] if methods == "all" else _parted(methods)
+    maps = single_map_methods(masks)
+    asked = [REFERENCE, "paper", *maps] if methods == "all" else _parted(methods)
     # Single maps are cut at the area that our rounds took, so these come first, and always.
-    recipes = dict.fromkeys((OURS, *(name for name in asked if name not in maps)))
-    return tuple(in_rounds(name) for name in recipes), tuple(maps[name] for name in asked if name in maps)
+    recipes = dict.fromkeys((REFERENCE, *(name for name in asked if name not in maps)))
+    return tuple(get_rounds_method(name) for name in recipes), tuple(maps[name] for name in asked if name in maps)
 
 
 class _Network:
@@ -143,31 +147,40 @@ class _Network:
         self._classifier = load_classifier(f"planted/{name}", device="cpu")
 
     @cached_property
-    def _bench(self) -> "Bench":
-        from unveil.evaluation.planted.rows import TUNING_SEEDS, Bench, draw_questions  # noqa: PLC0415
+    def _benchmark(self) -> "NetworkBenchmark":
+        from unveil.evaluation.planted.rows import TUNING_SEEDS, NetworkBenchmark, draw_questions  # noqa: PLC0415
 
         plan = self._plan
         self._tell("drawing scenes", 0, 1)
         firsts = (plan.first_seed, TUNING_SEEDS)
         asked, tuning = (draw_questions(self._classifier, plan.scenes, first, plan.suites) for first in firsts)
-        return Bench(self._classifier, asked, tuning, plan.seed)
+        return NetworkBenchmark(self._classifier, asked, tuning, plan.seed)
 
     def rows(self) -> Iterator[dict]:
         """A row a method, ours first."""
-        from unveil.evaluation.planted.rows import Ours, row_in_rounds, row_of_map  # noqa: PLC0415
+        from unveil.evaluation.planted.rows import ReferenceAreas, measure_single_map  # noqa: PLC0415
 
         first, *others = self._plan.in_rounds
-        made = self._kept(first, lambda tell: row_in_rounds(first, self._bench, tell))
-        if "took" not in made:
-            raise BenchmarkArgumentError(f"questions for {self.name}", made["row"]["refused"], "draw more scenes")
-        yield self._named(first, made)
-        for recipe in others:
-            yield self._named(
-                recipe, self._kept(recipe, lambda tell, recipe=recipe: row_in_rounds(recipe, self._bench, tell))
+        reference = self._kept(first, lambda tell: self._measure_rounds(first, tell))
+        if "took" not in reference:
+            raise BenchmarkArgumentError(f"questions for {self.name}", reference["row"]["refused"], "draw more scenes")
+        yield self._named(first, reference)
+        for method in others:
+            row = self._kept(method, lambda tell, method=method: self._measure_rounds(method, tell))
+            yield self._named(method, row)
+        areas = ReferenceAreas.from_dict(reference["took"])
+        for method in self._plan.one_maps:
+            row = self._kept(
+                method,
+                lambda tell, method=method: {"row": measure_single_map(method, self._benchmark, areas, tell).as_dict()},
             )
-        ours = Ours.from_dict(made["took"])
-        for one in self._plan.one_maps:
-            yield self._named(one, self._kept(one, lambda tell, one=one: row_of_map(one, self._bench, ours, tell)))
+            yield self._named(method, row)
+
+    def _measure_rounds(self, method: "RoundsMethod", tell: "OnDone") -> dict:
+        from unveil.evaluation.planted.rows import measure_rounds  # noqa: PLC0415
+
+        row, areas = measure_rounds(method, self._benchmark, tell)
+        return {"row": row.as_dict(), "took": areas.as_dict()}
 
     def _named(self, method: "Method", made: dict) -> dict:
         architecture, _, head = self.name.partition("-")
@@ -186,7 +199,7 @@ class _Network:
 
 def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
     """The row that is there, if it has the same key; else a new one, written once it is done."""
-    from unveil.evaluation.planted.rows import refused_row  # noqa: PLC0415
+    from unveil.evaluation.planted.rows import refuse  # noqa: PLC0415
 
     if path.is_file():
         try:
@@ -198,7 +211,7 @@ def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
     try:
         made = make()
     except UnveilError as error:
-        made = {"row": refused_row(error)}
+        made = {"row": refuse(error).as_dict()}
     _write_json(path, {"key": key, **made})
     return made
 

@@ -38,7 +38,7 @@ def demo(
     table counts the cues found by each round, and the regions that lie on no cue.
     """
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
-    from unveil.evaluation.planted.cue_recall import CueTally, tally  # noqa: PLC0415
+    from unveil.evaluation.planted.cue_recall import CueTally, count_cues  # noqa: PLC0415
     from unveil.images import Image  # noqa: PLC0415
     from unveil.planted import draw_scene  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
@@ -54,7 +54,7 @@ def demo(
             name = f"scene-{scene.seed}"
             image = Image.from_array(scene.pixels, source=f"planted scene {scene.seed}")
             run = find_regions(image, classifier, chosen, seed=seed, on_progress=bars.begin(name))
-            total += tally(run, scene, ROUNDS)
+            total += count_cues(run, scene, ROUNDS)
             draw = drawn < figures and worth_drawing(run, scene)
             drawn += draw
             save_with_figure(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE, overwrite=True)

@@ -14,7 +14,7 @@ from unveil.cli.markdown import number
 from unveil.errors import RecordError
 
 if TYPE_CHECKING:
-    from unveil.evaluation.metrics.chestxray8 import Localized
+    from unveil.evaluation.metrics.chestxray8 import Localization
 
 SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the thresholds, as the paper's table
 
@@ -33,13 +33,13 @@ def evaluate(
 
     Example: unveil evaluate chest --criterion iou
     """
-    from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarize_localized  # noqa: PLC0415
+    from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarize_localization  # noqa: PLC0415
 
     if criterion not in CRITERIA:
         raise typer.BadParameter(f"one of {', '.join(CRITERIA)}", param_hint="--criterion")
     results = _read(out)
     found = _count(results, out, everywhere=all_images)
-    tables = {state: summarize_localized(those, seed) for state, those in found.items()}
+    tables = {state: summarize_localization(those, seed).as_dict() for state, those in found.items()}
     for state in (next(iter(tables)), list(tables)[-1]):
         console.print(_table(tables[state], criterion, state), "")
     if as_json:
@@ -57,16 +57,16 @@ def _read(out: Path) -> dict:
         ) from error
 
 
-def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Localized]]":
+def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Localization]]":
     """The counts of all images by state, without labels that have no box anywhere."""
-    from unveil.evaluation.metrics.of_runs import localized_by_run, states_of  # noqa: PLC0415
+    from unveil.evaluation.metrics.of_runs import count_run_localization, states_of  # noqa: PLC0415
     from unveil.store import load_run  # noqa: PLC0415
 
     dataset = open_argument(results["dataset"]["argument"], results["dataset"]["split"])
     folders = {one["id"]: out / "runs" / one["folder"] for one in results["runs"]}
     rounds = max((row["round"] for row in results["summary"]["rounds"]), default=1)
-    targets = results["matching"]["matched"]
-    found: dict[str, list[Localized]] = {state: [] for state in states_of(rounds)}
+    targets = results["matching"]["matched_indices"]
+    found: dict[str, list[Localization]] = {state: [] for state in states_of(rounds)}
     for sample in dataset:
         if sample.id not in folders or not (sample.boxes or everywhere):
             continue
@@ -74,7 +74,7 @@ def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Loc
         boxes = sample.boxes_on(run.source.geometry.source_shape) if sample.boxes else ()
         group = sample.id if sample.group is None else sample.group
         known = [box for box in boxes if not box.difficult]
-        for state, those in localized_by_run(run, known, targets, group, rounds).items():
+        for state, those in count_run_localization(run, known, targets, group, rounds).items():
             found[state] += [one for one in those if one.boxes or everywhere]
     boxed = {one.label for those in found.values() for one in those if one.boxes}
     return {state: [one for one in those if one.label in boxed] for state, those in found.items()}

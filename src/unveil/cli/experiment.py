@@ -16,7 +16,7 @@ from unveil.cli.markdown import as_markdown, number, share, spread
 
 if TYPE_CHECKING:
     from unveil.datasets import Dataset, Sample
-    from unveil.evaluation.paper.experiment import ExperimentPlan, Observed
+    from unveil.evaluation.paper.experiment import ExperimentPlan, ImageObservation
     from unveil.render.curves import Panel
 
 EXAMPLES = 5
@@ -39,7 +39,7 @@ class Done:
 
     sample: "Sample"
     folder: Path
-    observed: "Observed"
+    observed: "ImageObservation"
 
 
 def write_files(results: dict, done: Sequence[Done], asked: Sequence[str], plan: "ExperimentPlan", out: Path) -> dict:

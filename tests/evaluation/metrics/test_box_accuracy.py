@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage.measure import label as parts_of
 
 from unveil.datasets import LabeledBox
-from unveil.evaluation.metrics.box_accuracy import KINDS, OVERLAPS, box_accurate, summarize_box_accuracy
+from unveil.evaluation.metrics.box_accuracy import KINDS, OVERLAPS, score_boxes, summarize_box_accuracy
 
 SHAPE = (10, 12)
 STEPS = 16
@@ -59,7 +59,7 @@ def test_every_threshold_against_a_search_over_sets_of_pixels(seed):
         LabeledBox("bird", *rng.integers(0, 6, 2).tolist(), *rng.integers(1, 6, 2).tolist())
         for _ in range(rng.integers(1, 3))
     ]
-    found = box_accurate(saliency, truth, 1, STEPS)
+    found = score_boxes(saliency, truth, 1, STEPS)
     np.testing.assert_array_equal(found.right, twin(saliency, truth))
 
 
@@ -74,13 +74,13 @@ def test_by_hand():
     first = picture(1, 1, 4)
     second = np.maximum(picture(1, 1, 3), picture(5, 5, 5))
     found = [
-        box_accurate(first, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
-        box_accurate(second, [LabeledBox("bird", 1, 1, 3, 3)], "b"),
+        score_boxes(first, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
+        score_boxes(second, [LabeledBox("bird", 1, 1, 3, 3)], "b"),
     ]
-    said = summarize_box_accuracy(found)
-    assert (said["images"], said["max_box_acc"], said["max_box_acc_v2"]) == (2, 0.5, 1.0)
-    assert said["max_box_acc_95"] == [0, 1]
-    assert said["max_box_acc_v2_95"] == [1, 1]
+    table = summarize_box_accuracy(found)
+    assert (table.images, table.max_box_acc.value, table.max_box_acc_v2.value) == (2, 0.5, 1.0)
+    assert table.max_box_acc.interval == (0, 1)
+    assert table.max_box_acc_v2.interval == (1, 1)
 
 
 def test_the_threshold_is_one_for_all_images():
@@ -89,19 +89,19 @@ def test_the_threshold_is_one_for_all_images():
     low[9, 11], low[9, 0] = 1, 0
     high = np.maximum(picture(0, 0, 9, 0.6), picture(2, 2, 4))
     found = [
-        box_accurate(low, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
-        box_accurate(high, [LabeledBox("bird", 2, 2, 4, 4)], "b"),
+        score_boxes(low, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
+        score_boxes(high, [LabeledBox("bird", 2, 2, 4, 4)], "b"),
     ]
     assert all(one.right[1, 2].any() for one in found)
-    said = summarize_box_accuracy(found)
-    assert said["max_box_acc_v2"] == 0.5
-    assert said["by_overlap"][1]["thresholds"][0] == pytest.approx(0.3, abs=1 / 256), "the first that is best"
+    table = summarize_box_accuracy(found)
+    assert table.max_box_acc_v2.value == 0.5
+    assert table.by_overlap[1].thresholds[0] == pytest.approx(0.3, abs=1 / 256), "the first that is best"
 
 
 def test_no_evidence_is_wrong_everywhere_and_no_image_is_none():
-    flat = box_accurate(np.full(SHAPE, 0.5, np.float32), [LabeledBox("bird", 0, 0, 10, 12)], 1)
+    flat = score_boxes(np.full(SHAPE, 0.5, np.float32), [LabeledBox("bird", 0, 0, 10, 12)], 1)
     assert not flat.right.any()
-    whole = box_accurate(picture(0, 0, 3), [LabeledBox("bird", 0, 0, 10, 12)], 1)
+    whole = score_boxes(picture(0, 0, 3), [LabeledBox("bird", 0, 0, 10, 12)], 1)
     assert whole.right[:, :, 0].all(), "at threshold 0 the box is the whole image"
-    assert summarize_box_accuracy([])["max_box_acc"] is None
-    assert summarize_box_accuracy([flat])["max_box_acc_95"] is None
+    assert summarize_box_accuracy([]).max_box_acc.value is None
+    assert summarize_box_accuracy([flat]).max_box_acc.interval is None

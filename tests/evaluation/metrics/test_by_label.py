@@ -1,26 +1,33 @@
 """Ratios by label with intervals: by hand, and against a bootstrap written out draw by draw."""
 
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from unveil.evaluation.bootstrap import draws, intervals, percentiles
-from unveil.evaluation.metrics.labels import Item, by_label, means
+from unveil.evaluation.bootstrap import Estimate, draws, intervals, percentiles
+from unveil.evaluation.metrics.labels import LabelMeasurement, estimate_by_label, estimate_means
 
-ITEMS = [Item("cat", 1), Item("dog", 1), Item("cat", 2), Item("cat", 3), Item("dog", 3)]
+ITEMS = [
+    LabelMeasurement("cat", 1),
+    LabelMeasurement("dog", 1),
+    LabelMeasurement("cat", 2),
+    LabelMeasurement("cat", 3),
+    LabelMeasurement("dog", 3),
+]
 OVER = np.array([1.0, 0, 2, 0, 3])[:, None]
 UNDER = np.array([2.0, 1, 2, 1, 4])[:, None]
 
 
 def test_by_hand():
-    found = by_label(ITEMS, OVER, UNDER)
+    found = estimate_by_label(ITEMS, OVER, UNDER)
     assert found.labels["cat"].value[0] == 3 / 5
     assert found.labels["dog"].value[0] == 3 / 5
     assert found.pooled.value[0] == 6 / 10
     assert found.mean.value[0] == pytest.approx((3 / 5 + 3 / 5) / 2)
-    assert dict(found.items) == {"cat": 3, "dog": 2}
-    assert found.as_dict(["hits"])["labels"][0]["hits"] == 0.6
+    assert dict(found.counts) == {"cat": 3, "dog": 2}
+    assert found.labels["cat"][0].value == 0.6
 
 
 def test_the_intervals_against_groups_drawn_one_by_one():
@@ -41,7 +48,7 @@ def test_the_intervals_against_groups_drawn_one_by_one():
         by_hand["pooled"].append(float(sum(one[0] for one in sums.values()) / sum(one[1] for one in sums.values())))
         by_hand["mean"].append(float(sum(ratios.values()) / len(ratios)))
     assert len(by_hand["dog"]) < resamples, "some draws lack the dogs"
-    found = by_label(ITEMS, OVER, UNDER, seed=4)
+    found = estimate_by_label(ITEMS, OVER, UNDER, seed=4)
     for one, values in (
         (found.labels["cat"], by_hand["cat"]),
         (found.labels["dog"], by_hand["dog"]),
@@ -53,19 +60,36 @@ def test_the_intervals_against_groups_drawn_one_by_one():
 
 def test_one_label_has_the_interval_of_the_plain_ratio():
     over, under = np.arange(6.0)[:, None], np.full((6, 1), 7.0)
-    found = by_label([Item("one", place) for place in range(6)], over, under, seed=2)
+    found = estimate_by_label([LabelMeasurement("one", place) for place in range(6)], over, under, seed=2)
     for one in (found.labels["one"], found.pooled, found.mean):
         np.testing.assert_array_equal(one.interval, intervals(over, under, seed=2))
 
 
+class Means(NamedTuple):
+    iou: Estimate
+    hit: Estimate
+
+
 def test_absent_is_none():
-    found = means([Item("cat", 1), Item("dog", 1)], [(0.5, None), (None, None)], ("iou", "hit"))
-    cat, dog = found["labels"]
-    assert (cat["iou"], cat["hit"], dog["iou"], dog["hit"]) == (0.5, None, None, None)
-    assert cat["iou_95"] is None, "one group says nothing of others"
-    assert found["mean"]["iou"] == 0.5, "the mean over the labels that have one"
-    assert found["pooled"]["hit"] is None
-    assert means([], [], ("iou",))["pooled"] == {"items": 0, "iou": None, "iou_95": None}
+    items = [LabelMeasurement("cat", 1), LabelMeasurement("dog", 1)]
+    table = estimate_means(items, [(0.5, None), (None, None)], Means)
+    cat, dog = table.labels["cat"], table.labels["dog"]
+    assert (cat.iou.value, cat.hit.value, dog.iou.value, dog.hit.value) == (0.5, None, None, None)
+    assert cat.iou.interval is None, "one group gives no interval"
+    assert table.mean.iou.value == 0.5, "the mean over the labels that have one"
+    assert table.pooled.hit.value is None
+    assert estimate_means([], [], Means).as_dict()["pooled"] == {
+        "items": 0, "iou": None, "iou_95": None, "hit": None, "hit_95": None
+    }  # fmt: skip
+
+
+def test_the_table_as_json():
+    items = [LabelMeasurement("cat", 1), LabelMeasurement("cat", 2)]
+    table = estimate_means(items, [(0.5, True), (0.5, False)], Means).as_dict()
+    assert table["labels"] == [
+        {"label": "cat", "items": 2, "iou": 0.5, "iou_95": [0.5, 0.5], "hit": 0.5, "hit_95": [0.0, 1.0]}
+    ]
+    assert table["mean"]["labels"] == 1
 
 
 def test_draws_are_the_same_whatever_is_summed():

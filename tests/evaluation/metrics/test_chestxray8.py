@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from unveil.datasets import LabeledBox
-from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS, localized, summarize_localized
+from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS, count_localization, summarize_localization
 from unveil.evaluation.metrics.detections import boxes_of_map, iou_and_iobb
 from unveil.masks import Box
 
@@ -78,7 +78,7 @@ def test_overlaps_against_pycocotools(detected, truth):
 
 @given(st.lists(corners, max_size=4), st.lists(corners, max_size=3))
 def test_counts_in_exact_fractions_over_sets_of_pixels(detected, truth):
-    found = localized([around(*one) for one in detected], [annotated(*one) for one in truth], "Mass", 1)
+    found = count_localization([around(*one) for one in detected], [annotated(*one) for one in truth], "Mass", 1)
     sets = [{(y, x) for y in range(t, b) for x in range(left, r)} for t, left, b, r in detected]
     boxes = [{(y, x) for y in range(t, b) for x in range(left, r)} for t, left, b, r in truth]
     shares = {
@@ -97,8 +97,8 @@ def test_counts_in_exact_fractions_over_sets_of_pixels(detected, truth):
 def test_iobb_divides_by_the_detected_box():
     """A lesion of 2 x 2 within a finding of 8 x 8, and the whole image around a finding of 2 x 2."""
     small, large = (
-        localized([around(3, 3, 5, 5)], [annotated(1, 1, 9, 9)], "Mass", 1),
-        localized([around(0, 0, 12, 12)], [annotated(3, 3, 5, 5)], "Mass", 1),
+        count_localization([around(3, 3, 5, 5)], [annotated(1, 1, 9, 9)], "Mass", 1),
+        count_localization([around(0, 0, 12, 12)], [annotated(3, 3, 5, 5)], "Mass", 1),
     )
     row = CRITERIA.index("iobb")
     assert small.found[row].all()
@@ -109,17 +109,17 @@ def test_iobb_divides_by_the_detected_box():
 
 def table():
     return [
-        localized([around(0, 0, 4, 4), around(8, 8, 12, 12)], [annotated(0, 0, 4, 4)], "Mass", "p1"),
-        localized([around(0, 0, 4, 4)], [annotated(0, 0, 4, 8), annotated(9, 9, 12, 12)], "Mass", "p2"),
-        localized([around(5, 5, 6, 6)], [], "Mass", "p3"),
-        localized([], [annotated(2, 2, 3, 3)], "Nodule", "p3"),
+        count_localization([around(0, 0, 4, 4), around(8, 8, 12, 12)], [annotated(0, 0, 4, 4)], "Mass", "p1"),
+        count_localization([around(0, 0, 4, 4)], [annotated(0, 0, 4, 8), annotated(9, 9, 12, 12)], "Mass", "p2"),
+        count_localization([around(5, 5, 6, 6)], [], "Mass", "p3"),
+        count_localization([], [annotated(2, 2, 3, 3)], "Nodule", "p3"),
     ]
 
 
 def test_the_table_by_hand():
     """Masses: three boxes in three images. p1's is met exactly, the first of p2 by half (IoU ½, IoBB 1)."""
-    said = summarize_localized(table())
-    mass, nodule = said["labels"]
+    tables = summarize_localization(table()).as_dict()
+    mass, nodule = tables["labels"]
     assert (mass["label"], mass["images"], mass["boxes"], mass["detected"]) == ("Mass", 3, 3, 4)
     by_iou = {row["threshold"]: (row["accuracy"], row["afp"]) for row in mass["iou"]}
     assert by_iou[0.4] == (pytest.approx(2 / 3), pytest.approx(2 / 3))
@@ -128,9 +128,9 @@ def test_the_table_by_hand():
     assert by_iobb[0.9] == (pytest.approx(2 / 3), pytest.approx(2 / 3))
     assert nodule["iou"][0]["accuracy"] == 0
     assert nodule["iou"][0]["afp"] == 0
-    first = said["pooled"]["iou"][0]
+    first = tables["pooled"]["iou"][0]
     assert (first["accuracy"], first["afp"]) == (pytest.approx(2 / 4), pytest.approx(2 / 4))
-    assert said["mean"]["iou"][0]["accuracy"] == pytest.approx((2 / 3 + 0) / 2)
+    assert tables["mean"]["iou"][0]["accuracy"] == pytest.approx((2 / 3 + 0) / 2)
     low, high = mass["iou"][0]["accuracy_95"]
     assert low == 0.5, "with p2 alone: one of two"
     assert high == 1
@@ -142,6 +142,6 @@ def test_a_higher_threshold_never_finds_more():
     for _ in range(30):
         boxes = [np.sort(rng.integers(0, SIDE + 1, (2, 2)), axis=0) for _ in range(5)]
         flat = [around(*one[0].tolist(), *(one[1] + 1).tolist()) for one in boxes]
-        found = localized(flat[:3], [annotated(*one.start, *one.stop) for one in flat[3:]], "Mass", 1)
+        found = count_localization(flat[:3], [annotated(*one.start, *one.stop) for one in flat[3:]], "Mass", 1)
         assert (np.diff(found.found, axis=1) <= 0).all()
         assert (np.diff(found.false, axis=1) >= 0).all()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.segmentation import mean_iou
 
-from unveil.evaluation.metrics.chexlocalize import segmentation, segmented, summarize_segmented
+from unveil.evaluation.metrics.chexlocalize import score_segmentation, segment_map, summarize_segmentation
 
 SHAPE = (16, 20)
 
@@ -24,29 +24,29 @@ def test_otsu_at_8_bits_against_opencv(seed):
     low, high = float(saliency.min()), float(saliency.max())
     eight = np.uint8(255 * ((saliency.astype(np.float64) - low) / (high - low)))
     _, expected = cv2.threshold(eight, 0, 255, cv2.THRESH_OTSU)
-    np.testing.assert_array_equal(segmentation(saliency), expected > 0)
+    np.testing.assert_array_equal(segment_map(saliency), expected > 0)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.2, 0.4, 0.6, 0.7]))
 def test_a_threshold_is_a_share_of_the_range(seed, threshold):
     saliency = a_map(seed)
     low, high = float(saliency.min()), float(saliency.max())
-    np.testing.assert_array_equal(segmentation(saliency, threshold), saliency > low + threshold * (high - low))
+    np.testing.assert_array_equal(segment_map(saliency, threshold), saliency > low + threshold * (high - low))
 
 
 def test_miou_against_torchmetrics():
     found, predictions, truths = [], [], []
     for seed in range(12):
         saliency, truth = a_map(seed), a_map(seed + 100) > 0.7
-        found.append(segmented(saliency, truth, "Edema", seed))
-        predictions.append(segmentation(saliency))
+        found.append(score_segmentation(saliency, truth, "Edema", seed))
+        predictions.append(segment_map(saliency))
         truths.append(truth)
     pairs = (torch.from_numpy(np.stack(both)).long()[:, None] for both in (predictions, truths))
     theirs = mean_iou(*pairs, num_classes=1, per_class=True)
-    row = summarize_segmented(found)["pooled"]
-    assert row["miou"] == pytest.approx(float(theirs.mean()), rel=1e-6)
-    low, high = row["miou_95"]
-    assert low < row["miou"] < high
+    row = summarize_segmentation(found).pooled
+    assert row.miou.value == pytest.approx(float(theirs.mean()), rel=1e-6)
+    low, high = row.miou.interval or ()
+    assert low < row.miou.value < high
 
 
 def test_which_images_count():
@@ -59,22 +59,24 @@ def test_which_images_count():
     cases = [(half, True), (half, False), (nothing, True), (nothing, False)]
     both, missed, invented, neither = (
         [
-            segmented(saliency, truth, "Edema", 1, threshold=0.3, predicted=predicted, true_positive_only=only).iou
+            score_segmentation(
+                saliency, truth, "Edema", 1, threshold=0.3, predicted=predicted, true_positive_only=only
+            ).iou
             for only in (True, False)
         ]
         for truth, predicted in cases
     )
     assert both == [0.5, 0.5]
     assert (missed, invented, neither) == ([None, 0], [None, 0], [None, None])
-    hits = [segmented(saliency, truth, "Edema", 1, predicted=predicted).hit for truth, predicted in cases]
+    hits = [score_segmentation(saliency, truth, "Edema", 1, predicted=predicted).hit for truth, predicted in cases]
     assert hits == [True, True, None, None], "the hit rate asks the map, whatever is predicted"
 
 
 def test_the_true_positives_alone_look_better():
     found = {
-        only: summarize_segmented(
+        only: summarize_segmentation(
             [
-                segmented(
+                score_segmentation(
                     a_map(seed),
                     a_map(seed + 50) > np.quantile(a_map(seed + 50), 0.8),
                     "Edema",
@@ -84,7 +86,7 @@ def test_the_true_positives_alone_look_better():
                 )
                 for seed in range(10)
             ]
-        )["pooled"]["miou"]
+        ).pooled.miou.value
         for only in (True, False)
     }
     assert found[False] == pytest.approx(found[True] / 2)
@@ -92,6 +94,6 @@ def test_the_true_positives_alone_look_better():
 
 def test_no_evidence_segments_nothing():
     flat = np.full(SHAPE, 0.4, np.float32)
-    assert not segmentation(flat).any()
-    one = segmented(flat, np.ones(SHAPE, bool), "Edema", 1, true_positive_only=False)
+    assert not segment_map(flat).any()
+    one = score_segmentation(flat, np.ones(SHAPE, bool), "Edema", 1, true_positive_only=False)
     assert (one.iou, one.hit) == (0, False)

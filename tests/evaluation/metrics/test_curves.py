@@ -9,7 +9,7 @@ from torch import nn
 
 from toys import SIDE, Additive, square, toy, white
 from unveil.errors import AttributionError, RecipeError, TargetError
-from unveil.evaluation.metrics.curves import PerturbationCurve, deletion, insertion, smeared, summarize_curves
+from unveil.evaluation.metrics.curves import PerturbationCurve, blur_image, deletion, insertion, summarize_curves
 from unveil.evaluation.metrics.probe import Probe, ScoreUnit
 from unveil.targets import TargetScore
 
@@ -68,7 +68,7 @@ def test_insertion_ends_at_the_image_and_starts_at_the_smear():
     classifier, pixels = network(), noise()
     probe = Probe(classifier, pixels, TargetScore("class 1", ((1, 1.0),)))
     found = insertion(probe, np.random.default_rng(0).random((16, 16)), steps=7)
-    ends = classifier.predict(torch.stack([smeared(probe), pixels]))
+    ends = classifier.predict(torch.stack([blur_image(probe), pixels]))
     assert found.scores[[0, -1]] == pytest.approx([one.probabilities[1] for one in ends])
     assert found.kept is not None
     assert found.kept[-1] == (ends[1].leading(1)[0] == 1)
@@ -89,7 +89,7 @@ def test_equal_values_go_in_an_order_that_only_the_seed_decides():
 def test_what_cannot_be_asked_is_refused():
     classifier, pixels = network(), noise()
     margin = TargetScore("a − b", ((0, 1.0), (1, -1.0)))
-    with pytest.raises(TargetError, match=r"ask for Unit\.LOGIT"):
+    with pytest.raises(TargetError, match=r"use ScoreUnit\.LOGIT"):
         Probe(classifier, pixels, margin)
     probe = Probe(classifier, pixels, margin, ScoreUnit.LOGIT)
     assert deletion(probe, np.ones((16, 16)), steps=2).kept is None
@@ -109,15 +109,15 @@ def test_summary_by_hand():
     shares = np.array([0.0, 0.5, 1.0])
     first = PerturbationCurve(shares, np.array([1.0, 0.5, 0.0]), np.array([True, True, False]))
     second = PerturbationCurve(shares, np.array([0.8, 0.0, 0.0]), np.array([True, False, False]))
-    said = summarize_curves([first, second], ["p1", "p2"])
-    assert said["auc"] == pytest.approx((0.5 + 0.2) / 2)
-    assert said["auc_95"] == pytest.approx([0.2, 0.5])
-    assert said["scores"] == pytest.approx([0.9, 0.25, 0])
-    assert said["kept"] == pytest.approx([1, 0.5, 0])
-    assert said["scores_95"][1] == pytest.approx([0, 0.5])
+    summary = summarize_curves([first, second], ["p1", "p2"]).as_dict()
+    assert summary["auc"] == pytest.approx((0.5 + 0.2) / 2)
+    assert summary["auc_95"] == pytest.approx([0.2, 0.5])
+    assert summary["scores"] == pytest.approx([0.9, 0.25, 0])
+    assert summary["kept"] == pytest.approx([1, 0.5, 0])
+    assert summary["scores_95"][1] == pytest.approx([0, 0.5])
     no_class = PerturbationCurve(shares, np.zeros(3), None)
-    assert summarize_curves([first, no_class], [1, 2])["kept"] is None
-    assert summarize_curves([], [])["auc"] is None
-    assert summarize_curves([first], [1])["auc_95"] is None
+    assert summarize_curves([first, no_class], [1, 2]).kept is None
+    assert summarize_curves([], []).auc.value is None
+    assert summarize_curves([first], [1]).auc.interval is None
     with pytest.raises(RecipeError, match="the same shares"):
         summarize_curves([first, PerturbationCurve(shares[:2], shares[:2], None)], [1, 2])

@@ -1,5 +1,7 @@
 """Runs by the protocol of ChestX-ray8, by hand: boxes of regions by round, and of the first map."""
 
+import dataclasses
+
 import numpy as np
 from handmade import handmade, inside
 
@@ -7,11 +9,13 @@ from unveil.box_filter import box_mean
 from unveil.datasets import LabeledBox
 from unveil.evaluation.metrics.chestxray8 import CRITERIA, THRESHOLDS
 from unveil.evaluation.metrics.detections import boxes_of_map, iou_and_iobb
-from unveil.evaluation.metrics.of_runs import FIRST_MAP, localized_by_run, states_of
+from unveil.evaluation.metrics.of_runs import FIRST_MAP, count_run_localization, states_of
 from unveil.images import Geometry
+from unveil.recipes import Recipe
+from unveil.regions import SmoothedThreshold
 
 SHAPE = (6, 8)
-TARGETS = {"Mass": ["mass"], "Nodule": ["nodule", "small nodule"]}
+TARGETS = {"Mass": [0], "Nodule": [1, 2]}  # of mass, nodule, small nodule
 MASS, NODULE = LabeledBox("Mass", 0, 0, 4, 4), LabeledBox("Nodule", 8, 12, 4, 4)
 HALF = THRESHOLDS.index(0.5)
 
@@ -32,7 +36,7 @@ def run():
 
 
 def test_regions_by_round():
-    found = localized_by_run(run(), [MASS, NODULE], TARGETS, "patient", 3)
+    found = count_run_localization(run(), [MASS, NODULE], TARGETS, "patient", 3)
     assert list(found) == list(states_of(3)) == ["first map", "round 1", "round 2", "round 3"]
     row = CRITERIA.index("iou")
     counts = {
@@ -53,7 +57,7 @@ def test_regions_by_round():
 
 def test_the_first_map_is_smoothed_as_the_recipe_does_and_cut_on_the_source():
     done = run()
-    (mass, nodule) = localized_by_run(done, [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP]
+    (mass, nodule) = count_run_localization(done, [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP]
     saliency = done.rounds[0].maps[0].saliency
     for _ in range(3):  # the default: 11 x 11, three times
         saliency = box_mean(saliency, 11)
@@ -62,3 +66,14 @@ def test_the_first_map_is_smoothed_as_the_recipe_does_and_cut_on_the_source():
     iou, _ = iou_and_iobb(boxes, [MASS])
     assert mass.false[0].tolist() == [int((iou <= threshold).sum()) for threshold in THRESHOLDS]
     assert (nodule.detected, nodule.boxes) == (0, 1), "not asked about in the first round"
+
+
+def test_the_first_map_is_smoothed_by_the_selector_in_the_record():
+    """Without smoothing the two bright pixels of the map keep boxes of their own size: 2 px of the source each."""
+    recipe = Recipe(selector=SmoothedThreshold(size_px=1, passes=1)).as_dict()
+    done = dataclasses.replace(run(), recipe=recipe)
+    (mass, _) = count_run_localization(done, [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP]
+    boxes = boxes_of_map(done.source.geometry.map_to_source(done.rounds[0].maps[0].saliency))
+    smoothed = count_run_localization(run(), [MASS, NODULE], TARGETS, 1, 1)[FIRST_MAP][0]
+    assert mass.detected == len(boxes)
+    assert (mass.found != smoothed.found).any() or mass.detected != smoothed.detected

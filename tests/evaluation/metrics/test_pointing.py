@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unveil.errors import AttributionError
-from unveil.evaluation.metrics.pointing import Pointed, energy_inside, hits_truth, pointed, summarize_pointing
+from unveil.evaluation.metrics.pointing import (
+    PointingResult,
+    energy_inside,
+    hits_truth,
+    score_pointing,
+    summarize_pointing,
+)
 
 SHAPE = (7, 9)
 
@@ -56,14 +62,14 @@ def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
     assert hits_truth(spot(2, 2), nothing) is None
     assert hits_truth(np.full(SHAPE, 0.3, np.float32), everything) is False
     assert hits_truth(np.full(SHAPE, np.nan, np.float32), everything) is False
-    assert pointed(spot(2, 2), nothing, "cat", 1) == Pointed("cat", 1, None, None)
+    assert score_pointing(spot(2, 2), nothing, "cat", 1) == PointingResult("cat", 1, None, None)
 
 
 def test_both_games_of_one_map():
     saliency, truth = 3 * spot(2, 2) + spot(5, 6), block(slice(1, 3), slice(1, 3))
-    assert pointed(saliency, truth, "cat", 1) == Pointed("cat", 1, True, 0.75)
-    assert pointed(saliency, ~truth, "cat", 1) == Pointed("cat", 1, False, 0.25)
-    assert pointed(saliency, ~truth, "cat", 1, tolerance_px=1.5) == Pointed("cat", 1, True, 0.25)
+    assert score_pointing(saliency, truth, "cat", 1) == PointingResult("cat", 1, True, 0.75)
+    assert score_pointing(saliency, ~truth, "cat", 1) == PointingResult("cat", 1, False, 0.25)
+    assert score_pointing(saliency, ~truth, "cat", 1, tolerance_px=1.5) == PointingResult("cat", 1, True, 0.25)
 
 
 def test_pixels_that_the_model_does_not_see_do_not_count():
@@ -89,7 +95,7 @@ def test_energies_of_parts_add_up_and_have_no_unit(seed, factor):
 
 def test_signed_infinite_and_misplaced_maps_are_refused():
     everything = np.ones(SHAPE, bool)
-    with pytest.raises(AttributionError, match="a saliency, which isn't negative anywhere"):
+    with pytest.raises(AttributionError, match="a saliency map without negative values"):
         energy_inside(-spot(1, 1), everything)
     with pytest.raises(AttributionError, match="1 infinite values"):
         hits_truth(np.where(spot(1, 1) > 0, np.inf, 0).astype(np.float32), everything)
@@ -99,19 +105,19 @@ def test_signed_infinite_and_misplaced_maps_are_refused():
 
 def test_summary_by_hand():
     found = [
-        Pointed("cat", 1, True, 0.5),
-        Pointed("cat", 2, False, 0.1),
-        Pointed("cat", 3, False, None),
-        Pointed("dog", 1, True, 0.9),
-        Pointed("dog", 3, None, None),
+        PointingResult("cat", 1, True, 0.5),
+        PointingResult("cat", 2, False, 0.1),
+        PointingResult("cat", 3, False, None),
+        PointingResult("dog", 1, True, 0.9),
+        PointingResult("dog", 3, None, None),
     ]
-    said = summarize_pointing(found)
-    cat, dog = said["labels"]
-    assert cat["pointing"] == pytest.approx(1 / 3)
-    assert cat["energy"] == pytest.approx(0.3), "a map of zeros has no share"
-    assert (dog["pointing"], dog["energy"]) == (1, 0.9)
-    assert said["pooled"]["pointing"] == pytest.approx(2 / 4)
-    assert said["mean"]["pointing"] == pytest.approx((1 / 3 + 1) / 2)
-    low, high = cat["pointing_95"]
+    table = summarize_pointing(found)
+    cat, dog = table.labels["cat"], table.labels["dog"]
+    assert cat.pointing.value == pytest.approx(1 / 3)
+    assert cat.energy.value == pytest.approx(0.3), "a map of zeros has no share"
+    assert (dog.pointing.value, dog.energy.value) == (1, 0.9)
+    assert table.pooled.pointing.value == pytest.approx(2 / 4)
+    assert table.mean.pointing.value == pytest.approx((1 / 3 + 1) / 2)
+    low, high = cat.pointing.interval or ()
     assert low == 0
     assert 1 / 3 < high <= 1

@@ -12,11 +12,11 @@ from unveil.classifiers import BlackBox, Preprocessing, TorchClassifier
 from unveil.errors import AttributionError
 from unveil.evaluation.metrics.probe import Explanation
 from unveil.evaluation.metrics.randomization import (
-    cascading,
-    independent,
     layers_of,
+    randomize_cascading,
+    randomize_independently,
     randomize_layers,
-    summarize_randomized,
+    summarize_randomization,
 )
 from unveil.saliency import L2
 from unveil.targets import TargetScore
@@ -98,8 +98,8 @@ def test_the_classifier_and_the_random_numbers_are_left_as_they_were():
     expected = torch.rand(3), np.random.rand(3)
     torch.manual_seed(9)
     np.random.seed(9)
-    cascading(explanation, classifier, noise(), 1)
-    independent(explanation, classifier, noise(), 1)
+    randomize_cascading(explanation, classifier, noise(), 1)
+    randomize_independently(explanation, classifier, noise(), 1)
     assert torch.equal(torch.rand(3), expected[0])
     np.testing.assert_array_equal(np.random.rand(3), expected[1])
     assert changed(before, weights(classifier)) == set()
@@ -112,7 +112,7 @@ def test_the_classifier_and_the_random_numbers_are_left_as_they_were():
         raise RuntimeError("half-way")
 
     with pytest.raises(RuntimeError, match="half-way"):
-        cascading(fails, classifier, noise(), 1)
+        randomize_cascading(fails, classifier, noise(), 1)
     assert changed(before, weights(classifier)) == set()
 
 
@@ -134,7 +134,7 @@ def test_maps_of_a_linear_network_in_closed_form():
         weights(one)["linear.weight"][0].reshape(3, 256).double().norm(dim=0).numpy()
         for one in (classifier, randomize_layers(classifier, ["linear"], seed=3))
     ]
-    (found,) = cascading(Explanation(Gradient(), FIRST, L2()), classifier, noise(), "image", seed=3)
+    (found,) = randomize_cascading(Explanation(Gradient(), FIRST, L2()), classifier, noise(), "image", seed=3)
     assert (found.label, found.group) == ("linear", "image")
     assert found.rank == pytest.approx(spearmanr(*lengths).statistic, abs=1e-6)
     assert found.rank == pytest.approx(0, abs=0.3)
@@ -147,7 +147,10 @@ def test_a_map_of_edges_passes_for_an_explanation_and_is_found_out():
     def edges(_, pixels):
         return np.abs(np.diff(pixels.mean(0).numpy(), axis=0))
 
-    for found in (cascading(edges, network(), noise(), 1), independent(edges, network(), noise(), 1)):
+    for found in (
+        randomize_cascading(edges, network(), noise(), 1),
+        randomize_independently(edges, network(), noise(), 1),
+    ):
         assert [one.label for one in found] == ["4", "0"]
         assert all(one.rank == pytest.approx(1) and one.ssim == pytest.approx(1) for one in found)
 
@@ -160,8 +163,8 @@ def test_cascading_adds_up_and_independent_does_not():
         return pixels.mean(0).numpy()
 
     names = ["last", "attention", "body"]
-    cascading(spy, classifier, noise(), 1, names)
-    independent(spy, classifier, noise(), 1, names)
+    randomize_cascading(spy, classifier, noise(), 1, names)
+    randomize_independently(spy, classifier, noise(), 1, names)
     original, *cascade = seen[:4]
     again, *apart = seen[4:]
     assert changed(original, again) == set()
@@ -175,12 +178,12 @@ def test_summary_and_what_is_refused():
     found = [
         one
         for group in range(4)
-        for one in cascading(Explanation(Gradient(), FIRST), network(), noise(seed=group), group)
+        for one in randomize_cascading(Explanation(Gradient(), FIRST), network(), noise(seed=group), group)
     ]
-    said = summarize_randomized(found)
-    assert [row["label"] for row in said["labels"]] == ["4", "0"]
-    assert said["labels"][0]["rank"] == pytest.approx(np.mean([one.rank for one in found if one.label == "4"]))
-    assert len(said["labels"][1]["ssim_95"]) == 2
+    table = summarize_randomization(found)
+    assert list(table.labels) == ["4", "0"]
+    assert table.labels["4"].rank.value == pytest.approx(np.mean([one.rank for one in found if one.label == "4"]))
+    assert len(table.labels["0"].ssim.interval) == 2
     with pytest.raises(AttributionError, match="names are like"):
         randomize_layers(network(), ["layer4"])
     box = BlackBox(lambda inputs: inputs.mean((1, 2, 3))[:, None] * [1, 2], PREPARATION)

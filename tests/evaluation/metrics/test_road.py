@@ -13,7 +13,7 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
 from toys import SIDE, Additive, square, toy
 from unveil.errors import RecipeError
-from unveil.evaluation.metrics.imputation import imputed
+from unveil.evaluation.metrics.imputation import impute
 from unveil.evaluation.metrics.probe import Probe, ScoreUnit
 from unveil.evaluation.metrics.road import SHARES, road
 from unveil.targets import TargetScore
@@ -53,7 +53,7 @@ def case(seed, shape=(7, 9)):
 @given(st.integers(0, 2**32 - 1))
 def test_imputation_against_a_dense_system(seed):
     pixels, missing = case(seed)
-    np.testing.assert_allclose(imputed(pixels, missing), dense(pixels, missing), atol=1e-10)
+    np.testing.assert_allclose(impute(pixels, missing), dense(pixels, missing), atol=1e-10)
 
 
 @THEIRS
@@ -62,14 +62,14 @@ def test_imputation_against_a_dense_system(seed):
 def test_imputation_against_pytorch_grad_cam(seed):
     pixels, missing = case(seed)
     theirs = NoisyLinearImputer(noise=0.0)(torch.from_numpy(pixels).float(), torch.from_numpy(~missing).float())
-    np.testing.assert_allclose(imputed(pixels, missing), theirs.numpy(), atol=1e-5)
+    np.testing.assert_allclose(impute(pixels, missing), theirs.numpy(), atol=1e-5)
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_what_was_missing_is_not_seen_and_nothing_exceeds_what_is_left(seed):
     pixels, missing = case(seed)
     blinded = np.where(missing, np.nan, pixels)
-    found = imputed(blinded, missing)
+    found = impute(blinded, missing)
     np.testing.assert_array_equal(found[:, ~missing], pixels[:, ~missing])
     for channel, left in zip(found, pixels[:, ~missing], strict=True):
         assert left.min() - 1e-9 <= channel.min()
@@ -81,14 +81,14 @@ def test_a_ramp_is_closed_without_a_trace():
     ramp = np.add.outer(2.0 * np.arange(12), -3.0 * np.arange(15))[None]
     missing = np.zeros((12, 15), bool)
     missing[2:9, 3:13] = True
-    np.testing.assert_allclose(imputed(ramp, missing), ramp, atol=1e-10)
+    np.testing.assert_allclose(impute(ramp, missing), ramp, atol=1e-10)
 
 
 def test_nothing_left_is_refused():
     pixels, missing = case(1)
-    with pytest.raises(RecipeError, match="a pixel that is left"):
-        imputed(pixels, np.ones_like(missing))
-    np.testing.assert_array_equal(imputed(pixels, np.zeros_like(missing)), pixels)
+    with pytest.raises(RecipeError, match="at least one pixel"):
+        impute(pixels, np.ones_like(missing))
+    np.testing.assert_array_equal(impute(pixels, np.zeros_like(missing)), pixels)
     probe = Probe(network(), noise(), FIRST)
     for shares in ((), (0.5, 0.5), (0.5, 1.0), (-0.1, 0.5)):
         with pytest.raises(RecipeError, match="rising shares"):

@@ -27,7 +27,7 @@ def steps(pixels, radius, samples, seed):
 @pytest.mark.parametrize("attribution", [Gradient(), SmoothGrad(samples=3)], ids=["gradient", "SmoothGrad"])
 def test_against_captum_with_the_same_noise(attribution):
     classifier, pixels = network(), noise()
-    explanation = Explanation(attribution, FIRST, MaxAbs(), key="maps")
+    explanation = Explanation(attribution, FIRST, MaxAbs(), stream="maps")
     found = max_sensitivity(explanation, classifier, pixels, radius=0.1, samples=6, seed=4)
     drawn = torch.stack(steps(pixels, 0.1, 6, 4))
 

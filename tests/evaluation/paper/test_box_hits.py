@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unveil.datasets import LabeledBox
-from unveil.evaluation.paper.box_hits import COVERED, CRITERIA, ON_BOX, box_hits, peak_of, shifted_overlaps
+from unveil.evaluation.paper.box_hits import COVERED, CRITERIA, ON_BOX, box_hits, find_peak, shifted_overlaps
 from unveil.evaluation.paper.hit_counts import summarize_hits
 from unveil.images import Geometry
 
 SHAPE = (6, 8)
-TARGETS = {"cat": ["cat"], "dog": ["pug", "boxer"]}
+TARGETS = {"cat": [0], "dog": [1, 2]}  # of cat, pug, boxer
 NOTHING = [0.0, 0.0]
 
 
@@ -46,7 +46,7 @@ def test_by_hand_round_by_round():
         assert found.by_any.hit[row(name)].tolist() == flags, name
         assert found.by_own is not None
         assert found.by_own.hit[row(name)].tolist() == flags, name
-    assert found.seen == 1
+    assert found.visible_share == 1
 
 
 def test_what_was_hit_stays_hit():
@@ -98,7 +98,7 @@ def test_boxes_outside_of_the_image_or_of_what_the_model_sees():
         LabeledBox("cat", 0.6, 0.6, 0.3, 0.3),
     ]
     found = box_hits(run, boxes, TARGETS, 2)
-    assert [one.seen for one in found] == [0, 0.5]
+    assert [one.visible_share for one in found] == [0, 0.5]
     assert not found[0].by_any.hit.any()
     assert not found[0].by_any.chance.any()
     # Half of the whole box is erased; all 24 px of the region can be seen, 12 of them lie in the box.
@@ -158,7 +158,7 @@ def twin(run, box, own, rounds):
 def peak_in(run, one, region, frame):
     saliency = next(item.saliency for item in one.maps if item.target == region.target)
     peak = np.zeros(region.mask.shape, bool)
-    place = peak_of(region, saliency, run.source.geometry)
+    place = find_peak(region, saliency, run.source.geometry)
     if place is not None:
         peak[place] = True
     return peak[frame]
@@ -231,7 +231,7 @@ def test_the_middle_is_that_of_what_the_model_sees():
     cut = Geometry.identity(SHAPE).then_crop((0, 4), (6, 4))
     run = two_rounds([("cat", np.ones((6, 4), bool))], [], geometry=cut)
     assert [one.central for one in box_hits(run, boxes, TARGETS, 2)] == [False, False, True]
-    assert summarize_hits([found], ["a"], 2)["any"]["central"] == 1
+    assert summarize_hits([found], ["a"], 2).any.central == 1
 
 
 def test_large_regions_hit_by_luck():
@@ -246,8 +246,8 @@ def test_a_peak_is_the_pixel_of_the_region_nearest_to_the_largest_value():
     run = handmade(["cat"], [[0.0]] * 2, [[("cat", inside(SHAPE, slice(1, 3), slice(2, 4)))]], geometry=geometry)
     (region,) = run.regions
     # The largest value inside is at (2, 3), whose center is the corner of the source pixels (4 … 5, 6 … 7).
-    assert peak_of(region, saliency, geometry) == (4, 6)
-    assert peak_of(region, -saliency, geometry) == (2, 4)
+    assert find_peak(region, saliency, geometry) == (4, 6)
+    assert find_peak(region, -saliency, geometry) == (2, 4)
 
 
 def test_counts_add_up_and_are_divided_last():
@@ -259,7 +259,7 @@ def test_counts_add_up_and_are_divided_last():
         box_hits(missed, [box, box], TARGETS, 2),
         box_hits(missed, [], TARGETS, 2),
     ]
-    found = summarize_hits(images, ["a", "b", "c"], 2)
+    found = summarize_hits(images, ["a", "b", "c"], 2).as_dict()
     assert (found["boxes"], found["images_with_boxes"], found["boxes_unseen"]) == (3, 2, 0)
     for scope in ("any", "own"):
         first = found[scope]["covered_50"][0]
@@ -275,7 +275,18 @@ def test_counts_add_up_and_are_divided_last():
 
 
 def test_without_boxes_shares_are_none():
-    found = summarize_hits([(), ()], ["a", "b"], 2)
+    found = summarize_hits([(), ()], ["a", "b"], 2).as_dict()
     assert found["any"]["pointing"][0]["share"] is None
     assert found["any"]["pointing"][0]["share_95"] is None
     assert (found["boxes"], found["labels"]) == (0, [])
+
+
+def test_classes_with_one_name_are_told_apart_by_index():
+    """The data set's bird is class 0; the regions of class 2, also called "crane", are not its own."""
+    area = inside(SHAPE, slice(1, 5), slice(1, 6))
+    box = LabeledBox("bird", 1, 1, 4, 5)
+    for class_index, expected in ((0, True), (2, False)):
+        run = handmade(["crane", "heron", "crane"], [[0.0] * 3] * 2, [[(class_index, area)]])
+        (hits,) = box_hits(run, [box], {"bird": [0]}, 1)
+        assert hits.by_any.hit[row("covered_50")].all()
+        assert (hits.by_own is not None) == expected

@@ -21,9 +21,9 @@ def states(*predicted: str) -> list[list[float]]:
     return [[1.0 if name[0] in one else NO for name in NAMES] for one in predicted]
 
 
-def row(found: dict, label: str) -> dict:
-    (one,) = [one for one in found["labels"] if one["label"] == label]
-    return one
+def row(table: dict, label: str) -> dict:
+    (found,) = [row for row in table["labels"] if row["label"] == label]
+    return found
 
 
 def test_by_hand():
@@ -37,7 +37,7 @@ def test_by_hand():
         (set(), set(), {0, 1}),
     ]
     assert one.count == 5
-    found = count_changes([one], NAMES, 4)
+    found = count_changes([one], NAMES, 4).as_dict()
     effusion, heart = row(found, "Effusion"), row(found, "Cardiomegaly")
     assert (effusion["first"], effusion["first_annotated"], effusion["annotated"], effusion["last"]) == (1, 1, 1, 0)
     assert (effusion["returned"], effusion["vanished"]) == ([0, 1, 0, 0], [1, 0, 1, 0])
@@ -59,7 +59,7 @@ def test_counts_of_several_runs_add_up():
     labels = [
         one for run, given in zip(runs, ({1}, set(), {2}), strict=True) for one in labels_of(run, frozenset(given))
     ]
-    found = count_changes(labels, NAMES, 2)
+    found = count_changes(labels, NAMES, 2).as_dict()
     assert found["tracks"] == 3
     heart = row(found, "Cardiomegaly")
     assert (heart["appeared"], heart["appeared_annotated"], heart["annotated"]) == ([1, 1], [1, 0], 1)
@@ -75,7 +75,7 @@ def test_counts_of_several_runs_add_up():
 def test_two_that_go_and_two_that_come_are_four_pairs():
     names = ("a", "b", "c", "d")
     run = handmade(names, [[1.0, 1.0, NO, NO], [NO, NO, 1.0, 1.0]])
-    found = count_changes(labels_of(run), names, 1)
+    found = count_changes(labels_of(run), names, 1).as_dict()
     assert sorted((pair["vanished"], pair["came"]) for pair in found["pairs"]) == [
         ("a", "c"),
         ("a", "d"),
@@ -101,7 +101,7 @@ def test_softmax_has_one_label_at_a_time():
 def test_the_books_balance(predicted):
     """first + Σ appeared + Σ returned − Σ vanished = last, for every label; a label appears at most once."""
     run = handmade(NAMES, states(*predicted))
-    found = count_changes(labels_of(run), NAMES, len(predicted))
+    found = count_changes(labels_of(run), NAMES, len(predicted)).as_dict()
     for label in NAMES:
         said = [one for one in found["labels"] if one["label"] == label]
         last = said[0]["last"] if said else 0
@@ -126,8 +126,22 @@ def test_runs_themselves_say_the_same(name, output):
 
 def test_a_run_without_rounds():
     (one,) = labels_of(handmade(NAMES, states("E")), frozenset({2}))
-    found = count_changes([one], NAMES, 5)
+    found = count_changes([one], NAMES, 5).as_dict()
     assert row(found, "Effusion")["last"] == 1
     assert (row(found, "Mass")["annotated"], row(found, "Mass")["first"]) == (1, 0)
     assert found["pairs"] == []
     assert np.sum(found["by_round"]["appeared"]) == 0
+
+
+def test_labels_that_repeat_are_counted_by_index():
+    """The bird vanishes and the machine of the same name appears: two rows, and a pair of different classes."""
+    names = ("crane", "heron", "crane")
+    run = handmade(names, [[1.0, NO, NO], [NO, NO, 1.0]])
+    table = count_changes(labels_of(run), names, 1)
+    assert [(row.index, row.label, row.first, row.last) for row in table.labels] == [
+        (0, "crane", 1, 0),
+        (2, "crane", 0, 1),
+    ]
+    (pair,) = table.pairs
+    assert (pair.vanished_index, pair.came_index, pair.count) == (0, 2, 1)
+    assert table.as_dict()["pairs"][0]["came_index"] == 2

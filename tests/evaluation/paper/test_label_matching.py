@@ -4,7 +4,7 @@ import pytest
 
 from unveil.datasets.chestxray14 import LABELS as CHEST
 from unveil.errors import TargetError
-from unveil.evaluation.paper.label_matching import MatchingError, match_labels, plain
+from unveil.evaluation.paper.label_matching import MatchingError, match_labels, plain_name
 
 IMAGENET = (
     "Chihuahua",
@@ -98,5 +98,5 @@ def test_a_list_that_names_what_is_not_there():
 
 
 def test_a_bare_wordnet_id_is_a_name():
-    assert plain("n02085620") == "n02085620"
-    assert plain("n02093859-Kerry_blue  terrier") == "Kerry blue terrier"
+    assert plain_name("n02085620") == "n02085620"
+    assert plain_name("n02093859-Kerry_blue  terrier") == "Kerry blue terrier"

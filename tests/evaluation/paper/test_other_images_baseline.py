@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from unveil.datasets import LabeledBox
 from unveil.evaluation.paper.box_hits import CRITERIA, box_hits
 from unveil.evaluation.paper.hit_counts import summarize_hits
-from unveil.evaluation.paper.other_images_baseline import MOST_OTHERS, hits_of_others, layout_of
+from unveil.evaluation.paper.other_images_baseline import MAX_OTHERS, hits_of_others, layout_of
 from unveil.images import Geometry
 
 SHAPE = (6, 8)
-TARGETS = {"cat": ["cat"], "dog": ["pug", "boxer"]}
+TARGETS = {"cat": [0], "dog": [1, 2]}  # of cat, pug, boxer
 BOX = LabeledBox("cat", 1, 1, 4, 5)
 IN_BOX, BESIDE = inside(SHAPE, slice(1, 5), slice(1, 6)), inside(SHAPE, slice(0, 6), slice(7, 8))
 
@@ -83,7 +83,7 @@ def test_so_many_others_are_asked_and_drawn_by_the_seed():
         for seed in (1, 1, 2)
     ]
     assert shares[0] == shares[1] != shares[2]
-    assert MOST_OTHERS == 20
+    assert MAX_OTHERS == 20
     assert np.asarray(shares) * 20 == pytest.approx(np.round(np.asarray(shares) * 20))
     assert np.mean(shares) == pytest.approx(0.5, abs=0.03)
 
@@ -135,12 +135,12 @@ def test_sums_count_only_the_boxes_that_there_were_others_for():
     run = run_with([("cat", IN_BOX)])
     ((hit,), (same,)) = (box_hits(run, [BOX], TARGETS, 1) for _ in range(2))
     asked = replace(hit, by_any=replace(hit.by_any, others=np.full((len(CRITERIA), 1), 0.25)))
-    found = summarize_hits([[asked], [same]], ["a", "b"], 1)["any"]
+    found = summarize_hits([[asked], [same]], ["a", "b"], 1).as_dict()["any"]
     assert (found["boxes"], found["asked_of_others"]) == (2, 1)
     first = found["covered_50"][0]
     assert (first["share"], first["others"], first["above_others"]) == (1, 0.25, 0.75)
-    (label,) = summarize_hits([[asked], [same]], ["a", "b"], 1)["labels"]
+    (label,) = summarize_hits([[asked], [same]], ["a", "b"], 1).as_dict()["labels"]
     assert (label["any"]["covered_50"]["first"]["hit"], label["any"]["covered_50"]["first"]["others"]) == (2, 0.5)
     assert label["own"]["covered_50"]["last"]["others"] is None
-    nobody = summarize_hits([[same]], ["a"], 1)["any"]["covered_50"][0]
+    nobody = summarize_hits([[same]], ["a"], 1).as_dict()["any"]["covered_50"][0]
     assert (nobody["others"], nobody["above_others"], nobody["above_others_95"]) == (None, None, None)

@@ -7,7 +7,7 @@ from scipy import stats
 
 from tiny_runs import run as tiny
 from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
-from unveil.evaluation.paper.summary import count_run, summarize, summary
+from unveil.evaluation.paper.summary import count_run, summarize_counts, summarize_runs
 from unveil.predictions import Output
 
 SHAPE = (6, 8)
@@ -31,7 +31,7 @@ def short_run():
 
 
 def test_by_hand():
-    found = summary([long_run(), short_run()])
+    found = summarize_runs([long_run(), short_run()]).as_dict()
     first, second = found["rounds"]
     sigmoid = np.array([1 / (1 + np.exp(-value)) for value in (3.0, 2.0, 1.0, 2.0, 0.0)])
     assert (first["round"], first["runs"], second["runs"], found["runs"]) == (1, 2, 1, 2)
@@ -52,17 +52,17 @@ def test_by_hand():
 
 def test_nothing_gives_none_and_not_zero():
     empty = handmade(["a"], [[logit(0.2)]])
-    found = summarize([count_run(empty)], ["one"])
+    found = summarize_counts([count_run(empty)], ["one"]).as_dict()
     assert (found["runs"], found["rounds"], found["final_coverage"], found["rims_after_round_1"]) == (1, [], None, None)
     no_region = handmade(["a"], [[1.0], [1.0]], [[]])
-    (row,) = summarize([count_run(no_region)], ["one"])["rounds"]
+    (row,) = summarize_counts([count_run(no_region)], ["one"]).as_dict()["rounds"]
     assert (row["drop"], row["rims"], row["revealed"], row["stability"], row["drop_95"]) == (0, None, None, None, None)
-    assert summary([])["rounds"] == []
+    assert summarize_runs([]).as_dict()["rounds"] == []
 
 
 def test_tracks_count_for_themselves():
     run = tiny("plain, separate tracks")
-    found = summary([run])
+    found = summarize_runs([run]).as_dict()
     assert found["runs"] == 1
     assert sum(found["stops"].values()) == len(run.tracks) == 3
     for row in found["rounds"]:
@@ -76,7 +76,7 @@ def test_tracks_count_for_themselves():
 @pytest.mark.parametrize("output", list(Output))
 def test_real_runs_another_way(output):
     runs = [tiny(name, output) for name in ("guided, joint, top 2", "no noise, a margin")]
-    found = summary(runs)
+    found = summarize_runs(runs).as_dict()
     for row in found["rounds"]:
         pairs = [(run, run.rounds[row["round"] - 1]) for run in runs if len(run.rounds) >= row["round"]]
         top = [int(np.argmax(run.first.logits)) for run, _ in pairs]
@@ -144,6 +144,6 @@ def test_intervals_of_nothing_are_none():
 def test_the_same_seed_gives_the_same_interval():
     values = np.random.default_rng(0).random((20, 3))
     assert (intervals(values, np.ones((20, 3)), 5) == intervals(values, np.ones((20, 3)), 5)).all()
-    found = summarize([count_run(long_run()), count_run(short_run())], ["a", "b"])
+    found = summarize_counts([count_run(long_run()), count_run(short_run())], ["a", "b"]).as_dict()
     low, high = found["rounds"][0]["drop_95"]
     assert (low, high) == (-1, 1)

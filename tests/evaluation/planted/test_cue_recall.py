@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unveil.classifiers import load_classifier
-from unveil.evaluation.planted.cue_recall import CueTally, is_false, tally
+from unveil.evaluation.planted.cue_recall import CueTally, count_cues, is_false
 from unveil.images import Image
 from unveil.masks import Mask
 from unveil.planted import SIZE, Scene, draw_scene
@@ -15,7 +15,7 @@ from unveil.recipes import Recipe
 from unveil.records import Region, Round, Run
 from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds
-from unveil.targets import Class
+from unveil.targets import Class, class_score
 
 CLASSIFIER = load_classifier("planted/demo")
 SCENE = next(scene for scene in map(draw_scene, range(900, 1000)) if len(scene.cues) >= 3 and len(scene.labels) == 2)
@@ -24,7 +24,8 @@ NOTHING = np.zeros((SIZE, SIZE), bool)
 
 def region(label: str, inside: np.ndarray) -> Region:
     mask = Mask.from_array(inside)
-    return Region(label, mask, mask, None, 0.0, 0.0, None, None, None, 0.0, 0.0)
+    score = class_score(CLASSIFIER.labels.index(label), CLASSIFIER.labels)
+    return Region(score, mask, mask, None, 0.0, 0.0, None, None, None, 0.0, 0.0)
 
 
 def run_with(scene: Scene, rounds: list[list[Region]], predicted: tuple[str, ...] | None = None) -> Run:
@@ -55,7 +56,7 @@ def test_a_cue_is_found_once_half_of_it_is_covered_by_its_own_label():
         [region(a.label, a.inside & ~part_of(a.inside, 0.7))],
         [region(b.label, b.inside)],
     ]
-    counted = tally(run_with(SCENE, rounds), SCENE, 4)
+    counted = count_cues(run_with(SCENE, rounds), SCENE, 4)
     assert counted.found == (0, 1, 2, 2)
     assert counted.cues == len(SCENE.cues)
     assert counted.recall(2) == 1 / len(SCENE.cues)
@@ -77,15 +78,15 @@ def test_a_region_is_false_below_a_tenth():
 def test_cues_of_labels_that_are_not_predicted_are_counted_apart():
     label = SCENE.labels[0]
     mine = [cue for cue in SCENE.cues if cue.label == label]
-    counted = tally(run_with(SCENE, [[region(mine[0].label, mine[0].inside)]], predicted=(label,)), SCENE, 2)
+    counted = count_cues(run_with(SCENE, [[region(mine[0].label, mine[0].inside)]], predicted=(label,)), SCENE, 2)
     assert (counted.cues, counted.cues_missed_by_classifier) == (len(mine), len(SCENE.cues) - len(mine))
     assert counted.found == (1, 1)
 
 
 def test_scenes_without_evidence():
     empty = next(scene for scene in map(draw_scene, range(900, 1000)) if not scene.cues)
-    quiet = tally(run_with(empty, []), empty, 3)
-    loud = tally(run_with(empty, [[region("poppy", ~NOTHING)]]), empty, 3)
+    quiet = count_cues(run_with(empty, []), empty, 3)
+    loud = count_cues(run_with(empty, [[region("poppy", ~NOTHING)]]), empty, 3)
     assert (quiet.empty_scenes, quiet.empty_scenes_with_regions, quiet.false_region_rate, quiet.recall(1)) == (
         1,
         0,

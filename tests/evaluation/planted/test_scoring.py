@@ -16,7 +16,7 @@ from unveil.evaluation.planted.scoring import (
     best_share,
     cut_at_area,
     cut_at_share,
-    score,
+    score_trials,
 )
 from unveil.planted import SIZE, Cue, Scene
 from unveil.planted.scenes.suites import suite_scene
@@ -43,7 +43,7 @@ def scene_with(*cues: np.ndarray, seed: int = 0) -> Scene:
 def test_recall_by_round_and_precision():
     off = box(100, 5)
     rounds = ((A,), (off, box(10, 60, 4, 10)), (box(14, 60, 1, 10),))
-    found = score([Trial(scene_with(A, B, C), "iris", rounds)], 4)
+    found = score_trials([Trial(scene_with(A, B, C), "iris", rounds)], 4).as_dict()
     assert found["recall_by_round"] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
     assert found["recall"] == pytest.approx(2 / 3)
     assert found["precision"] == 3 / 4
@@ -57,16 +57,16 @@ def test_recall_by_round_and_precision():
 
 def test_a_tenth_of_a_region_on_a_cue_is_enough():
     wide = box(10, 10, 10, 100)
-    assert score([Trial(scene_with(A), "iris", ((wide,),))], 1)["precision"] == 1
+    assert score_trials([Trial(scene_with(A), "iris", ((wide,),))], 1).as_dict()["precision"] == 1
     wider = box(10, 10, 10, 101)
-    assert score([Trial(scene_with(A), "iris", ((wider,),))], 1)["precision"] == 0
+    assert score_trials([Trial(scene_with(A), "iris", ((wider,),))], 1).as_dict()["precision"] == 0
 
 
 def test_only_cues_of_the_label_asked_about_count():
     scene = dataclasses.replace(
         scene_with(A), cues=(Cue("iris", "flower", A, 0), Cue("poppy", "flower", B, 1)), labels=("poppy", "iris")
     )
-    found = score([Trial(scene, "poppy", ((A, B),))], 1)
+    found = score_trials([Trial(scene, "poppy", ((A, B),))], 1).as_dict()
     assert (found["recall"], found["precision"], found["cues"]) == (1, 0.5, 1)
 
 
@@ -77,27 +77,27 @@ def test_scenes_without_evidence_count_for_one_rate_only():
         Trial(dataclasses.replace(empty, seed=2), "iris", ((),)),
         Trial(dataclasses.replace(empty, seed=3), "iris", ()),
     ]
-    found = score(trials, 2)
+    found = score_trials(trials, 2).as_dict()
     assert found["false_region_rate"] == pytest.approx(1 / 3)
     assert all(found[name] is None for name in RATES if name != "false_region_rate")
     assert found["trials_without_evidence"] == 3
     # A label that is absent from a scene with others is one without evidence too.
-    assert score([Trial(scene_with(A), "poppy", ((A,),))], 1)["false_region_rate"] == 1
+    assert score_trials([Trial(scene_with(A), "poppy", ((A,),))], 1).as_dict()["false_region_rate"] == 1
 
 
 def test_rims_are_false_and_near_to_what_was_taken_before():
     rim, far, cue_beside = box(21, 10, 3, 10), box(40, 100), box(10, 22)
     scene = scene_with(A, cue_beside)
     rounds = ((A,), (rim, far), (cue_beside,))
-    assert score([Trial(scene, "iris", rounds)], 3)["rim_rate"] == 1 / 4
+    assert score_trials([Trial(scene, "iris", rounds)], 3).as_dict()["rim_rate"] == 1 / 4
     # In the first round nothing was taken before.
-    assert score([Trial(scene, "iris", ((rim, A),))], 1)["rim_rate"] == 0
+    assert score_trials([Trial(scene, "iris", ((rim, A),))], 1).as_dict()["rim_rate"] == 0
     # By saliency: most of a region's is far from what was taken.
     long = box(21, 10, 40, 10)
     flat = np.ones((SIZE, SIZE))
     near = np.where(box(0, 0, 24, SIZE), 100.0, 1.0)
     rates = [
-        score([Trial(scene, "iris", ((A,), (long,)), maps=maps)], 2)["rim_rate"]
+        score_trials([Trial(scene, "iris", ((A,), (long,)), maps=maps)], 2).as_dict()["rim_rate"]
         for maps in (None, (flat, flat), (flat, near))
     ]
     assert rates == [0, 0, 1 / 2]
@@ -113,8 +113,13 @@ def test_the_strongest_comes_first_or_it_does_not():
         ((1.0, 3.0), ((),), 0),
         (None, ((A,),), None),
     ):
-        assert score([Trial(scene, "iris", rounds, strengths=strengths)], 3)["strongest_first"] == expected
-    assert score([Trial(scene_with(A), "iris", ((A,),), strengths=(1.0,))], 1)["strongest_first"] is None
+        assert (
+            score_trials([Trial(scene, "iris", rounds, strengths=strengths)], 3).as_dict()["strongest_first"]
+            == expected
+        )
+    assert (
+        score_trials([Trial(scene_with(A), "iris", ((A,),), strengths=(1.0,))], 1).as_dict()["strongest_first"] is None
+    )
 
 
 def test_intervals_are_over_scenes():
@@ -123,7 +128,7 @@ def test_intervals_are_over_scenes():
     answers = [((A,),) if hit else ((),) for hit in rng.random(40) < 0.6]
     alone = [Trial(scene_with(A, seed=number), "iris", one) for number, one in enumerate(answers)]
     pairs = [Trial(scene_with(A, seed=number // 20), "iris", one) for number, one in enumerate(answers)]
-    one, other = score(alone, 1), score(pairs, 1)
+    one, other = score_trials(alone, 1).as_dict(), score_trials(pairs, 1).as_dict()
     assert one["recall"] == other["recall"] == np.mean([bool(answer[0]) for answer in answers])
     low, high = one["intervals"]["recall"]
     assert low < one["recall"] < high
@@ -136,12 +141,12 @@ def test_what_does_not_belong_to_a_scene_is_refused():
     scene = scene_with(A, B)
     with pytest.raises(TrialError, match=r"grid \(128, 128\); got one on \(4, 4\)"):
         Trial(scene, "iris", ((np.zeros((4, 4), bool),),))
-    with pytest.raises(TrialError, match="1 maps, one a round; got 2"):
+    with pytest.raises(TrialError, match="1 maps, one per round; got 2"):
         Trial(scene, "iris", ((A,),), maps=(np.ones((SIZE, SIZE)),) * 2)
-    with pytest.raises(TrialError, match="2 strengths, one a cue; got 1 strengths"):
+    with pytest.raises(TrialError, match="2 strengths, one per cue; got 1 strengths"):
         Trial(scene, "iris", ((A,),), strengths=(1.0,))
     with pytest.raises(TrialError, match="at least one trial; got none"):
-        score([], 1)
+        score_trials([], 1)
 
 
 MAPS = hnp.arrays(np.float64, (12, 12), elements=st.integers(0, 9).map(float))

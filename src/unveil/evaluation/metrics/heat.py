@@ -9,7 +9,7 @@ CONSTANT = 1e-6  # values closer than this share of the largest count as equal
 
 
 def peak_of_map(saliency: Float[np.ndarray, "h w"]) -> tuple[int, int] | None:
-    """The pixel with the largest value, the first in reading order among equal ones; None for a map without evidence."""
+    """The pixel with the largest value, the first in reading order among equals; None for a map without evidence."""
     if not has_evidence(saliency):
         return None
     y, x = divmod(int(np.nanargmax(saliency)), saliency.shape[1])

@@ -1,10 +1,10 @@
-"""Measurements on labels of images, summed by label: for each label, for all labels pooled, and the mean over labels."""
+"""Measurements on labels of images, summed: for each label, for all labels pooled, and the mean over labels."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -53,7 +53,7 @@ class LabelEstimates:
     counts: Mapping[str, int]
 
 
-Row = TypeVar("Row", bound=NamedTuple)
+Row = TypeVar("Row", bound=tuple)  # a named tuple of estimates
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def estimate_by_label(
     counted = Counter(item.label for item in measurements)
     # One sparse matrix from measurements to labels: a thousand labels take no longer than a few.
     places = {label: at for at, label in enumerate(counted)}
-    entries = (np.ones(len(measurements)), ([places[item.label] for item in measurements], np.arange(len(measurements))))
+    entries = (
+        np.ones(len(measurements)),
+        ([places[item.label] for item in measurements], np.arange(len(measurements))),
+    )
     to_labels = sparse.csr_array(entries, shape=(len(counted), len(measurements)))
     flat = (len(measurements), prod(over.shape[1:]))
     both = np.concatenate([over.reshape(flat), under.reshape(flat)], axis=1)
@@ -127,8 +130,8 @@ def estimate_means(
 ) -> LabelTable[Row]:
     """The table of the means of what was measured.
 
-    `values` has one row per measurement, with None where a value is absent. `make_row` is the named tuple of the table's
-    rows: one `Estimate` per column of `values`.
+    `values` has one row per measurement, with None where a value is absent. `make_row` is the named tuple of the
+    table's rows: one `Estimate` per column of `values`.
     """
     columns = len(make_row._fields)  # type: ignore[attr-defined]
     rows = np.array([[np.nan if value is None else value for value in row] for row in values], float)

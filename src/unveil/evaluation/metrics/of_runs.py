@@ -24,9 +24,9 @@ def count_run_localization(
 
     `targets` maps a label of the data set to the indices of the classifier's classes that name the same thing. `boxes`
     are in pixels of the run's source. Detected boxes are those of the label's regions in the rounds 1 … r; a run that
-    ended early keeps its regions in later rounds. `first map`: the boxes of the first round's map of the label, smoothed
-    as in the run's recipe but without its thresholds, on the source's pixels. A label that the run didn't explain has no
-    detected boxes.
+    ended early keeps its regions in later rounds. `first map`: the boxes of the first round's map of the label,
+    smoothed as in the run's recipe but without its thresholds, on the source's pixels. A label that the run didn't
+    explain has no detected boxes.
     """
     counts: dict[str, list[Localization]] = {state: [] for state in states_of(rounds)}
     for label, indices in targets.items():
@@ -41,9 +41,7 @@ def count_run_localization(
 
 def _boxes_of_regions(run: Run, indices: Collection[int], rounds: int) -> list[Box]:
     regions = (region for done in run.rounds if done.index <= rounds for region in done.regions)
-    return [
-        region.box for region in regions if region.target_score.class_index in indices and region.box is not None
-    ]
+    return [region.box for region in regions if region.target_score.class_index in indices and region.box is not None]
 
 
 def _boxes_of_first_map(run: Run, indices: Collection[int]) -> list[Box]:

@@ -82,5 +82,5 @@ def energy_inside(saliency: Float[np.ndarray, "h w"], truth: Bool[np.ndarray, "y
 
 
 def summarize_pointing(results: Sequence[PointingResult], seed: int = 0) -> LabelTable[PointingMeans]:
-    """Means by label, pooled, and over labels; the tables of TorchRay are means over labels, those of Score-CAM pooled."""
+    """Means by label, pooled, and over labels: TorchRay's tables are means over labels, Score-CAM's are pooled."""
     return estimate_means(results, [(result.hit, result.energy) for result in results], PointingMeans, seed)

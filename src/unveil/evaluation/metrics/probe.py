@@ -81,7 +81,11 @@ class Probe:
         batches = (torch.stack(batch) for batch in batched(images, self.batch_size))
         predictions = [prediction for batch in batches for prediction in self.classifier.predict(batch)]
         class_index = self.target_score.class_index
-        kept = None if class_index is None else np.array([class_index in prediction.predicted() for prediction in predictions])
+        kept = (
+            None
+            if class_index is None
+            else np.array([class_index in prediction.predicted() for prediction in predictions])
+        )
         return PerturbedScores(np.array([self._score(prediction) for prediction in predictions], float), kept)
 
     def ranks(self, saliency: Float[np.ndarray, "*map"]) -> Int[np.ndarray, "*map"]:

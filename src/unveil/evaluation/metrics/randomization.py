@@ -119,9 +119,7 @@ def randomize_independently(
     return tuple(_compare(explain, classifier, pixels, group, steps, seed))
 
 
-def summarize_randomization(
-    similarities: Sequence[RandomizedSimilarity], seed: int = 0
-) -> LabelTable[SimilarityMeans]:
+def summarize_randomization(similarities: Sequence[RandomizedSimilarity], seed: int = 0) -> LabelTable[SimilarityMeans]:
     """Mean `rank` and `ssim` over the images for every layer, and the mean over the layers, with intervals."""
     return estimate_means(similarities, [(item.rank, item.ssim) for item in similarities], SimilarityMeans, seed)
 

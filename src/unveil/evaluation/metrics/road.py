@@ -51,7 +51,9 @@ def road(
     removed = np.array(counts) / saliency.size
     orders = (most_relevant, least_relevant)
     morf, lerf = (probe.evaluate(_without(probe, missing, noise)) for missing in orders)
-    return RoadCurves(PerturbationCurve(removed, morf.score, morf.kept), PerturbationCurve(removed, lerf.score, lerf.kept))
+    return RoadCurves(
+        PerturbationCurve(removed, morf.score, morf.kept), PerturbationCurve(removed, lerf.score, lerf.kept)
+    )
 
 
 def _without(

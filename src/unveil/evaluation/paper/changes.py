@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
-from unveil.records import Run
+from unveil.records.run import Run
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class Change:
 
     @property
     def count(self) -> int:
-        """Labels that came or went."""
+        """Number of labels that appeared, returned or vanished."""
         return len(self.appeared) + len(self.returned) + len(self.vanished)
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The labels of one track of a run: predicted at first, changed by its rounds; `annotated` are those that the data
-    set gives to the image."""
+class TrackLabels:
+    """The labels (indices) of one track of a run: predicted at `first`, changed by its rounds; `annotated` are those
+    that the data set gives to the image."""
 
     first: frozenset[int]
     changes: tuple[Change, ...]
@@ -38,98 +40,182 @@ class Labels:
 
     @property
     def count(self) -> int:
-        """Labels that came or went, all rounds together."""
+        """Number of labels that appeared, returned or vanished, all rounds together."""
         return sum(change.count for change in self.changes)
 
 
-def labels_of(run: Run, annotated: frozenset[int] = frozenset(), threshold: float = 0.5) -> tuple[Labels, ...]:
+def labels_of(run: Run, annotated: frozenset[int] = frozenset(), threshold: float = 0.5) -> tuple[TrackLabels, ...]:
     """The labels of every track. `threshold`: the probability from which a label counts as predicted (sigmoid)."""
     first = frozenset(run.first.predicted(threshold))
-    found = []
+    tracks = []
     for track in run.tracks:
-        seen, changes = set(first), []
-        for one in run.of_track(track):
-            before, after = (frozenset(said.predicted(threshold)) for said in (one.before, one.after))
-            came = after - before
-            changes.append(Change(one.index, came - seen, came & seen, before - after))
-            seen |= after
-        found.append(Labels(first, tuple(changes), annotated))
-    return tuple(found)
+        known, changes = set(first), []
+        for done in run.of_track(track):
+            before, after = (frozenset(prediction.predicted(threshold)) for prediction in (done.before, done.after))
+            new = after - before
+            changes.append(Change(done.index, new - known, new & known, before - after))
+            known |= after
+        tracks.append(TrackLabels(first, tuple(changes), annotated))
+    return tuple(tracks)
 
 
 KINDS = ("appeared", "returned", "vanished")
+COLUMNS = tuple(name for kind in KINDS for name in (kind, f"{kind}_annotated"))
 
 
-def count_changes(found: Sequence[Labels], labels: Sequence[str], rounds: int) -> dict:
-    """Counts over tracks (one a run, unless a recipe has separate ones).
+@dataclass(frozen=True)
+class ChangeCounts:
+    """How often labels `appeared`, `returned` and `vanished`, by round; `…_annotated` count the cases in which the data
+    set gives the label to the image."""
 
-    `labels`: one row for every label that was predicted at any time or is annotated in an image: in how many tracks it
-    was predicted at `first` and at `last`, and lists by round of how often it `appeared`, `returned` and `vanished`;
-    first + Σ appeared + Σ returned − Σ vanished = last. `…_annotated` count the cases where the data set gives the
-    label to the image. `pairs`: how often `came` (appeared or returned) came in the round in which `vanished` went, by
-    round; None stands where nothing went, or nothing came. A round in which two labels went and one came counts for
-    two pairs.
+    appeared: tuple[int, ...]
+    appeared_annotated: tuple[int, ...]
+    returned: tuple[int, ...]
+    returned_annotated: tuple[int, ...]
+    vanished: tuple[int, ...]
+    vanished_annotated: tuple[int, ...]
+
+    def as_dict(self) -> dict[str, list[int]]:
+        """As it is written to JSON."""
+        return {name: list(getattr(self, name)) for name in COLUMNS}
+
+
+@dataclass(frozen=True)
+class LabelChanges:
+    """One label of the classifier, over all tracks.
+
+    `index` is the class index; `label` is for reading, since labels may repeat. `annotated`: images to which the data
+    set gives the label. `first` and `last`: tracks in which it is predicted before the first round and after the last;
+    first + Σ appeared + Σ returned − Σ vanished = last.
     """
-    rows: dict[int, dict[str, np.ndarray]] = {}
-    pairs: dict[tuple[int | None, int | None], np.ndarray] = {}
 
-    def add(index: int, name: str, place: int, annotated: bool) -> None:
-        row = rows.setdefault(index, _empty(rounds))
-        row[name][place] += 1
-        row[f"{name}_annotated"][place] += annotated
+    index: int
+    label: str
+    annotated: int
+    first: int
+    first_annotated: int
+    last: int
+    counts: ChangeCounts
 
-    for one in found:
-        for index in one.annotated:
-            add(index, "images", 0, True)
-        for index in one.first:
-            add(index, "first", 0, index in one.annotated)
-        for change in one.changes:
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        names = ("index", "label", "annotated", "first", "first_annotated", "last")
+        return {**{name: getattr(self, name) for name in names}, **self.counts.as_dict()}
+
+
+@dataclass(frozen=True)
+class LabelPair:
+    """How often the label `came` (appeared or returned) in a round in which the label `vanished`, by round.
+
+    Class indices identify the labels; the names are for reading. None stands where no label vanished or none came.
+    """
+
+    vanished_index: int | None
+    came_index: int | None
+    vanished: str | None
+    came: str | None
+    by_round: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """All rounds together."""
+        return sum(self.by_round)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        names = ("vanished", "came", "vanished_index", "came_index", "count")
+        return {**{name: getattr(self, name) for name in names}, "by_round": list(self.by_round)}
+
+
+@dataclass(frozen=True)
+class ChangeTable:
+    """Changes of the predicted labels over many tracks: by label, by pair of labels, and by round."""
+
+    tracks: int
+    labels: tuple[LabelChanges, ...]
+    pairs: tuple[LabelPair, ...]
+    by_round: ChangeCounts
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "tracks": self.tracks,
+            "labels": [row.as_dict() for row in self.labels],
+            "pairs": [pair.as_dict() for pair in self.pairs],
+            "by_round": self.by_round.as_dict(),
+        }
+
+
+ByRound = Int[np.ndarray, "rounds"]
+Pair = tuple[int | None, int | None]
+
+
+class _LabelSums:
+    """What is summed for one label over the tracks."""
+
+    def __init__(self, rounds: int) -> None:
+        self.images = self.first = self.first_annotated = 0
+        self.by_round: dict[str, ByRound] = {name: np.zeros(rounds, int) for name in COLUMNS}
+
+    def add(self, kind: str, round_index: int, annotated: bool) -> None:
+        self.by_round[kind][round_index - 1] += 1
+        self.by_round[f"{kind}_annotated"][round_index - 1] += annotated
+
+    def as_row(self, index: int, label: str) -> LabelChanges:
+        sums = {kind: int(self.by_round[kind].sum()) for kind in KINDS}
+        last = self.first + sums["appeared"] + sums["returned"] - sums["vanished"]
+        counts = _as_counts(self.by_round)
+        return LabelChanges(index, label, self.images, self.first, self.first_annotated, last, counts)
+
+
+def count_changes(tracks: Sequence[TrackLabels], labels: Sequence[str], rounds: int) -> ChangeTable:
+    """Counts over tracks (one per run, unless a recipe has separate ones).
+
+    The table has a row for every label that was predicted at any time or is annotated in an image. A round in which two
+    labels vanished and one came counts for two pairs.
+    """
+    sums: dict[int, _LabelSums] = {}
+    pairs: dict[Pair, ByRound] = {}
+
+    def sums_of(index: int) -> _LabelSums:
+        return sums.setdefault(index, _LabelSums(rounds))
+
+    for track in tracks:
+        for index in track.annotated:
+            sums_of(index).images += 1
+        for index in track.first:
+            sums_of(index).first += 1
+            sums_of(index).first_annotated += index in track.annotated
+        for change in track.changes:
             for kind in KINDS:
                 for index in getattr(change, kind):
-                    add(index, kind, change.round - 1, index in one.annotated)
+                    sums_of(index).add(kind, change.round, index in track.annotated)
             for pair in _pairs(change):
                 pairs.setdefault(pair, np.zeros(rounds, int))[change.round - 1] += 1
-    return {
-        "tracks": len(found),
-        "labels": [_label_row(labels[index], row) for index, row in sorted(rows.items())],
-        "pairs": [
-            {
-                "vanished": None if gone is None else labels[gone],
-                "came": None if came is None else labels[came],
-                "count": int(by_round.sum()),
-                "by_round": by_round.tolist(),
-            }
-            for (gone, came), by_round in sorted(pairs.items(), key=lambda item: (-item[1].sum(), str(item[0])))
-        ],
-        "by_round": _by_round(list(rows.values()), rounds),
-    }
+    every = [row.by_round for row in sums.values()]
+    together = {name: sum((row[name] for row in every), np.zeros(rounds, int)) for name in COLUMNS}
+    return ChangeTable(
+        tracks=len(tracks),
+        labels=tuple(row.as_row(index, labels[index]) for index, row in sorted(sums.items())),
+        pairs=tuple(
+            _as_pair(pair, by_round, labels)
+            for pair, by_round in sorted(pairs.items(), key=lambda item: (-item[1].sum(), str(item[0])))
+        ),
+        by_round=_as_counts(together),
+    )
 
 
-def _pairs(change: Change) -> list[tuple[int | None, int | None]]:
+def _pairs(change: Change) -> list[Pair]:
     came: Sequence[int | None] = sorted(change.appeared | change.returned) or [None]
-    gone: Sequence[int | None] = sorted(change.vanished) or [None]
-    return [(a, b) for a in gone for b in came if not (a is None and b is None)]
+    vanished: Sequence[int | None] = sorted(change.vanished) or [None]
+    return [(gone, new) for gone in vanished for new in came if not (gone is None and new is None)]
 
 
-def _empty(rounds: int) -> dict[str, np.ndarray]:
-    lengths = {"images": 1, "first": 1, **dict.fromkeys(KINDS, rounds)}
-    return {name: np.zeros(length, int) for kind, length in lengths.items() for name in (kind, f"{kind}_annotated")}
+def _as_pair(pair: Pair, by_round: ByRound, labels: Sequence[str]) -> LabelPair:
+    vanished, came = pair
+    names = [None if index is None else labels[index] for index in pair]
+    return LabelPair(vanished, came, names[0], names[1], tuple(by_round.tolist()))
 
 
-def _label_row(label: str, row: dict[str, np.ndarray]) -> dict:
-    first, images = int(row["first"][0]), int(row["images"][0])
-    came = row["appeared"].sum() + row["returned"].sum() - row["vanished"].sum()
-    return {
-        "label": label,
-        "annotated": images,
-        "first": first,
-        "first_annotated": int(row["first_annotated"][0]),
-        "last": first + int(came),
-        **{name: row[name].tolist() for kind in KINDS for name in (kind, f"{kind}_annotated")},
-    }
-
-
-def _by_round(rows: Sequence[dict[str, np.ndarray]], rounds: int) -> dict[str, list[int]]:
-    """All labels together."""
-    names = [name for kind in KINDS for name in (kind, f"{kind}_annotated")]
-    return {name: sum((row[name] for row in rows), np.zeros(rounds, int)).tolist() for name in names}
+def _as_counts(by_round: dict[str, ByRound]) -> ChangeCounts:
+    return ChangeCounts(**{name: tuple(by_round[name].tolist()) for name in COLUMNS})

@@ -1,24 +1,25 @@
-"""The experiment of Bordes et al. 2018 over a data set: what one image adds, and what follows from all of them."""
+"""The experiment of Bordes et al. 2018 over a data set: observations of single images, and results over all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from unveil.datasets import Sample
 from unveil.evaluation.paper.box_hits import BoxHits, box_hits
-from unveil.evaluation.paper.changes import Labels, count_changes, labels_of
-from unveil.evaluation.paper.hit_counts import summarize_hits
+from unveil.evaluation.paper.changes import ChangeTable, TrackLabels, count_changes, labels_of
+from unveil.evaluation.paper.hit_counts import HitTable, summarize_hits
 from unveil.evaluation.paper.label_matching import Matching
-from unveil.evaluation.paper.other_images_baseline import Layout, hits_of_others, layout_of
-from unveil.evaluation.paper.summary import RunCount, count_run, summarize
+from unveil.evaluation.paper.other_images_baseline import ImageLayout, hits_of_others, layout_of
+from unveil.evaluation.paper.summary import RunCount, RunsSummary, count_run, summarize_counts
 from unveil.predictions import Output
 from unveil.records import Run
 
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """How runs are counted: which labels are the same, over how many rounds, and the probability from which a label is
-    predicted (sigmoid)."""
+    """How runs are counted: which labels name the same thing, over how many rounds, and the probability from which a
+    label counts as predicted (sigmoid)."""
 
     matching: Matching
     labels: tuple[str, ...]
@@ -26,23 +27,26 @@ class ExperimentPlan:
     threshold: float = 0.5
 
     @cached_property
-    def targets(self) -> dict[str, list[str]]:
-        """The classifier's names for every label of the data set that has any."""
-        return {
-            label: [self.labels[index] for index in sorted(found)] for label, found in self.matching.indices.items()
-        }
+    def targets(self) -> dict[str, list[int]]:
+        """Indices of the classifier's classes for every label of the data set that has any."""
+        return {label: sorted(indices) for label, indices in self.matching.indices.items()}
+
+    @cached_property
+    def target_names(self) -> dict[str, list[str]]:
+        """The labels of `targets`, for reading."""
+        return {label: [self.labels[index] for index in indices] for label, indices in self.targets.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
-    """What one image adds. `group`: what is drawn as a whole for intervals, the image itself or its patient."""
+class ImageObservation:
+    """What one image adds. `group`: the unit that intervals draw, the image itself or its patient."""
 
     id: str
     group: str
     count: RunCount
-    labels: tuple[Labels, ...]
+    labels: tuple[TrackLabels, ...]
     boxes: tuple[BoxHits, ...]
-    layout: Layout | None
+    layout: ImageLayout | None
     boxes_difficult: int
     boxes_outside: int
     annotated: tuple[str, ...]
@@ -50,17 +54,79 @@ class Observed:
 
     @property
     def changes(self) -> int:
-        """Labels that came or went in all rounds."""
-        return sum(one.count for one in self.labels)
+        """Number of labels that appeared, returned or vanished in all rounds."""
+        return sum(track.count for track in self.labels)
 
 
-def observe(run: Run, sample: Sample, plan: ExperimentPlan) -> Observed:
-    """Count the run of one sample. Boxes that the annotators marked as too hard, or of which no pixel lies in the
-    image, are counted apart."""
+@dataclass(frozen=True)
+class UnmatchedLabel:
+    """A label of the data set that no class of the classifier matches: why, and its images and boxes."""
+
+    label: str
+    why: str
+    images: int
+    boxes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {"label": self.label, "why": self.why, "images": self.images, "boxes": self.boxes}
+
+
+@dataclass(frozen=True)
+class MatchingSummary:
+    """Which labels of the data set match which classes (`names` are for reading), and which match none."""
+
+    indices: dict[str, list[int]]
+    names: dict[str, list[str]]
+    unmatched: tuple[UnmatchedLabel, ...]
+    classifier_labels: int
+    classifier_labels_matched: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "matched": self.names,
+            "matched_indices": self.indices,
+            "unmatched": [row.as_dict() for row in self.unmatched],
+            "classifier_labels": self.classifier_labels,
+            "classifier_labels_matched": self.classifier_labels_matched,
+        }
+
+
+@dataclass(frozen=True)
+class ExperimentResults:
+    """All tables. `groups`: how many units the intervals draw. `seconds`: of all runs together. `boxes` is None where
+    no image has a box; difficult boxes and boxes outside the image aren't counted in it."""
+
+    groups: int
+    seconds: float
+    summary: RunsSummary
+    changes: ChangeTable
+    boxes: HitTable | None
+    boxes_difficult: int
+    boxes_outside: int
+    matching: MatchingSummary
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        not_counted = {"boxes_difficult": self.boxes_difficult, "boxes_outside": self.boxes_outside}
+        return {
+            "groups": self.groups,
+            "seconds": self.seconds,
+            "summary": self.summary.as_dict(),
+            "changes": self.changes.as_dict(),
+            "boxes": None if self.boxes is None else {**self.boxes.as_dict(), **not_counted},
+            "matching": self.matching.as_dict(),
+        }
+
+
+def observe(run: Run, sample: Sample, plan: ExperimentPlan) -> ImageObservation:
+    """Count the run of one sample. Boxes that the annotators marked as difficult, and boxes without a pixel inside the
+    image, are counted separately."""
     boxes = sample.boxes_on(run.source.geometry.source_shape) if sample.boxes else ()
     counted = [box for box in boxes if not box.difficult]
     inside = [box for box in counted if box.inside(run.source.geometry.source_shape).any()]
-    return Observed(
+    return ImageObservation(
         id=sample.id,
         group=sample.id if sample.group is None else sample.group,
         count=count_run(run),
@@ -74,66 +140,68 @@ def observe(run: Run, sample: Sample, plan: ExperimentPlan) -> Observed:
     )
 
 
-def conclude(found: Sequence[Observed], plan: ExperimentPlan, seed: int = 0) -> dict:
-    """All tables: `summary` by round, label `changes`, `boxes` (None where there is no box), and the `matching`;
-    `groups` (how many are drawn for intervals) and `seconds` (of all runs together)."""
-    groups = [one.group for one in found]
-    counted = summarize([one.count for one in found], groups, seed)
-    boxes = summarize_hits(_with_others(found, plan, seed), groups, plan.rounds, seed)
-    boxes |= {
-        "boxes_difficult": sum(one.boxes_difficult for one in found),
-        "boxes_outside": sum(one.boxes_outside for one in found),
-    }
-    return {
-        "groups": len(set(groups)),
-        "seconds": sum(one.seconds for one in found),
-        "summary": counted,
-        "changes": count_changes([one for item in found for one in item.labels], plan.labels, plan.rounds),
-        "boxes": boxes if boxes["boxes"] else None,
-        "matching": _matching(found, plan),
-    }
+def conclude(observations: Sequence[ImageObservation], plan: ExperimentPlan, seed: int = 0) -> ExperimentResults:
+    """The results over all images, with intervals by drawing groups."""
+    groups = [image.group for image in observations]
+    hits = summarize_hits(_with_others(observations, plan, seed), groups, plan.rounds, seed)
+    tracks = [track for image in observations for track in image.labels]
+    return ExperimentResults(
+        groups=len(set(groups)),
+        seconds=sum(image.seconds for image in observations),
+        summary=summarize_counts([image.count for image in observations], groups, seed),
+        changes=count_changes(tracks, plan.labels, plan.rounds),
+        boxes=hits if hits.boxes else None,
+        boxes_difficult=sum(image.boxes_difficult for image in observations),
+        boxes_outside=sum(image.boxes_outside for image in observations),
+        matching=_summarize_matching(observations, plan),
+    )
 
 
-def _with_others(found: Sequence[Observed], plan: ExperimentPlan, seed: int) -> list[tuple[BoxHits, ...]]:
-    """The boxes of every image, each with what the regions of other images would have hit."""
-    there = [(one, one.layout) for one in found if one.layout is not None]
-    hits = hits_of_others(
-        [layout for _, layout in there], [one.group for one, _ in there], plan.targets, plan.rounds, seed
+def _with_others(
+    observations: Sequence[ImageObservation], plan: ExperimentPlan, seed: int
+) -> list[tuple[BoxHits, ...]]:
+    """The boxes of every image, each with the hits of the regions of other images."""
+    with_boxes = [(image, image.layout) for image in observations if image.layout is not None]
+    baselines = hits_of_others(
+        [layout for _, layout in with_boxes], [image.group for image, _ in with_boxes], plan.targets, plan.rounds, seed
     )
     filled = {
-        one.id: tuple(
+        image.id: tuple(
             replace(
                 box,
-                by_any=replace(box.by_any, others=others.by_any),
-                by_own=None if box.by_own is None else replace(box.by_own, others=others.by_own),
+                by_any=replace(box.by_any, others=baseline.by_any),
+                by_own=None if box.by_own is None else replace(box.by_own, others=baseline.by_own),
             )
-            for box, others in zip(one.boxes, by_others, strict=True)
+            for box, baseline in zip(image.boxes, of_boxes, strict=True)
         )
-        for (one, _), by_others in zip(there, hits, strict=True)
+        for (image, _), of_boxes in zip(with_boxes, baselines, strict=True)
     }
-    return [filled.get(one.id, ()) for one in found]
+    return [filled.get(image.id, ()) for image in observations]
 
 
-def _matching(found: Sequence[Observed], plan: ExperimentPlan) -> dict:
-    return {
-        "matched": plan.targets,
-        "unmatched": [
-            {
-                "label": label,
-                "why": why,
-                "images": sum(label in one.annotated for one in found),
-                "boxes": sum(box.label == label for one in found for box in one.boxes),
-            }
+def _summarize_matching(observations: Sequence[ImageObservation], plan: ExperimentPlan) -> MatchingSummary:
+    return MatchingSummary(
+        indices=plan.targets,
+        names=plan.target_names,
+        unmatched=tuple(
+            UnmatchedLabel(
+                label,
+                why,
+                images=sum(label in image.annotated for image in observations),
+                boxes=sum(box.label == label for image in observations for box in image.boxes),
+            )
             for label, why in plan.matching.unmatched.items()
-        ],
-        "classifier_labels": len(plan.labels),
-        "classifier_labels_matched": len(frozenset().union(*plan.matching.indices.values())),
-    }
+        ),
+        classifier_labels=len(plan.labels),
+        classifier_labels_matched=len(frozenset().union(*plan.matching.indices.values())),
+    )
 
 
 def threshold_of(recipe: dict, output: Output) -> float:
-    """The probability from which a recipe (as in a record) takes a label as predicted: that of its `Predicted` target
-    for a sigmoid classifier, else one half."""
+    """The probability from which a recipe (as in a record) counts a label as predicted.
+
+    This is the threshold of its `Predicted` target for a sigmoid classifier, else 0.5.
+    """
     target = recipe.get("target", {})
-    asked = output is Output.SIGMOID and target.get("kind") == "Predicted"
-    return float(target.get("threshold", 0.5)) if asked else 0.5
+    has_threshold = output is Output.SIGMOID and target.get("kind") == "Predicted"
+    return float(target.get("threshold", 0.5)) if has_threshold else 0.5

@@ -1,133 +1,260 @@
-"""Boxes hit by round, summed over images: shares, chance, and intervals."""
+"""Boxes hit by round, summed over images: shares, chance, the baseline of other images, and intervals."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
+from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.paper.box_hits import CRITERIA, BoxHits, Hits
 
 SCOPES = ("any", "own")
-
-
-def summarize_hits(images: Sequence[Sequence[BoxHits]], groups: Sequence[Hashable], rounds: int, seed: int = 0) -> dict:
-    """Boxes of all images, hit after each number of rounds.
-
-    `any`: every box, by regions of whatever label. `own`: boxes of labels that the run asked about, by regions of this
-    label alone. In each, `central` (how many hold the middle of what the model sees), and per criterion and round:
-    `hit` (how many boxes), `share` = hit / boxes, `chance` and `others` (means over the boxes; `others` over those
-    that there were others for), `above_chance` and `above_others` (means of the differences), and intervals `…_95` by
-    drawing groups with replacement. Shares are None without boxes. `labels` has the counts after the first and the
-    last round for every label with a box.
-    """
-    found: dict = {
-        "boxes": sum(len(image) for image in images),
-        "images_with_boxes": sum(bool(image) for image in images),
-        "boxes_unseen": sum(box.seen == 0 for image in images for box in image),
-        "boxes_partly_seen": sum(0 < box.seen < 1 for image in images for box in image),
-    }
-    for scope in SCOPES:
-        chosen = [[hits for box in image if (hits := _of(box, scope)) is not None] for image in images]
-        central = sum(box.central for image in images for box in image if _of(box, scope) is not None)
-        found[scope] = {"central": central, **_table(chosen, groups, rounds, seed)}
-    found["labels"] = _by_label([box for image in images for box in image])
-    return found
-
-
-def _of(box: BoxHits, scope: str) -> Hits | None:
-    return box.by_any if scope == "any" else box.by_own
-
-
-# Each divided by the boxes of its kind: all, or those that others could be asked about.
+# Each is divided by a number of boxes: of all boxes, or of those that other images could be compared on.
 RATIOS = {
     "share": "boxes",
     "chance": "boxes",
     "above_chance": "boxes",
-    "others": "asked_of_others",
-    "above_others": "asked_of_others",
+    "others": "compared_with_others",
+    "above_others": "compared_with_others",
 }
-WITH_INTERVAL = ("share", "above_chance", "above_others")
 
 
-def _table(images: Sequence[Sequence[Hits]], groups: Sequence[Hashable], rounds: int, seed: int) -> dict:
+@dataclass(frozen=True)
+class RoundHits:
+    """Boxes hit after a number of rounds, by one criterion.
+
+    `hit`: number of boxes; `share` = hit / boxes. `chance`, `others`: means over the boxes (`others` over those that
+    other images could be compared on). `above_chance`, `above_others`: means of the differences.
+    """
+
+    round: int
+    hit: int
+    share: Estimate
+    chance: float | None
+    above_chance: Estimate
+    others: float | None
+    above_others: Estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "round": self.round,
+            "hit": self.hit,
+            **self.share.as_dict("share"),
+            "chance": self.chance,
+            **self.above_chance.as_dict("above_chance"),
+            "others": self.others,
+            **self.above_others.as_dict("above_others"),
+        }
+
+
+@dataclass(frozen=True)
+class ScopeHits:
+    """Hits of one scope: `any` (every box, by regions of any class) or `own` (boxes of labels that the run explained,
+    by regions of the matching classes).
+
+    `central`: boxes that hold the center of the model's field of view. `criteria`: one row per round for each of the
+    `CRITERIA`.
+    """
+
+    central: int
+    boxes: int
+    compared_with_others: int
+    images: int
+    criteria: Mapping[str, tuple[RoundHits, ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "central": self.central,
+            "boxes": self.boxes,
+            "asked_of_others": self.compared_with_others,
+            "images": self.images,
+            **{name: [row.as_dict() for row in rows] for name, rows in self.criteria.items()},
+        }
+
+
+@dataclass(frozen=True)
+class ExpectedHits:
+    """Number of boxes hit, and the numbers expected by chance and by the regions of other images (None where no box
+    could be compared)."""
+
+    hit: int
+    chance: float
+    others: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {"hit": self.hit, "chance": self.chance, "others": self.others}
+
+
+@dataclass(frozen=True)
+class FirstAndLast:
+    """Hits after the first round and after the last."""
+
+    first: ExpectedHits
+    last: ExpectedHits
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {"first": self.first.as_dict(), "last": self.last.as_dict()}
+
+
+@dataclass(frozen=True)
+class LabelHits:
+    """The boxes of one label of the data set: how many there are, for how many the run `explained` a matching class,
+    and hits by criterion for either scope (None without boxes)."""
+
+    label: str
+    boxes: int
+    explained: int
+    any: Mapping[str, FirstAndLast] | None
+    own: Mapping[str, FirstAndLast] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        scopes = {
+            name: None if hits is None else {criterion: row.as_dict() for criterion, row in hits.items()}
+            for name, hits in (("any", self.any), ("own", self.own))
+        }
+        return {"label": self.label, "boxes": self.boxes, "asked": self.explained, **scopes}
+
+
+@dataclass(frozen=True)
+class HitTable:
+    """Boxes hit by round over all images, for both scopes, and by label after the first and the last round.
+
+    `boxes_outside_view` and `boxes_partly_in_view` lie outside the model's field of view, wholly or in part.
+    """
+
+    boxes: int
+    images_with_boxes: int
+    boxes_outside_view: int
+    boxes_partly_in_view: int
+    any: ScopeHits
+    own: ScopeHits
+    labels: tuple[LabelHits, ...]
+
+    def scope(self, name: str) -> ScopeHits:
+        """One of the `SCOPES`."""
+        return {"any": self.any, "own": self.own}[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "boxes": self.boxes,
+            "images_with_boxes": self.images_with_boxes,
+            "boxes_unseen": self.boxes_outside_view,
+            "boxes_partly_seen": self.boxes_partly_in_view,
+            **{name: self.scope(name).as_dict() for name in SCOPES},
+            "labels": [row.as_dict() for row in self.labels],
+        }
+
+
+def summarize_hits(
+    images: Sequence[Sequence[BoxHits]], groups: Sequence[Hashable], rounds: int, seed: int = 0
+) -> HitTable:
+    """Boxes of all images hit after each number of rounds, with intervals by drawing groups with replacement.
+
+    Shares are None without boxes.
+    """
+    boxes = [box for image in images for box in image]
+    any_label, own_label = (_scope(images, scope, groups, rounds, seed) for scope in SCOPES)
+    return HitTable(
+        boxes=len(boxes),
+        images_with_boxes=sum(bool(image) for image in images),
+        boxes_outside_view=sum(box.visible_share == 0 for box in boxes),
+        boxes_partly_in_view=sum(0 < box.visible_share < 1 for box in boxes),
+        any=any_label,
+        own=own_label,
+        labels=_by_label(boxes),
+    )
+
+
+def _hits_of(box: BoxHits, scope: str) -> Hits | None:
+    return box.by_any if scope == "any" else box.by_own
+
+
+def _scope(
+    images: Sequence[Sequence[BoxHits]], scope: str, groups: Sequence[Hashable], rounds: int, seed: int
+) -> ScopeHits:
+    hits_by_image = [[hits for box in image if (hits := _hits_of(box, scope)) is not None] for image in images]
     # Images without a box are no part of this sample, so none of them is drawn either.
-    there = [(image, group) for image, group in zip(images, groups, strict=True) if image]
-    over = np.array([_sums(image, rounds) for image, _ in there]).reshape(-1, len(RATIOS), len(CRITERIA), rounds)
+    sample = [(hits, group) for hits, group in zip(hits_by_image, groups, strict=True) if hits]
+    over = np.array([_sums(hits, rounds) for hits, _ in sample]).reshape(-1, len(RATIOS), len(CRITERIA), rounds)
     kinds = {
-        "boxes": [len(image) for image, _ in there],
-        "asked_of_others": [sum(hits.others is not None for hits in image) for image, _ in there],
+        "boxes": [len(hits) for hits, _ in sample],
+        "compared_with_others": [sum(box.others is not None for box in hits) for hits, _ in sample],
     }
     counts = np.array([kinds[kind] for kind in RATIOS.values()], float).T
     under = np.broadcast_to(counts.reshape(-1, len(RATIOS), 1, 1), over.shape)
-    those = [group for _, group in there]
-    pairs = intervals(by_group(over, those), by_group(under, those), seed)
-    hit = sum((one.hit.astype(int) for image, _ in there for one in image), np.zeros((len(CRITERIA), rounds), int))
-    table: dict = {name: sum(kind) for name, kind in kinds.items()} | {"images": len(there)}
-    for number, name in enumerate(CRITERIA):
-        table[name] = [
-            {"round": index + 1, "hit": int(hit[number, index])}
-            | _ratios(over[..., number, index], under[..., number, index], pairs[..., number, index])
-            for index in range(rounds)
-        ]
-    return table
+    sample_groups = [group for _, group in sample]
+    pairs = intervals(by_group(over, sample_groups), by_group(under, sample_groups), seed)
+    hit = sum((box.hit.astype(int) for hits, _ in sample for box in hits), np.zeros((len(CRITERIA), rounds), int))
+    return ScopeHits(
+        central=sum(box.central for image in images for box in image if _hits_of(box, scope) is not None),
+        boxes=sum(kinds["boxes"]),
+        compared_with_others=sum(kinds["compared_with_others"]),
+        images=len(sample),
+        criteria={
+            name: tuple(
+                _round_hits(
+                    index + 1, int(hit[number, index]), *(array[..., number, index] for array in (over, under, pairs))
+                )
+                for index in range(rounds)
+            )
+            for number, name in enumerate(CRITERIA)
+        },
+    )
 
 
-def _sums(image: Sequence[Hits], rounds: int) -> Float[np.ndarray, "ratios criteria rounds"]:
+def _sums(hits: Sequence[Hits], rounds: int) -> Float[np.ndarray, "ratios criteria rounds"]:
+    """Numerators of the `RATIOS` over the boxes of one image."""
     sums = np.zeros((len(RATIOS), len(CRITERIA), rounds))
-    for one in image:
-        hit = one.hit.astype(float)
-        sums[:3] += np.stack([hit, one.chance, hit - one.chance])
-        if one.others is not None:
-            sums[3:] += np.stack([one.others, hit - one.others])
+    for box in hits:
+        hit = box.hit.astype(float)
+        sums[:3] += np.stack([hit, box.chance, hit - box.chance])
+        if box.others is not None:
+            sums[3:] += np.stack([box.others, hit - box.others])
     return sums
 
 
-def _ratios(
+def _round_hits(
+    round_index: int,
+    hit: int,
     over: Float[np.ndarray, "images ratios"],
     under: Float[np.ndarray, "images ratios"],
     pairs: Float[np.ndarray, "2 ratios"],
-) -> dict:
-    found: dict = {}
-    for number, name in enumerate(RATIOS):
-        found[name] = ratio(over[:, number].sum(), under[:, number].sum())
-        if name in WITH_INTERVAL:
-            found[f"{name}_95"] = bounds(pairs[:, number])
-    return found
+) -> RoundHits:
+    values = [ratio(over[:, number].sum(), under[:, number].sum()) for number in range(len(RATIOS))]
+    share, chance, above_chance, others, above_others = (
+        Estimate(value, bounds(pairs[:, number])) for number, value in enumerate(values)
+    )
+    return RoundHits(round_index, hit, share, chance.value, above_chance, others.value, above_others)
 
 
-def _by_label(boxes: Sequence[BoxHits]) -> list[dict]:
+def _by_label(boxes: Sequence[BoxHits]) -> tuple[LabelHits, ...]:
     rows = []
     for label in dict.fromkeys(box.label for box in boxes):
-        mine = [box for box in boxes if box.label == label]
-        own = [box.by_own for box in mine if box.by_own is not None]
-        rows.append(
-            {
-                "label": label,
-                "boxes": len(mine),
-                "asked": len(own),
-                "any": _first_and_last([box.by_any for box in mine]),
-                "own": _first_and_last(own),
-            }
-        )
-    return sorted(rows, key=lambda row: (-row["boxes"], row["label"]))
+        with_label = [box for box in boxes if box.label == label]
+        own = [box.by_own for box in with_label if box.by_own is not None]
+        by_any = _first_and_last([box.by_any for box in with_label])
+        rows.append(LabelHits(label, len(with_label), len(own), by_any, _first_and_last(own)))
+    return tuple(sorted(rows, key=lambda row: (-row.boxes, row.label)))
 
 
-def _first_and_last(hits: Sequence[Hits]) -> dict | None:
-    """Counts after the first and the last round, and what chance and others give: their shares, times the boxes."""
+def _first_and_last(hits: Sequence[Hits]) -> dict[str, FirstAndLast] | None:
+    """Counts by criterion; those of chance and of other images are their mean shares times the number of boxes."""
     if not hits:
         return None
-    hit, chance = np.sum([one.hit for one in hits], axis=0), np.sum([one.chance for one in hits], axis=0)
-    known = [one.others for one in hits if one.others is not None]
+    hit, chance = np.sum([box.hit for box in hits], axis=0), np.sum([box.chance for box in hits], axis=0)
+    known = [box.others for box in hits if box.others is not None]
     others = np.mean(known, axis=0) * len(hits) if known else None
-    return {
-        name: {
-            when: {
-                "hit": int(hit[number, place]),
-                "chance": float(chance[number, place]),
-                "others": None if others is None else float(others[number, place]),
-            }
-            for when, place in (("first", 0), ("last", -1))
-        }
-        for number, name in enumerate(CRITERIA)
-    }
+
+    def expected(number: int, place: int) -> ExpectedHits:
+        by_others = None if others is None else float(others[number, place])
+        return ExpectedHits(int(hit[number, place]), float(chance[number, place]), by_others)
+
+    return {name: FirstAndLast(expected(number, 0), expected(number, -1)) for number, name in enumerate(CRITERIA)}

@@ -1,4 +1,4 @@
-"""Labels of a data set and labels of a classifier: which of them name the same thing."""
+"""Labels of a data set and labels of a classifier that name the same thing."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,14 +9,14 @@ from unveil.targets import find_label
 
 
 class MatchingError(UnveilError):
-    """Labels of a data set and of a classifier that can't be brought together."""
+    """Labels of a data set and of a classifier that can't be matched."""
 
 
 @dataclass(frozen=True)
 class Matching:
     """For every label of a data set, the indices of the classifier's labels that name the same thing.
 
-    `indices` has the matched ones only; `unmatched` says why each of the others has none.
+    `indices` has only labels with a match; `unmatched` gives the reason for every other label.
     """
 
     indices: Mapping[str, frozenset[int]]
@@ -32,17 +32,17 @@ def match_labels(
     classifier: Sequence[str],
     given: Mapping[str, Sequence[str | int]] | None = None,
 ) -> Matching:
-    """Match by name, by the first of these ways that finds exactly one label of the classifier:
+    """Match by name, by the first of these rules that finds exactly one label of the classifier:
 
-    1. the same text; 2. the same after `_`, `-` and runs of blanks became one blank and a WordNet id in front
-    (`n02085620-`) was taken off; 3. the same when capitals don't count either; 4. in these two ways one of the names
-    that a label of the classifier lists between commas; 5. a label that is a number is an index.
+    1. the same text; 2. the same `plain_name`: `_`, `-` and runs of blanks replaced by one blank, without a WordNet id
+    in front (`n02085620-`); 3. the same `folded_name`, which also ignores case; 4. by rules 2 and 3, one of the names
+    that a label of the classifier lists between commas; 5. a label that is a number is a class index.
 
-    Capitals count as long as they can, because ImageNet has the dog `Cardigan` and the garment `cardigan`. `given`
-    replaces this for the labels that it names: names or indices, several where a label of the data set is a wider
-    term, none to leave it out.
+    Case is ignored last, because ImageNet has the dog `Cardigan` and the garment `cardigan`. `given` replaces these
+    rules for the labels that it names. Its values are names or indices: several if a label of the data set is a wider
+    term, none to leave the label out.
 
-    Raises `MatchingError` where `given` names a label that the data set doesn't have, and `TargetError` for one that
+    Raises `MatchingError` if `given` names a label that the data set doesn't have, and `TargetError` for a label that
     the classifier doesn't have.
     """
     given = given or {}
@@ -52,54 +52,54 @@ def match_labels(
         raise MatchingError("labels of the data set", repr(unknown[0]), f"its {len(dataset)} labels are {known} …")
     indices: dict[str, frozenset[int]] = {}
     unmatched: dict[str, str] = {}
-    ways = [_way(key, classifier) for key in (str, plain, folded)]
-    ways += [_way(key, classifier, parted=True) for key in (plain, folded)]
+    rules = [_rule(key, classifier) for key in (str, plain_name, folded_name)]
+    rules += [_rule(key, classifier, split_at_commas=True) for key in (plain_name, folded_name)]
     for label in dataset:
         if label in given:
-            found = frozenset(find_label(one, classifier) for one in given[label])
+            matched = frozenset(find_label(name, classifier) for name in given[label])
             why = "left out by the list of matches"
         else:
-            found, why = _found(label, ways, len(classifier))
-        if found:
-            indices[label] = found
+            matched, why = _match(label, rules, len(classifier))
+        if matched:
+            indices[label] = matched
         else:
             unmatched[label] = why
     return Matching(indices, unmatched)
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Without a WordNet id in front, and with one blank for every run of `_`, `-` and blanks.
 
-    >>> plain("n02093859-Kerry_blue  terrier")
+    >>> plain_name("n02093859-Kerry_blue  terrier")
     'Kerry blue terrier'
     """
     return re.sub(r"[\s_-]+", " ", re.sub(r"^n\d{8}(?=[\s_-]+\S)", "", name)).strip()
 
 
-def folded(name: str) -> str:
-    """`plain`, and without capitals."""
-    return plain(name).casefold()
+def folded_name(name: str) -> str:
+    """`plain_name`, with case folded."""
+    return plain_name(name).casefold()
 
 
-_Way = tuple[Callable[[str], str], Mapping[str, frozenset[int]]]
+_Rule = tuple[Callable[[str], str], Mapping[str, frozenset[int]]]
 
 
-def _found(label: str, ways: Sequence[_Way], count: int) -> tuple[frozenset[int], str]:
+def _match(label: str, rules: Sequence[_Rule], count: int) -> tuple[frozenset[int], str]:
     why = "no label of the classifier has this name"
-    for key, known in ways:
-        found = known.get(key(label), frozenset())
-        if len(found) == 1:
-            return found, ""
-        if found:
-            why = f"{len(found)} labels of the classifier have this name"
+    for key, known in rules:
+        matched = known.get(key(label), frozenset())
+        if len(matched) == 1:
+            return matched, ""
+        if matched:
+            why = f"{len(matched)} labels of the classifier have this name"
     if label.isdecimal() and int(label) < count:
         return frozenset({int(label)}), ""
     return frozenset(), why
 
 
-def _way(key: Callable[[str], str], classifier: Sequence[str], *, parted: bool = False) -> _Way:
+def _rule(key: Callable[[str], str], classifier: Sequence[str], *, split_at_commas: bool = False) -> _Rule:
     known: dict[str, set[int]] = {}
     for index, name in enumerate(classifier):
-        for part in name.split(",") if parted else [name]:
+        for part in name.split(",") if split_at_commas else [name]:
             known.setdefault(key(part), set()).add(index)
-    return key, {name: frozenset(found) for name, found in known.items()}
+    return key, {name: frozenset(indices) for name, indices in known.items()}

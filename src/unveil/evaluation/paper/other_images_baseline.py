@@ -1,7 +1,7 @@
 """Baseline for location bias: how often regions found in other images hit this image's boxes.
 
-Regions and boxes both tend to lie in certain places: the middle of photographs, the lungs of radiographs. The regions of
-other images know nothing of this one, so their hits show how much location alone explains.
+Regions and boxes both tend to lie in certain places: the middle of photographs, the lungs of radiographs. The regions
+of other images don't depend on this image, so their hits show how much location alone explains.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -87,11 +87,7 @@ def hits_of_others(
     def drawn(place: int, candidates: Iterable[int]) -> list[ImageLayout]:
         """The first in turn after this image that have another group and the same grid."""
         shape, group = images[place].geometry.model_shape, groups[place]
-        fits = (
-            other
-            for other in candidates
-            if groups[other] != group and images[other].geometry.model_shape == shape
-        )
+        fits = (other for other in candidates if groups[other] != group and images[other].geometry.model_shape == shape)
         return [images[other] for other in islice(fits, MAX_OTHERS)]
 
     baselines: list[tuple[OtherImagesBaseline, ...]] = []
@@ -180,7 +176,9 @@ def _hit(shares: _GridShares, regions: Sequence[RegionPlacement], rounds: int) -
             covered_so_far |= inside
             size = int(shares.rows @ inside @ shares.columns)
             hit[0, index] |= shares.holds(region.peak)
-            hit[-1, index] |= size > 0 and int(shares.box_rows @ inside @ shares.box_columns) >= minimum_count(ON_BOX, size)
+            hit[-1, index] |= size > 0 and int(shares.box_rows @ inside @ shares.box_columns) >= minimum_count(
+                ON_BOX, size
+            )
         covered = int(shares.box_rows @ covered_so_far @ shares.box_columns)
         hit[1:-1, index] = [covered >= minimum_count(percent, area) for percent in COVERED]
     return hit

@@ -1,16 +1,17 @@
 """What the rounds of many runs did, round by round: drops, the first label, rims, coverage."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
-from unveil.records import Round, Run
+from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
+from unveil.records.run import Round, Run
 
-# What is summed over the rounds of one number.
+# What is summed over the rounds with one index.
 SUMS: tuple[str, ...] = (
     "runs",
     "drop",
@@ -21,16 +22,16 @@ SUMS: tuple[str, ...] = (
     "rims",
     "revealed",
     "stability",
-    "settled_known",
+    "stability_known",
 )
-# What follows: a mean or a share is the first sum over the second.
+# Every mean or share is the first sum over the second.
 MEANS: dict[str, str] = {
     "drop": "runs",
     "probability_drop": "runs",
     "kept_first": "runs",
     "rims": "regions",
     "revealed": "regions",
-    "stability": "settled_known",
+    "stability": "stability_known",
     "coverage": "runs",
 }
 
@@ -39,7 +40,7 @@ MEANS: dict[str, str] = {
 class RunCount:
     """What one run adds: `sums[r - 1]` holds the `SUMS` of its round r.
 
-    With separate tracks every track counts for itself, as a run would.
+    With separate tracks every track counts as a run of its own.
     """
 
     sums: Float[np.ndarray, "rounds sums"]
@@ -57,19 +58,85 @@ class RunCount:
 
     @property
     def probability_lost(self) -> float:
-        """What all rounds took from the top class' probability."""
+        """The drop of the top class' probability over all rounds."""
         return float(self.sums[:, SUMS.index("probability_drop")].sum())
 
 
+@dataclass(frozen=True)
+class RoundSummary:
+    """Means over the runs that reached a round.
+
+    `drop` and `probability_drop`: drop of the top class by all regions of the round. `kept_first`: share of runs whose
+    top class still leads after the round. `rims`: share of the round's regions that are rims, with more than half of
+    their saliency at the border of what was erased before. `revealed`, `stability`: means over the regions. `coverage`:
+    share of the grid erased after the round.
+    """
+
+    round: int
+    runs: int
+    drop: Estimate
+    probability_drop: Estimate
+    kept_first: Estimate
+    regions: int
+    rims: Estimate
+    revealed: Estimate
+    stability: Estimate
+    coverage: Estimate
+
+    def as_dict(self, *, with_intervals: bool = True) -> dict[str, Any]:
+        """As it is written to JSON: values first, then the intervals as `…_95`."""
+        fields = {name: getattr(self, name) for name in RoundSummary.__dataclass_fields__}
+        row = {name: value.value if isinstance(value, Estimate) else value for name, value in fields.items()}
+        pairs = {f"{name}_95": fields[name].as_dict(name)[f"{name}_95"] for name in MEANS}
+        return {**row, **pairs} if with_intervals else row
+
+
+@dataclass(frozen=True)
+class RunsSummary:
+    """Summary of many runs: means by round, and what holds for all rounds together.
+
+    `rims_after_round_1`: share of the regions of later rounds that are rims. `final_coverage`: mean share of the grid
+    erased after the last round. `stops`: how many tracks ended for each reason. Classifiers, precisions, recipes and
+    machines are those of the runs.
+    """
+
+    runs: int
+    rounds: tuple[RoundSummary, ...]
+    regions: int
+    rims_after_round_1: float | None
+    final_coverage: float | None
+    stops: Mapping[str, int]
+    classifiers: tuple[str, ...]
+    precisions: tuple[str, ...]
+    recipes: tuple[str, ...]
+    machines: tuple[str, ...]
+    has_intervals: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON; rows have intervals only if groups were given."""
+        return {
+            "runs": self.runs,
+            "rounds": [row.as_dict(with_intervals=self.has_intervals) for row in self.rounds],
+            "regions": self.regions,
+            "rims_after_round_1": self.rims_after_round_1,
+            "final_coverage": self.final_coverage,
+            "stops": dict(self.stops),
+            "classifier": list(self.classifiers),
+            "precision": list(self.precisions),
+            "recipe": list(self.recipes),
+            "machine": list(self.machines),
+        }
+
+
 def count_run(run: Run) -> RunCount:
-    """Count one run. The top class is the label that was likeliest before anything was erased."""
-    sums = np.zeros((max((one.index for one in run.rounds), default=0), len(SUMS)))
-    for one in run.rounds:
-        sums[one.index - 1] += _sums_of(run, one)
-    ends = [run.of_track(track) for track in run.tracks]
+    """Count one run. The top class is the class with the largest score before anything was erased."""
+    sums = np.zeros((max((done.index for done in run.rounds), default=0), len(SUMS)))
+    for done in run.rounds:
+        sums[done.index - 1] += _sums_of(run, done)
+    tracks = [run.of_track(track) for track in run.tracks]
     return RunCount(
         sums=sums,
-        last_coverages=tuple(done[-1].coverage for done in ends if done),
+        last_coverages=tuple(rounds[-1].coverage for rounds in tracks if rounds),
         stops=tuple(str(reason.kind) for reason in run.stops.values()),
         classifier=run.classifier.name,
         precision=run.classifier.precision,
@@ -78,74 +145,67 @@ def count_run(run: Run) -> RunCount:
     )
 
 
-def _sums_of(run: Run, one: Round) -> Float[np.ndarray, "sums"]:
+def _sums_of(run: Run, done: Round) -> Float[np.ndarray, "sums"]:
     top = run.first.leading(1)[0]
-    stability = [region.stability for region in one.regions if region.stability is not None]
+    stability = [region.stability for region in done.regions if region.stability is not None]
     values = {
         "runs": 1,
-        "drop": one.before.logits[top] - one.after.logits[top],
-        "probability_drop": one.before.probabilities[top] - one.after.probabilities[top],
-        "kept_first": one.after.leading(1)[0] == top,
-        "coverage": one.coverage,
-        "regions": len(one.regions),
-        "rims": sum(region.is_rim for region in one.regions),
-        "revealed": sum(region.revealed for region in one.regions),
+        "drop": done.before.logits[top] - done.after.logits[top],
+        "probability_drop": done.before.probabilities[top] - done.after.probabilities[top],
+        "kept_first": done.after.leading(1)[0] == top,
+        "coverage": done.coverage,
+        "regions": len(done.regions),
+        "rims": sum(region.is_rim for region in done.regions),
+        "revealed": sum(region.revealed for region in done.regions),
         "stability": sum(stability),
-        "settled_known": len(stability),
+        "stability_known": len(stability),
     }
     return np.array([float(values[name]) for name in SUMS])
 
 
-def summarize(counts: Sequence[RunCount], groups: Sequence[Hashable] | None = None, seed: int = 0) -> dict:
-    """Per round: means over the runs that reached it; and what holds for all.
-
-    `drop` and `probability_drop`: what all regions of the round took from the top class. `kept_first`: share of runs
-    where it still leads after the round. `rims`: share of the round's regions with more than half of their saliency at
-    the rim. `revealed`, `stability`: means over the regions. `coverage`: share of the grid erased after the round. With
-    `groups` (one a run: an image, a patient) each has an interval `…_95`, by drawing groups with replacement.
-    """
+def summarize_counts(
+    counts: Sequence[RunCount], groups: Sequence[Hashable] | None = None, seed: int = 0
+) -> RunsSummary:
+    """The summary of counted runs; with `groups` (one per run: an image, a patient) it has intervals, by drawing groups
+    with replacement."""
     rounds = max((len(count.sums) for count in counts), default=0)
     stacked = np.zeros((len(counts), rounds, len(SUMS)))
     for number, count in enumerate(counts):
         stacked[number, : len(count.sums)] = count.sums
-    rows = [_row(index, sums) for index, sums in enumerate(stacked.sum(axis=0), start=1)]
-    if groups is not None:
-        _add_intervals(rows, by_group(stacked, groups), seed)
+    pairs = np.full((2, rounds, len(MEANS)), np.nan) if groups is None else _intervals(by_group(stacked, groups), seed)
     later = stacked[:, 1:].sum(axis=(0, 1))
     coverages = [value for count in counts for value in count.last_coverages]
-    return {
-        "runs": len(counts),
-        "rounds": rows,
-        "regions": sum(count.regions for count in counts),
-        "rims_after_round_1": ratio(later[SUMS.index("rims")], later[SUMS.index("regions")]),
-        "final_coverage": ratio(sum(coverages), len(coverages)),
-        "stops": dict(Counter(stop for count in counts for stop in count.stops)),
-        "classifier": sorted({count.classifier for count in counts}),
-        "precision": sorted({count.precision for count in counts}),
-        "recipe": sorted({count.recipe for count in counts}),
-        "machine": sorted({count.machine for count in counts}),
-    }
+    return RunsSummary(
+        runs=len(counts),
+        rounds=tuple(
+            _summarize_round(index + 1, sums, pairs[:, index]) for index, sums in enumerate(stacked.sum(axis=0))
+        ),
+        regions=sum(count.regions for count in counts),
+        rims_after_round_1=ratio(later[SUMS.index("rims")], later[SUMS.index("regions")]),
+        final_coverage=ratio(sum(coverages), len(coverages)),
+        stops=dict(Counter(stop for count in counts for stop in count.stops)),
+        classifiers=tuple(sorted({count.classifier for count in counts})),
+        precisions=tuple(sorted({count.precision for count in counts})),
+        recipes=tuple(sorted({count.recipe for count in counts})),
+        machines=tuple(sorted({count.machine for count in counts})),
+        has_intervals=groups is not None,
+    )
 
 
-def summary(runs: Iterable[Run]) -> dict:
-    """`summarize` for runs, read one at a time, without intervals."""
-    return summarize([count_run(run) for run in runs])
+def summarize_runs(runs: Iterable[Run]) -> RunsSummary:
+    """The summary of runs, read one at a time, without intervals."""
+    return summarize_counts([count_run(run) for run in runs])
 
 
-def _row(index: int, sums: Float[np.ndarray, "sums"]) -> dict:
+def _summarize_round(index: int, sums: Float[np.ndarray, "sums"], pairs: Float[np.ndarray, "2 means"]) -> RoundSummary:
     total = dict(zip(SUMS, sums, strict=True))
-    means = {name: ratio(total[name], total[of]) for name, of in MEANS.items()}
-    return {
-        "round": index,
-        "runs": int(total["runs"]),
-        **{name: means[name] for name in ("drop", "probability_drop", "kept_first")},
-        "regions": int(total["regions"]),
-        **{name: means[name] for name in ("rims", "revealed", "stability", "coverage")},
+    means = {
+        name: Estimate(ratio(total[name], total[of]), bounds(pairs[:, number]))
+        for number, (name, of) in enumerate(MEANS.items())
     }
+    return RoundSummary(round=index, runs=int(total["runs"]), regions=int(total["regions"]), **means)
 
 
-def _add_intervals(rows: list[dict], grouped: Float[np.ndarray, "groups rounds sums"], seed: int) -> None:
+def _intervals(grouped: Float[np.ndarray, "groups rounds sums"], seed: int) -> Float[np.ndarray, "2 rounds means"]:
     over, under = ([SUMS.index(name) for name in names] for names in (MEANS, MEANS.values()))
-    found = intervals(grouped[..., over], grouped[..., under], seed)
-    for row, pairs in zip(rows, found.transpose(1, 2, 0), strict=True):
-        row.update({f"{name}_95": bounds(pair) for name, pair in zip(MEANS, pairs, strict=True)})
+    return intervals(grouped[..., over], grouped[..., under], seed)

@@ -1,1 +1,1 @@
-"""Scores of methods on planted scenes, where the evidence is known."""
+"""Methods compared on planted scenes, where the evidence is known exactly."""

@@ -1,5 +1,4 @@
-"""Cues of planted scenes against the regions of a run: how many were found by which round, and which regions are
-false."""
+"""Cues of planted scenes against the regions of a run: cues found by each round, and false regions."""
 
 from dataclasses import dataclass
 
@@ -19,8 +18,8 @@ FALSE_SHARE = 0.1  # a region is false if less than this share of it lies on cue
 class CueTally:
     """Counts over scenes; tallies of several scenes add up.
 
-    `found[r]` counts the cues found after round r + 1; cues are those of labels that the classifier predicted at
-    first, since nothing is asked about others (`cues_missed_by_classifier` counts these).
+    `found[r]` is the number of cues found after round r + 1. `cues` are those of labels that the classifier predicted
+    at first, since runs don't explain other labels; cues of other labels are `cues_missed_by_classifier`.
     """
 
     scenes: int = 0
@@ -33,15 +32,15 @@ class CueTally:
     empty_scenes_with_regions: int = 0
 
     def __add__(self, other: "CueTally") -> "CueTally":
-        """Counts of both; a run that ended early has found in later rounds what it had found by its last."""
+        """Counts of both; a run that ended early keeps its count of found cues in later rounds."""
         rounds = max(len(self.found), len(other.found))
-        found = tuple(a + b for a, b in zip(_held(self.found, rounds), _held(other.found, rounds), strict=True))
+        found = tuple(a + b for a, b in zip(_extended(self.found, rounds), _extended(other.found, rounds), strict=True))
         sums = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
         return CueTally(found=found, **sums)
 
     def recall(self, rounds: int) -> float | None:
-        """Share of the cues found after so many rounds: found / cues. None without cues."""
-        return _held(self.found, max(rounds, len(self.found)))[rounds - 1] / self.cues if self.cues else None
+        """Share of the cues found after `rounds` rounds: found / cues. None without cues."""
+        return _extended(self.found, max(rounds, len(self.found)))[rounds - 1] / self.cues if self.cues else None
 
     @property
     def false_region_rate(self) -> float | None:
@@ -60,12 +59,12 @@ _COUNTS = (
 )
 
 
-def tally(run: Run, scene: Scene, rounds: int) -> CueTally:
+def count_cues(run: Run, scene: Scene, rounds: int) -> CueTally:
     """Count one scene's run over a fixed number of rounds. The run must be on the scene's own pixels."""
-    asked = {run.classifier.labels[index] for index in run.first.predicted()}
-    cues = [cue for cue in scene.cues if cue.label in asked]
+    predicted = {run.classifier.labels[index] for index in run.first.predicted()}
+    cues = [cue for cue in scene.cues if cue.label in predicted]
     found = tuple(
-        sum(int(is_found(cue.inside, _covered(run, cue, done))) for cue in cues) for done in range(1, rounds + 1)
+        sum(int(is_found(cue.inside, _covered(run, cue, index))) for cue in cues) for index in range(1, rounds + 1)
     )
     false = sum(int(is_false(region.mask.to_array(), scene.inside(region.target))) for region in run.regions)
     empty = not scene.cues
@@ -82,13 +81,13 @@ def tally(run: Run, scene: Scene, rounds: int) -> CueTally:
 
 
 def _covered(run: Run, cue: Cue, rounds: int) -> Inside:
-    """What the regions of the cue's label cover after so many rounds."""
-    regions = (region for one in run.rounds if one.index <= rounds for region in one.regions)
+    """The pixels that the regions of the cue's label cover after `rounds` rounds."""
+    regions = (region for done in run.rounds if done.index <= rounds for region in done.regions)
     return union((region.mask.to_array() for region in regions if region.target == cue.label), cue.inside.shape)
 
 
 def is_found(cue: Inside, covered: Inside) -> bool:
-    """True if at least `FOUND_SHARE` of the cue is covered by what was found for its label."""
+    """True if regions of its label cover at least `FOUND_SHARE` of the cue."""
     return _share(cue, covered) >= FOUND_SHARE
 
 
@@ -102,6 +101,6 @@ def _share(of: Inside, within: Inside) -> float:
     return float(np.count_nonzero(of & within) / max(1, np.count_nonzero(of)))
 
 
-def _held(found: tuple[int, ...], rounds: int) -> tuple[int, ...]:
+def _extended(found: tuple[int, ...], rounds: int) -> tuple[int, ...]:
     last = found[-1] if found else 0
     return found + (last,) * (rounds - len(found))

@@ -1,4 +1,4 @@
-"""Methods that the planted benchmark compares, as values: recipes in rounds, and attributions that give one map."""
+"""Methods that the planted benchmark compares: recipes in rounds, and attributions that give a single map."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -30,15 +30,15 @@ from unveil.rounds import find_regions
 from unveil.saliency import L2, Magnitude, PositiveSum
 from unveil.targets import Class, TargetScore
 
-# All single maps are smoothed as those of `demo`, by 5 x 5 boxes twice; parts below 0.2 % of the image are left out.
+# Single maps are smoothed like those of `demo`, twice by 5 x 5 boxes; parts below 0.2 % of the image are left out.
 SMOOTH: Selector = get_recipe("demo").selector
-LEAST_PX = 33
-OURS = "recommended"
+MIN_AREA_PX = 33
+REFERENCE = "recommended"  # the recipe whose areas single maps are cut at
 
 
 @dataclass(frozen=True, eq=False)
 class PlantedQuestion:
-    """One question of the benchmark: a label of a scene, whether it is there or not, and how much each cue counts."""
+    """One question of the benchmark: a label of a scene, present or absent, and the strength of each of its cues."""
 
     suite: str
     scene: Scene
@@ -46,7 +46,7 @@ class PlantedQuestion:
     strengths: tuple[float, ...] | None = None
 
     def trial(self, rounds: tuple, maps: tuple | None = None) -> Trial:
-        """The answer to it, ready to be counted."""
+        """The regions and maps of a method for this question."""
         return Trial(self.scene, self.label, rounds, maps, self.strengths, self.suite)
 
 
@@ -58,12 +58,12 @@ class Method(ABC):
     @property
     @abstractmethod
     def settings(self) -> dict:
-        """Everything that its results depend on."""
+        """Everything that the method's results depend on."""
 
 
 @dataclass(frozen=True)
-class InRounds(Method):
-    """A recipe, asking about one label, as long as it wants."""
+class RoundsMethod(Method):
+    """A recipe that explains one label, for as many rounds as it takes."""
 
     name: str
     recipe: Recipe
@@ -73,22 +73,24 @@ class InRounds(Method):
         """The recipe's tables."""
         return self.recipe.as_dict()
 
-    def find(self, classifier: Classifier, asked: PlantedQuestion, seed: int) -> tuple[Trial, Float[np.ndarray, "h w"]]:
-        """Regions by round; and the first round's map as the recipe sees it."""
-        recipe = self.recipe.with_target(Class(asked.label))
-        image = Image.from_array(asked.scene.pixels)
-        # Without cards: no other method is asked whether to believe it, and `seconds` are compared.
+    def find(
+        self, classifier: Classifier, question: PlantedQuestion, seed: int
+    ) -> tuple[Trial, Float[np.ndarray, "h w"]]:
+        """Regions by round, and the first round's map as the recipe smooths it."""
+        recipe = self.recipe.with_target(Class(question.label))
+        image = Image.from_array(question.scene.pixels)
+        # Without trust cards: other methods have none, and `seconds` are compared.
         run = find_regions(image, classifier, recipe, trust=False, seed=seed, batch_size=8)
         if not run.rounds:
-            return asked.trial(()), np.zeros(asked.scene.pixels.shape[1:])
-        rounds = tuple(tuple(region.model_mask.to_array() for region in one.regions) for one in run.rounds)
-        maps = tuple(one.maps[0].saliency for one in run.rounds)
-        return asked.trial(rounds, maps), recipe.selector.smooth(maps[0])
+            return question.trial(()), np.zeros(question.scene.pixels.shape[1:])
+        rounds = tuple(tuple(region.model_mask.to_array() for region in done.regions) for done in run.rounds)
+        maps = tuple(done.maps[0].saliency for done in run.rounds)
+        return question.trial(rounds, maps), recipe.selector.smooth(maps[0])
 
 
 @dataclass(frozen=True)
-class OneMap(Method):
-    """An attribution that gives one map, cut into regions afterwards."""
+class SingleMapMethod(Method):
+    """An attribution that gives a single map, which is cut into regions afterwards."""
 
     name: str
     attribution: Attribution
@@ -96,51 +98,52 @@ class OneMap(Method):
 
     @property
     def settings(self) -> dict:
-        """The two as a recipe's tables."""
+        """Attribution and magnitude as a recipe's tables."""
         return Recipe(attribution=self.attribution, magnitude=self.magnitude).as_dict()
 
-    def saliency(self, classifier: Classifier, asked: PlantedQuestion, seed: int) -> Float[np.ndarray, "h w"]:
+    def saliency(self, classifier: Classifier, question: PlantedQuestion, seed: int) -> Float[np.ndarray, "h w"]:
         """The smoothed map of the label's logit."""
-        image = Image.from_array(asked.scene.pixels)
+        image = Image.from_array(question.scene.pixels)
         pixels = classifier.prepare(image).pixels
         (prediction,) = classifier.predict(pixels[None])
-        (target_score,) = Class(asked.label).resolve(prediction, prediction, classifier.labels)
+        (target_score,) = Class(question.label).resolve(prediction, prediction, classifier.labels)
         return SMOOTH.smooth(self.raw(classifier, pixels, target_score, f"{seed}/{image.sha256}/one map"))
 
     def raw(
-        self, classifier: Classifier, pixels: Float[Tensor, "c h w"], target_score: TargetScore, key: str
+        self, classifier: Classifier, pixels: Float[Tensor, "c h w"], target_score: TargetScore, stream: str
     ) -> Float[np.ndarray, "h w"]:
-        """The map of a target, not smoothed; `key` names the noise."""
-        question = AttributionRequest(classifier, pixels, [target_score], key, 8)
-        (found,) = self.magnitude.saliency(self.attribution.attribute(question).all)
-        # An attribution may be NaN where nothing speaks for the label at all.
-        return np.nan_to_num(found.astype(np.float64))
+        """The map of a target before smoothing; `stream` names the noise."""
+        request = AttributionRequest(classifier, pixels, [target_score], stream, 8)
+        (saliency,) = self.magnitude.saliency(self.attribution.attribute(request).all)
+        # Some attributions are NaN everywhere if nothing contributes to the label.
+        return np.nan_to_num(saliency.astype(np.float64))
 
 
-def in_rounds(name: str) -> InRounds:
-    """A recipe by its name or file; `recommended` is scaled to the scenes, as `demo` is."""
-    recipe = replace(get_recipe("demo"), name=OURS) if name == OURS else get_recipe(name)
-    return InRounds(Path(name).stem, recipe)
+def get_rounds_method(name: str) -> RoundsMethod:
+    """A recipe by its name or file; `recommended` is scaled to the size of the scenes, as `demo` is."""
+    recipe = replace(get_recipe("demo"), name=REFERENCE) if name == REFERENCE else get_recipe(name)
+    return RoundsMethod(Path(name).stem, recipe)
 
 
-def one_maps(masks: int) -> Mapping[str, OneMap]:
-    """Single maps by name, with the settings of their papers: SmoothGrad with 50 samples at 15 %, integrated gradients
-    from black in 50 steps, RISE with so many masks."""
-    found = (
-        OneMap("SmoothGrad", SmoothGrad(samples=50, noise=0.15)),
-        OneMap("GuidedBackprop", GuidedBackprop()),
-        OneMap("GradCAM", Cam("GradCAM", layer="features"), PositiveSum()),
-        OneMap("IntegratedGradients", Captum("IntegratedGradients")),
-        OneMap("LRP", Zennit("EpsilonPlusFlat"), PositiveSum()),
-        OneMap("RISE", Rise(masks=masks), PositiveSum()),
+def single_map_methods(masks: int) -> Mapping[str, SingleMapMethod]:
+    """Single maps by name, with the settings of their papers: SmoothGrad with 50 samples and 15 % noise, integrated
+    gradients from black in 50 steps, RISE with `masks` masks."""
+    methods = (
+        SingleMapMethod("SmoothGrad", SmoothGrad(samples=50, noise=0.15)),
+        SingleMapMethod("GuidedBackprop", GuidedBackprop()),
+        SingleMapMethod("GradCAM", Cam("GradCAM", layer="features"), PositiveSum()),
+        SingleMapMethod("IntegratedGradients", Captum("IntegratedGradients")),
+        SingleMapMethod("LRP", Zennit("EpsilonPlusFlat"), PositiveSum()),
+        SingleMapMethod("RISE", Rise(masks=masks), PositiveSum()),
     )
-    return {one.name: one for one in found}
+    return {method.name: method for method in methods}
 
 
-def strengths(classifier: Classifier, scene: Scene, label: str) -> tuple[float, ...]:
-    """What a label's logit loses when each of its cues is left out of the scene."""
+def measure_strengths(classifier: Classifier, scene: Scene, label: str) -> tuple[float, ...]:
+    """The drop of a label's logit when each of its cues is left out of the scene, in the order of the cues."""
     cues = [cue for cue in scene.cues if cue.label == label]
-    drawn = [scene, *(scene.without([cue.index]) for cue in cues)]
-    answers = classifier.predict(torch.from_numpy(np.stack([one.pixels for one in drawn])).to(classifier.device), 8)
-    whole, *less = (float(one.logits[classifier.labels.index(label)]) for one in answers)
-    return tuple(whole - one for one in less)
+    scenes = [scene, *(scene.without([cue.index]) for cue in cues)]
+    pixels = torch.from_numpy(np.stack([drawn.pixels for drawn in scenes])).to(classifier.device)
+    index = classifier.labels.index(label)
+    complete, *without = (float(prediction.logits[index]) for prediction in classifier.predict(pixels, 8))
+    return tuple(complete - logit for logit in without)

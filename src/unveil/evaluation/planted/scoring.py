@@ -1,21 +1,22 @@
-"""Regions of any method against the cues of planted scenes: recall by round, precision, rims, false regions, order,
+"""Regions of any method against the cues of planted scenes: recall by round, precision, rims, false regions and order,
 with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from unveil.errors import UnveilError
-from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
+from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.planted.cue_recall import Inside, is_false, is_found
 from unveil.masks import components, distance_px, iou, union
 from unveil.measures import RIM_PX
 from unveil.planted import Cue, Scene
 
 Saliency = Float[np.ndarray, "h w"]
-RIM_SHARE = 0.5  # a false region is a rim if so much of it, by saliency, lies near to what was taken before
+RIM_SHARE = 0.5  # a false region is a rim if this share of its saliency lies near the regions of earlier rounds
 RATES = (
     "recall",
     "precision",
@@ -34,11 +35,10 @@ class TrialError(UnveilError):
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a method answered when asked about one label of one scene: regions by round, whatever the method.
+    """The regions by round that a method found for one label of one scene; a single-map method has one round.
 
-    `maps`: what each round saw, if the method tells; rims are weighted by it. `strengths`: what the label's logit loses
-    when each of its cues is left out of the scene, in their order, for those who know it. A one-shot method has one
-    round.
+    `maps`: the saliency map of each round, if the method has them; rims are weighted by it. `strengths`: the drop of
+    the label's logit when each of its cues is left out of the scene, in the order of the cues, where it is known.
     """
 
     scene: Scene
@@ -52,16 +52,18 @@ class Trial:
         grid = self.scene.pixels.shape[1:]
         for inside in (region for regions in self.rounds for region in regions):
             if inside.shape != grid:
-                raise TrialError(f"regions on the scene's grid {grid}", f"one on {inside.shape}", "bring it there")
+                raise TrialError(f"regions on the scene's grid {grid}", f"one on {inside.shape}", "resample the region")
         if self.maps is not None and len(self.maps) != len(self.rounds):
-            raise TrialError(f"{len(self.rounds)} maps, one a round", f"{len(self.maps)}", "leave maps out")
+            raise TrialError(
+                f"{len(self.rounds)} maps, one per round", f"{len(self.maps)}", "give one map per round, or none"
+            )
         if self.strengths is not None and len(self.strengths) != len(self.cues):
             got = f"{len(self.strengths)} strengths"
-            raise TrialError(f"{len(self.cues)} strengths, one a cue", got, "give them in the order of cues")
+            raise TrialError(f"{len(self.cues)} strengths, one per cue", got, "give them in the order of the cues")
 
     @property
     def cues(self) -> tuple[Cue, ...]:
-        """The cues of the label asked about; none where there is no evidence for it."""
+        """The cues of the label; none if the scene has no evidence for it."""
         return tuple(cue for cue in self.scene.cues if cue.label == self.label)
 
     @property
@@ -75,41 +77,77 @@ class Trial:
         return int(np.count_nonzero(union(self.regions, self.scene.pixels.shape[1:])))
 
 
-def score(trials: Sequence[Trial], rounds: int, seed: int = 0) -> dict:
-    """All rates of `RATES`, and `recall_by_round`, with 95 % intervals over scenes; None where nothing can be said.
+@dataclass(frozen=True)
+class TrialScores:
+    """Rates over trials, with 95 % intervals over scenes; values are None where there is nothing to divide by.
 
-    Over the trials of labels that are there (all sums first, one division last):
+    Over the trials of labels with evidence (sums over all trials first, one division last):
 
-    - `recall`: cues of which regions cover at least half / cues; `recall_by_round` after each of `rounds` rounds.
+    - `recall`: cues of which regions cover at least half / cues; `recall_by_round` after each round.
     - `precision`: regions of which at least a tenth lies on cues / regions.
     - `precision_area`: pixels of regions on cues / pixels of regions.
-    - `rim_rate`: false regions half of which, by saliency, lie within `RIM_PX` of earlier rounds' / regions.
+    - `rim_rate`: false regions with half of their saliency within `RIM_PX` of earlier rounds' regions / regions.
     - `area_per_cue_px`: pixels of regions / cues found.
-    - `iou`: the best IoU of a region with each cue, their mean.
+    - `iou`: mean over the cues of the best IoU with a region.
     - `strongest_first`: trials in which the first round that finds any cue finds the strongest / trials that have
       several cues, and strengths.
 
-    Over those of labels that aren't: `false_region_rate`, trials with a region / trials.
+    Over those of labels without evidence: `false_region_rate`, trials with a region / trials.
     """
+
+    scenes: int
+    trials: int
+    trials_without_evidence: int
+    cues: int
+    regions: int
+    recall: Estimate
+    precision: Estimate
+    precision_area: Estimate
+    false_region_rate: Estimate
+    rim_rate: Estimate
+    area_per_cue_px: Estimate
+    iou: Estimate
+    strongest_first: Estimate
+    recall_by_round: tuple[Estimate, ...]
+
+    @property
+    def rates(self) -> dict[str, Estimate]:
+        """The `RATES` by name."""
+        return {name: getattr(self, name) for name in RATES}
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is written to JSON: values by name, and all intervals in one table."""
+        counts = ("scenes", "trials", "trials_without_evidence", "cues", "regions")
+        by_round = {f"round {index}": rate for index, rate in enumerate(self.recall_by_round, start=1)}
+        pairs = {name: rate.interval for name, rate in {**self.rates, **by_round}.items()}
+        return {
+            **{name: getattr(self, name) for name in counts},
+            **{name: rate.value for name, rate in self.rates.items()},
+            "recall_by_round": [rate.value for rate in self.recall_by_round],
+            "intervals": {name: None if pair is None else list(pair) for name, pair in pairs.items()},
+        }
+
+
+def score_trials(trials: Sequence[Trial], rounds: int, seed: int = 0) -> TrialScores:
+    """All rates over the trials, with `recall_by_round` after each of `rounds` rounds; intervals draw whole scenes."""
     if not trials:
         raise TrialError("at least one trial", "none", "draw more scenes")
     counts = np.array([_counts(trial, rounds) for trial in trials])
     groups = by_group(counts, [(trial.suite, trial.scene.seed) for trial in trials])
-    found, (low, high) = groups.sum(0), intervals(groups[:, 0], groups[:, 1], seed)
-    names = (*RATES, *(f"round {index + 1}" for index in range(rounds)))
-    values = [ratio(*pair) for pair in found.T]
-    between = [bounds(np.array(pair)) for pair in zip(low, high, strict=True)]
-    rates = len(RATES)
-    return {
-        "scenes": len(groups),
-        "trials": len(trials),
-        "trials_without_evidence": sum(not trial.cues for trial in trials),
-        "cues": int(found[1, 0]),
-        "regions": int(found[1, 1]),
-        **dict(zip(RATES, values[:rates], strict=True)),
-        "recall_by_round": values[rates:],
-        "intervals": dict(zip(names, between, strict=True)),
-    }
+    sums, (low, high) = groups.sum(0), intervals(groups[:, 0], groups[:, 1], seed)
+    estimates = [
+        Estimate(ratio(*pair), bounds(np.array(between)))
+        for pair, between in zip(sums.T, zip(low, high, strict=True), strict=True)
+    ]
+    return TrialScores(
+        scenes=len(groups),
+        trials=len(trials),
+        trials_without_evidence=sum(not trial.cues for trial in trials),
+        cues=int(sums[1, 0]),
+        regions=int(sums[1, 1]),
+        **dict(zip(RATES, estimates[: len(RATES)], strict=True)),
+        recall_by_round=tuple(estimates[len(RATES) :]),
+    )
 
 
 def _counts(trial: Trial, rounds: int) -> Float[np.ndarray, "2 stats"]:
@@ -121,7 +159,7 @@ def _counts(trial: Trial, rounds: int) -> Float[np.ndarray, "2 stats"]:
         return empty
     on_cues = trial.scene.inside(trial.label)
     covered = union(regions, on_cues.shape)
-    found = [[is_found(cue.inside, seen) for cue in cues] for seen in _seen_by_round(trial, rounds)]
+    found = [[is_found(cue.inside, area) for cue in cues] for area in _covered_by_round(trial, rounds)]
     true = [not is_false(region, on_cues) for region in regions]
     best = [max((iou(cue.inside, region) for region in regions), default=0.0) for cue in cues]
     pairs = {
@@ -134,15 +172,14 @@ def _counts(trial: Trial, rounds: int) -> Float[np.ndarray, "2 stats"]:
         "iou": (sum(best), len(cues)),
         "strongest_first": _strongest_first(trial, found),
     }
-    by_round = [(sum(one), len(cues)) for one in found]
+    by_round = [(sum(flags), len(cues)) for flags in found]
     return np.array([*(pairs[name] for name in RATES), *by_round], dtype=np.float64).T
 
 
-def _seen_by_round(trial: Trial, rounds: int) -> list[Inside]:
-    """What is covered after each round; a method that ended early keeps what it had."""
-    grid = trial.scene.pixels.shape[1:]
-    done = range(1, rounds + 1)
-    return [union((region for regions in trial.rounds[:index] for region in regions), grid) for index in done]
+def _covered_by_round(trial: Trial, rounds: int) -> list[Inside]:
+    """The union of all regions after each round; a method that ended early keeps its regions."""
+    grid, counts = trial.scene.pixels.shape[1:], range(1, rounds + 1)
+    return [union((region for regions in trial.rounds[:count] for region in regions), grid) for count in counts]
 
 
 def _rims(trial: Trial, on_cues: Inside) -> list[bool]:
@@ -161,41 +198,43 @@ def _rims(trial: Trial, on_cues: Inside) -> list[bool]:
 def _strongest_first(trial: Trial, found: list[list[bool]]) -> tuple[int, int]:
     if trial.strengths is None or len(trial.cues) < 2:
         return 0, 0
-    first = next((one for one in found if any(one)), None)
+    first = next((flags for flags in found if any(flags)), None)
     return int(first is not None and first[int(np.argmax(trial.strengths))]), 1
 
 
-def cut_at_area(saliency: Saliency, area: int, least_px: int = 1) -> tuple[Inside, ...]:
-    """Connected parts of the `area` pixels with the largest values, without those smaller than `least_px`.
+def cut_at_area(saliency: Saliency, area: int, min_area_px: int = 1) -> tuple[Inside, ...]:
+    """Connected parts of the `area` pixels with the largest values, without those smaller than `min_area_px`.
 
-    Of equal values the first in scan order; values that aren't positive are never taken.
+    Among equal values the first in scan order are taken; values that aren't positive are never taken.
     """
     order = np.argsort(-saliency.ravel(), kind="stable")[:area]
     inside = np.zeros(saliency.size, bool)
     inside[order] = True
-    return _parts(inside.reshape(saliency.shape) & (saliency > 0), least_px)
+    return _parts(inside.reshape(saliency.shape) & (saliency > 0), min_area_px)
 
 
-def cut_at_share(saliency: Saliency, share: float, least_px: int = 1) -> tuple[Inside, ...]:
-    """Connected parts of what is at least `share` of the largest value, without those smaller than `least_px`."""
-    return _parts((saliency >= share * saliency.max()) & (saliency > 0), least_px)
+def cut_at_share(saliency: Saliency, share: float, min_area_px: int = 1) -> tuple[Inside, ...]:
+    """Connected parts of what is at least `share` of the largest value, without those smaller than `min_area_px`."""
+    return _parts((saliency >= share * saliency.max()) & (saliency > 0), min_area_px)
 
 
-def _parts(inside: Inside, least_px: int) -> tuple[Inside, ...]:
+def _parts(inside: Inside, min_area_px: int) -> tuple[Inside, ...]:
     """The largest first."""
-    parts = [part for part in components(inside) if np.count_nonzero(part) >= least_px]
+    parts = [part for part in components(inside) if np.count_nonzero(part) >= min_area_px]
     return tuple(sorted(parts, key=np.count_nonzero, reverse=True))
 
 
 def best_share(
-    maps: Sequence[Saliency], asked: Sequence[tuple[Scene, str]], shares: Sequence[float], least_px: int
+    maps: Sequence[Saliency], questions: Sequence[tuple[Scene, str]], shares: Sequence[float], min_area_px: int
 ) -> float:
-    """The share of the maximum at which maps of these scenes and labels have the largest F1 = 2PR/(P + R), of recall R
-    and precision P; of equal ones the first."""
+    """The share of the maximum with the largest F1 = 2PR/(P + R), for maps of these scenes and labels; the first among
+    equally good ones. R is the recall and P the precision."""
 
     def f1(share: float) -> float:
-        pairs = zip(maps, asked, strict=True)
-        trials = [Trial(scene, label, (cut_at_share(one, share, least_px),)) for one, (scene, label) in pairs]
+        trials = [
+            Trial(scene, label, (cut_at_share(saliency, share, min_area_px),))
+            for saliency, (scene, label) in zip(maps, questions, strict=True)
+        ]
         counts = np.sum([_counts(trial, 1) for trial in trials], axis=0)
         recall, precision = (ratio(*counts[:, RATES.index(name)]) or 0.0 for name in ("recall", "precision"))
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
