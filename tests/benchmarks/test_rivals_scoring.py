@@ -6,7 +6,7 @@ from run import iterated
 from scoring import COUNTS, RATES, Marked, Outcome, areas, counts, found, grown, pointed_at, row, until
 
 from unveil import find_regions, load_classifier
-from unveil.evaluation.planted.cue_recall import is_false, tally
+from unveil.evaluation.planted.cue_recall import count_cues, is_false
 from unveil.images import Image
 from unveil.planted import SIZE, draw_scene
 from unveil.recipes import demo
@@ -30,7 +30,7 @@ def block(top: int, left: int, height: int, width: int) -> np.ndarray:
 def test_a_run_counts_as_its_tally(seed):
     scene = draw_scene(seed)
     run = find_regions(Image.from_array(scene.pixels), CLASSIFIER, demo())
-    expected = tally(run, scene, 5)
+    expected = count_cues(run, scene, 5)
     asked = [CLASSIFIER.labels[index] for index in run.first.predicted()]
     outcome = iterated(scene, CLASSIFIER, demo())
     got = named(counts(scene, asked, outcome, outcome))

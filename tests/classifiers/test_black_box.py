@@ -9,7 +9,7 @@ import unveil
 from unveil.attribution import Rise
 from unveil.classifiers import BlackBox, Preprocessing, Returns, TorchClassifier
 from unveil.errors import ClassifierError, MissingLibraryError
-from unveil.evaluation.planted.cue_recall import CueTally, tally
+from unveil.evaluation.planted.cue_recall import CueTally, count_cues
 from unveil.images import Image
 from unveil.planted import SIZE, draw_scene
 from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, load_network
@@ -84,7 +84,7 @@ def test_a_black_box_finds_cues_by_its_answers_alone(planted):
     total = CueTally()
     for seed in (100_019, 100_006, 100_024):
         scene = draw_scene(seed)
-        total += tally(unveil.find_regions(Image.from_array(scene.pixels), planted, small()), scene, 3)
+        total += count_cues(unveil.find_regions(Image.from_array(scene.pixels), planted, small()), scene, 3)
     assert total.recall(3) is not None
     assert (total.recall(3) or 0) > 0.5
 

@@ -8,7 +8,7 @@ import pytest
 from commands import Shell
 
 import unveil
-from unveil.evaluation.planted.cue_recall import tally
+from unveil.evaluation.planted.cue_recall import count_cues
 from unveil.planted import draw_scene
 from unveil.planted.networks.architectures import NAMES
 from unveil.recipes import NAMED, Recipe, paper
@@ -57,7 +57,7 @@ def test_the_demo_finds_the_cues():
     total, classifier = CueTally(), load_classifier("planted/demo")
     for seed in range(300_000, 300_020):
         scene = draw_scene(seed)
-        total += tally(unveil.find_regions(Image.from_array(scene.pixels), classifier, "demo"), scene, 5)
+        total += count_cues(unveil.find_regions(Image.from_array(scene.pixels), classifier, "demo"), scene, 5)
     first, final, false = total.recall(1), total.recall(5), total.false_region_rate
     assert first is not None
     assert final is not None
