@@ -35,7 +35,7 @@ from torch.nn import functional
 from unveil import read_image
 from unveil.classifiers.engine.precision import has_fast_bf16
 from unveil.classifiers.sources.chexnet import PREPARATION
-from unveil.classifiers.sources.torchvision import bare
+from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.datasets.chestxray14 import LABELS as REAL
 from unveil.planted.scenes.radiographs import LABELS as PLANTED
 from unveil.planted.scenes.radiographs import plant
@@ -149,7 +149,7 @@ def train(folder: Path, images: str, out: Path, settings: Codec, start: Path | N
     known, unseen = ([item for item in items if item.for_test is test] for test in (False, True))
     names = PLANTED if settings.findings == "planted" else REAL
     torch.manual_seed(settings.seed)
-    network = bare(settings.network, len(names)).to(device).to(memory_format=torch.channels_last)
+    network = build_untrained(settings.network, len(names)).to(device).to(memory_format=torch.channels_last)
     if start is not None:
         before = load_file(start / WEIGHTS if start.is_dir() else start)
         trunk = {key: value for key, value in before.items() if not key.startswith(HEADS[settings.network])}
@@ -270,7 +270,7 @@ def load(folder: Path, device: str) -> nn.Module:
     """A network that `train` wrote."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1]
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    network = bare(Codec(**report["settings"]).network, len(names))
+    network = build_untrained(Codec(**report["settings"]).network, len(names))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.to(device).eval()
 

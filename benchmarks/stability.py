@@ -4,8 +4,8 @@
 
 For every image and backward rule, the script computes the region of 400 samples, and those of 8, 16, … 64 antithetic
 samples with noise of their own, several times. Beside each is the IoU of the regions of independent halves, as in
-`UntilStable`. The table shows for each level where the rounds would have stopped, and how close to the
-region of 400 samples the result was.
+`UntilStable`. The table shows for each level of this stability where the rounds would have stopped, and how close to
+the region of 400 samples the result was.
 """
 
 import argparse

@@ -229,3 +229,68 @@ def test_modules_can_be_used_without_importing_them_first():
     code = "import unveil; print(unveil.recipes.paper().name, unveil.stopping.MaxRounds(2).rounds)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["paper", "2"]
+
+
+# Every source of classifiers has the same interface; a command of the command line is named like the function it calls.
+INTERFACE = {"build", "names"}
+COMMANDS = ("cli/",)
+
+
+def test_no_public_name_is_defined_twice():
+    """Every public class or function of a module has a name of its own in the whole package."""
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        where = str(path.relative_to(ROOT))
+        for node in tree_of(path).body:
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if where.startswith("classifiers/sources/") and node.name in INTERFACE:
+                continue
+            if where.startswith(COMMANDS) and isinstance(node, ast.FunctionDef) and is_command(node):
+                continue
+            places.setdefault(node.name, []).append(where)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def is_command(function: ast.FunctionDef) -> bool:
+    """True for a function whose arguments are options of the command line."""
+    return "typer." in ast.unparse(function.args)
+
+
+# Tests of several modules at once, of the scripts beside the package, and of the repository.
+TOPICS = {
+    "classifiers/test_left_as_found.py",
+    "cli/test_benchmark_paper.py",
+    "cli/test_patterns_command.py",
+    "cli/test_run_any_attribution.py",
+    "cli/test_run_trust.py",
+    "cli/test_run_volumes.py",
+    "cli/test_small_commands.py",
+    "evaluation/metrics/test_metrics_page.py",
+    "evaluation/paper/test_experiment_pictures.py",
+    "evaluation/paper/test_experiment_results.py",
+    "store/test_store_damage.py",
+    "test_assets.py",
+    "test_conformance.py",
+    "test_docs.py",
+    "test_docstrings.py",
+    "test_house.py",
+    "test_package.py",
+    "test_prose.py",
+    "test_site.py",
+    "test_volumes.py",
+}
+
+
+def test_tests_mirror_the_package():
+    """tests/a/test_b.py tests unveil/a/b.py or unveil/a/b/; tests/a/test_a.py tests the package a as a whole."""
+    tests = REPOSITORY / "tests"
+    others = set()
+    for path in tests.rglob("test_*.py"):
+        name = path.relative_to(tests)
+        module = ROOT / name.parent / path.stem.removeprefix("test_")
+        if name.parts[0] == "benchmarks" or module.name == name.parent.name:
+            continue
+        if not module.with_suffix(".py").is_file() and not module.is_dir():
+            others.add(str(name))
+    assert others == TOPICS, "test files without a module, or topics without a test file"

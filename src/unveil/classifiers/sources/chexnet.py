@@ -6,7 +6,7 @@ from torch import Tensor
 
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
-from unveil.classifiers.sources.torchvision import bare
+from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.classifiers.sources.weights import count_outputs, load_into, read_weights
 from unveil.datasets.chestxray14 import LABELS
 from unveil.errors import ClassifierError, WeightsError
@@ -38,7 +38,7 @@ def build(request: ModelRequest) -> LoadedModel:
     if len(labels) != count:
         do = "give one name for each output, in their order"
         raise ClassifierError(f"{count} labels, one for each output of {source}", f"{len(labels)} labels", do)
-    module = bare("densenet121", count)
+    module = build_untrained("densenet121", count)
     if tensors is not None:
         load_into(module, tensors, source)
     return LoadedModel(module, PREPARATION, labels, Output.SIGMOID)

@@ -19,7 +19,7 @@ def names() -> Iterator[str]:
     yield from list_models(module=torchvision.models)
 
 
-def bare(name: str, outputs: int) -> nn.Module:
+def build_untrained(name: str, outputs: int) -> nn.Module:
     """A torchvision model with random weights and so many outputs, for sources that bring their own weights."""
     return get_model(name, weights=None, num_classes=outputs, **_quiet(name))
 
@@ -37,7 +37,7 @@ def build(request: ModelRequest) -> LoadedModel:
     weights = request.weights or "DEFAULT"
     if weights == RANDOM or is_file(weights):
         chosen, labels = published[0], request.labels or published[0].meta["categories"]
-        module = bare(request.name, len(labels))
+        module = build_untrained(request.name, len(labels))
         if weights != RANDOM:
             load_into(module, read_weights(weights), weights)
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
-from unveil.classifiers.sources.torchvision import bare
+from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights, refused
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
 from unveil.predictions import Output
@@ -69,7 +69,7 @@ def _models() -> ModuleType:
 
 
 def _resnet(kind: str, count: int) -> nn.Module:
-    module = bare(kind, count)
+    module = build_untrained(kind, count)
     module.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
     return module
 
