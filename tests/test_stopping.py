@@ -12,6 +12,7 @@ from unveil.stopping import (
     Explained,
     MaxRounds,
     NotPredicted,
+    NotSignificant,
     ScoreBelow,
     StopKind,
     StopState,
@@ -133,3 +134,20 @@ def test_a_reason_is_a_sentence():
 def test_no_round_at_all():
     with pytest.raises(RecipeError, match="1 to 1000 rounds"):
         MaxRounds(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: TargetLost(1.5), "a threshold above 0, and at most 1; got 1.5"),
+        (lambda: TargetLost(0.0), "a threshold above 0, and at most 1; got 0.0"),
+        (lambda: ScoreBelow(float("nan")), "a probability above 0, and at most 1; got nan"),
+        (lambda: NotPredicted(-0.1), "a probability from 0 to 1; got -0.1"),
+        (lambda: CoverageAbove(2.0), "a coverage from 0 to 1, a share of the image; got 2.0"),
+        (lambda: MaxRounds(10**6), "1 to 1000 rounds; got 1000000"),
+        (lambda: NotSignificant(0.1, 10**12), "1 to 10000 placements; got 1000000000000"),
+    ],
+)
+def test_settings_outside_their_range_name_the_range(make, told):
+    with pytest.raises(RecipeError, match=told):
+        make()

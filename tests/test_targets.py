@@ -90,3 +90,11 @@ def test_targets_as_text(text, target):
 def test_text_that_is_no_target(text):
     with pytest.raises(TargetError, match=r"expected predicted\[:P\], top\[:K\]"):
         parse_target(text)
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.5, 2.0, float("nan")])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises(TargetError, match="a threshold above 0, and at most 1; got "):
+        Predicted(threshold)
+    with pytest.raises(TargetError, match="a threshold above 0, and at most 1; got "):
+        parse_target(f"predicted:{threshold}")

@@ -123,6 +123,10 @@ class TargetLost(Stop):
 
     threshold: float = 0.5
 
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise RecipeError("a threshold above 0, and at most 1", str(self.threshold), "0.5 is usual")
+
     def check(self, state: StopState) -> StopReason | None:
         """A reason once every such class is gone; never for targets that weren't predicted at first."""
         targets = {score.class_index for score in state.target_scores}
@@ -138,6 +142,10 @@ class ScoreBelow(Stop):
     """When every target class has a probability below `probability`."""
 
     probability: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.probability <= 1:
+            raise RecipeError("a probability above 0, and at most 1", str(self.probability), "0.1 is usual")
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once the largest of the probabilities is below."""
@@ -159,6 +167,10 @@ class NotPredicted(Stop):
     """
 
     probability: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise RecipeError("a probability from 0 to 1", str(self.probability), "0.1 is usual")
 
     def check(self, state: StopState) -> StopReason | None:
         """Never, once there was a round."""
@@ -210,6 +222,10 @@ class CoverageAbove(Stop):
     """When more than `coverage` of the grid is erased: what is left is hardly the same image."""
 
     coverage: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coverage <= 1:
+            raise RecipeError("a coverage from 0 to 1, a share of the image", str(self.coverage), "0.5 is usual")
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once too much is erased."""

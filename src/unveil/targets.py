@@ -87,6 +87,10 @@ class Predicted(Target):
 
     threshold: float = 0.5
 
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise TargetError("a threshold above 0, and at most 1", str(self.threshold), "0.5 is usual")
+
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Logits of the labels predicted now; empty if a sigmoid classifier predicts none."""
         return tuple(class_score(index, labels) for index in now.predicted(self.threshold))
