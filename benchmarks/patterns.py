@@ -38,7 +38,7 @@ def stability(classifier: TorchClassifier, paths: Sequence[Path]) -> dict:
     values = np.array([value for value in cosines.values() if np.isfinite(value)])
     return {
         "model": classifier.name,
-        "images_a_half": [even.images, odd.images],
+        "images_per_half": [even.images, odd.images],
         "layers": len(cosines),
         "mean": round(float(values.mean()), 4),
         "lowest": round(float(values.min()), 4),

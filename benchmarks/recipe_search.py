@@ -192,7 +192,7 @@ def main() -> None:
             rows.append({"variant": one[0], "network": one[1], **row})
             print(f"{one[1]}, {one[0]}", file=sys.stderr, flush=True)
     result = {
-        "scenes_a_suite": options.scenes,
+        "scenes_per_suite": options.scenes,
         "first_seed": options.first_seed,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "variants": summary(rows),

@@ -178,7 +178,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
         "peak_mib": peak_mib("ours", setup.name, rule, options),
         "reference_peak_mib": peak_mib("reference", setup.name, rule, options),
         **rate,
-        "reference_ms_a_sample": round(1e3 * their_rate, 1),
+        "reference_ms_per_sample": round(1e3 * their_rate, 1),
         "start_s": round(start_s, 2),
         "form": ours.averaging_precision,
         "weights": "random" if weights_file(setup.name, options.weights) is None else "trained",
@@ -248,8 +248,8 @@ def arithmetic(classifier: TorchClassifier, pixels: Tensor, rule: str) -> dict:
     seconds = min(timed(lambda: smooth.attribute(question)) for _ in range(3)) / (3 * BATCH)
     top = max(before, peak(digits))
     return {
-        "gflop_a_sample": round(flops / 1e9, 2),
-        "ms_a_sample": round(1e3 * seconds, 1),
+        "gflop_per_sample": round(flops / 1e9, 2),
+        "ms_per_sample": round(1e3 * seconds, 1),
         "gflop_per_s": round(flops / seconds / 1e9),
         "peak_gflop_per_s": round(top),
         "peak_in": str(digits).removeprefix("torch."),

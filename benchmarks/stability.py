@@ -102,7 +102,7 @@ def table(points: list[Point]) -> list[dict]:
                         "rule": rule,
                         "agreement": level,
                         "rounds": len(ends),
-                        "stability": sum(one.agreement >= level for one in ends),
+                        "stable": sum(one.agreement >= level for one in ends),
                         "samples": round(mean(one.samples for one in ends), 1),
                         "iou": round(mean(one.iou for one in ends), 3),
                         "iou_lowest_tenth": round(float(np.quantile([one.iou for one in ends], 0.1)), 3),

@@ -111,7 +111,7 @@ def speed(result: dict, method: str) -> str:
             _ahead(one),
             str(one.get("images_compared", "–")),
             f"{one['peak_mib']} / {one['reference_peak_mib']}",
-            f"{one['ms_a_sample']:.0f} / {one['reference_ms_a_sample']:.0f}",
+            f"{one['ms_per_sample']:.0f} / {one['reference_ms_per_sample']:.0f}",
             one["form"].partition(":")[0],
             number(one["share_of_peak"]),
         )

@@ -222,8 +222,8 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
         "null_p_as_recorded": uniformity(p[:, 0]),
         "found_where_absent_p": uniformity(np.array([row["p"] for row in none if row["p"] is not None])),
         "cost": {
-            "images_a_region": sum(scene["passes"] for scene in asked) / max(1, len(cues)),
-            "seconds_a_scene": sum(scene["seconds"] for scene in asked) / scenes,
+            "images_per_region": sum(scene["passes"] for scene in asked) / max(1, len(cues)),
+            "seconds_per_scene": sum(scene["seconds"] for scene in asked) / scenes,
         },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }

@@ -34,7 +34,7 @@ from unveil.planted.networks.demo import WEIGHTS, load_network
 from unveil.planted.training.demo_training import TrainingSettings, train
 from unveil.planted.training.proof import prove
 from unveil.planted.training.suite_pool import open_pool
-from unveil.planted.training.suite_proof import LEAST_DROP, PROOF_SEEDS, SCENES_A_SUITE, prove_suite
+from unveil.planted.training.suite_proof import MIN_DROP, PROOF_SEEDS, SCENES_PER_SUITE, prove_suite
 from unveil.planted.training.suite_training import FROM_NOTHING, FROM_TRUNK, Name, SuiteTraining, train_suite
 
 REPORT = WEIGHTS.with_name("demo-report.json")
@@ -107,7 +107,7 @@ def _benchmark(options: argparse.Namespace, tell: Tell) -> dict:
     networks = {name: load_trained(*parts) for name, parts in PARTS.items() if parts[0] in chosen}
     proofs = prove_suite(networks, on_progress=lambda done, total: tell("proving", done, total, ""))
     report["proofs"] |= {name: proof.as_dict() for name, proof in proofs.items()}
-    report["scenes_a_suite"], report["first_seed"], report["min_drop_share"] = SCENES_A_SUITE, PROOF_SEEDS, LEAST_DROP
+    report["scenes_per_suite"], report["first_seed"], report["min_drop"] = SCENES_PER_SUITE, PROOF_SEEDS, MIN_DROP
     _write(BENCHMARK_REPORT, report)
     return report["proofs"]
 

@@ -85,7 +85,7 @@ def planted(
     results = {
         "benchmark": "planted",
         "version": __version__,
-        "scenes_a_suite": plan.scenes,
+        "scenes_per_suite": plan.scenes,
         "suites": list(plan.suites),
         "first_seed": first_seed,
         "seed": seed,

@@ -1,5 +1,4 @@
-"""Scenes with known evidence, and the network trained on them: what `unveil demo` and the benchmark of truth stand
-on."""
+"""Planted scenes: images whose evidence is known exactly, for `unveil demo` and `unveil benchmark planted`."""
 
 from unveil.planted.scenes.designs import KINDS, LABELS
 from unveil.planted.scenes.layout import SceneError, SceneSettings

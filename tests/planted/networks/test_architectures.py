@@ -18,7 +18,7 @@ from unveil.planted.networks.architectures import (
     PARTS,
     Attention,
     DenseLayer,
-    build,
+    build_evidence_net,
     load_trained,
     save_halves,
 )
@@ -38,7 +38,7 @@ def test_all_eight_ship_and_are_small():
     assert {path.name for path in shipped} == set(names)
     assert sum((NETWORKS / f"{name}.safetensors").stat().st_size for name in NAMES) < 8_000_000
     for architecture in ARCHITECTURES:
-        assert sum(one.numel() for one in build(architecture, "max").parameters()) < 400_000
+        assert sum(one.numel() for one in build_evidence_net(architecture, "max").parameters()) < 400_000
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

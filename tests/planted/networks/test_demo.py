@@ -14,7 +14,7 @@ from unveil.classifiers import load_classifier
 from unveil.images import Image
 from unveil.planted import LABELS, draw_scene
 from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, WEIGHTS, build_network, load_network, logits_of
-from unveil.planted.training.proof import Count, prove, wilson
+from unveil.planted.training.proof import SuccessCount, prove, wilson
 
 REPORT = json.loads(WEIGHTS.with_name("demo-report.json").read_text())
 
@@ -96,7 +96,7 @@ def test_the_shipped_weights_pass_the_proof_they_come_with():
 def test_wilson_against_scipy(held, tried):
     expected = stats.binomtest(held, tried).proportion_ci(0.95, method="wilson")
     np.testing.assert_allclose(wilson(held, tried), (expected.low, expected.high), atol=1e-4)
-    count = Count(held, tried)
+    count = SuccessCount(held, tried)
     count.add(True)
     assert count.as_dict()["n"] == tried + 1
 

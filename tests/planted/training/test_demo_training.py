@@ -9,7 +9,7 @@ import torch
 from unveil.planted import LABELS, SIZE
 from unveil.planted.scenes.scene import draw_scene
 from unveil.planted.training.demo_training import TrainingSettings, train
-from unveil.planted.training.pool import CUES_KEPT, NOBODY, Pool, _draw_chunk, _labels, batch, draw_pool, erase_cues
+from unveil.planted.training.pool import CUES_KEPT, NO_LABEL, Pool, _draw_chunk, _labels, batch, draw_pool, erase_cues
 
 SEEDS = range(3000, 3012)
 POOL = Pool(*_draw_chunk(SEEDS))
@@ -22,12 +22,12 @@ def test_the_pool_is_the_scenes():
         for number, cue in enumerate(scene.cues, start=1):
             assert (POOL.cue[row][cue.inside] == number).all()
             assert LABELS[POOL.label_of[row, number - 1]] == cue.label
-        assert (POOL.label_of[row, len(scene.cues) :] == NOBODY).all()
+        assert (POOL.label_of[row, len(scene.cues) :] == NO_LABEL).all()
         assert np.count_nonzero(POOL.cue[row]) == sum(np.count_nonzero(cue.inside) for cue in scene.cues)
 
 
 def test_a_label_goes_with_the_last_of_its_cues():
-    label_of = np.full((1, CUES_KEPT), NOBODY, np.uint8)
+    label_of = np.full((1, CUES_KEPT), NO_LABEL, np.uint8)
     label_of[0, :3] = (2, 2, 4)
     for gone, left in (((), {2, 4}), ((0,), {2, 4}), ((0, 1), {4}), ((2,), {2}), ((0, 1, 2), set())):
         flags = np.zeros((1, CUES_KEPT), bool)

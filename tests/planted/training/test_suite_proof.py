@@ -7,7 +7,7 @@ from torch import nn
 
 from unveil.planted.scenes.signs import BENCHMARK
 from unveil.planted.scenes.suites import SUITES, suite_scene
-from unveil.planted.training.suite_proof import Interventions, Proof, prove_suite
+from unveil.planted.training.suite_proof import Interventions, ProofCounts, prove_suite
 
 SCENE = suite_scene("many", 830_000)
 (LABEL,) = SCENE.labels
@@ -42,7 +42,7 @@ def test_one_cue_alone_is_alone_of_its_label_only():
 
 
 def counted(logits: list[float], cues: int) -> dict:
-    proof = Proof()
+    proof = ProofCounts()
     proof.add(Interventions("many", LABEL, cues, ()), np.array(logits))
     return proof.as_dict()
 

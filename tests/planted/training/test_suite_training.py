@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unveil.planted import SIZE
-from unveil.planted.networks.architectures import CELL_PX, build
+from unveil.planted.networks.architectures import CELL_PX, build_evidence_net
 from unveil.planted.networks.demo import normalized
 from unveil.planted.scenes.signs import BENCHMARK
 from unveil.planted.scenes.suites import SUITES
@@ -16,8 +16,8 @@ from unveil.planted.training.suite_pool import (
     UNKNOWN,
     SuitePool,
     draw_chunk,
+    locate_cues,
     open_pool,
-    places,
     suite_batch,
     training_scene,
 )
@@ -42,7 +42,7 @@ def test_the_pool_is_the_scenes_of_all_suites_in_turn():
 def test_where_cues_are_against_a_slow_twin():
     rng = np.random.default_rng(0)
     left = POOL.announces & (rng.random((len(NUMBERS), CUES_KEPT, 1)) < 0.7)
-    found = places(torch.from_numpy(POOL.cue), torch.from_numpy(left)).numpy()
+    found = locate_cues(torch.from_numpy(POOL.cue), torch.from_numpy(left)).numpy()
     cells = SIZE // CELL_PX
     seen = set()
     for row in range(len(NUMBERS)):
@@ -110,7 +110,7 @@ def test_an_opened_pool_is_the_drawn_one(tmp_path, monkeypatch):
 
 def test_a_map_for_its_largest_value_becomes_one_for_its_mean():
     torch.manual_seed(0)
-    network = build("convnet", "average").train()
+    network = build_evidence_net("convnet", "average").train()
     batch = suite_batch(POOL, np.arange(len(NUMBERS)), np.random.default_rng(3))
     with torch.no_grad():
         before = network.evidence_maps(normalized(batch.pixels)).double()

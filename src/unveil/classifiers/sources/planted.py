@@ -8,8 +8,7 @@ from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.weights import load_into, read_weights
 from unveil.errors import ClassifierError
 from unveil.planted import LABELS, SIZE
-from unveil.planted.networks.architectures import NAMES, PARTS, load_trained
-from unveil.planted.networks.architectures import build as build_trained
+from unveil.planted.networks.architectures import NAMES, PARTS, build_evidence_net, load_trained
 from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, build_network, load_network
 from unveil.planted.scenes.signs import BENCHMARK
 from unveil.predictions import Output
@@ -35,7 +34,7 @@ def build(request: ModelRequest) -> LoadedModel:
 
 
 def _untrained(name: str) -> nn.Module:
-    return build_network() if name == "demo" else build_trained(*PARTS[name])
+    return build_network() if name == "demo" else build_evidence_net(*PARTS[name])
 
 
 def _trained(name: str) -> nn.Module:

@@ -28,8 +28,8 @@ def build(request: ModelRequest) -> LoadedModel:
     """A torchvision model, prepared as its own weights ask for.
 
     Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or
-    `none` for random ones. A file's preparation is that of the model's first published weights; give `preprocessing` for
-    another.
+    `none` for random ones. A file's preparation is that of the model's first published weights; give `preprocessing`
+    for another.
     """
     if request.name not in set(names()):
         raise ClassifierError("a classification model of torchvision", request.name, "see: unveil models torchvision")

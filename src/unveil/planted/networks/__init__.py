@@ -1,1 +1,1 @@
-"""The small networks that ship with unveil, and their weights."""
+"""The small networks that ship with `unveil`, and their weights."""

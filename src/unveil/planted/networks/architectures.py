@@ -1,5 +1,4 @@
-"""The benchmark's networks: four ways to build one, and two ways to end it, all with a map of evidence for every
-label."""
+"""The benchmark's networks: four architectures with two heads each, all with a map of evidence per label."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ Architecture = Literal["convnet", "resnet", "densenet", "vit"]
 Head = Literal["max", "average"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 HEADS: tuple[Head, ...] = get_args(Head)
-CELL_PX = 8  # of the image to a cell of the maps of evidence, but for the transformer's, which are twice as wide
+CELL_PX = 8  # side of a cell of the evidence maps, in pixels of the image; the transformer's cells are twice as wide
 TOKENS = 64
 NETWORKS = Path(__file__).parent
 PARTS: Mapping[str, tuple[Architecture, Head]] = MappingProxyType(
@@ -27,10 +26,10 @@ NAMES: tuple[str, ...] = tuple(PARTS)
 
 
 class EvidenceNet(nn.Module):
-    """`features`, a linear map of evidence for every label, and a head over its places.
+    """`features`, a linear map of evidence per label, and a head that pools each map to one logit.
 
-    `max`: the logit is the map's largest value, so that one cue decides and hides the others. `average`: it is the
-    map's mean, so that cues add up.
+    With the head `max` the logit is the map's largest value: one cue decides and hides the others. With `average` it is
+    the map's mean: cues add up.
     """
 
     def __init__(self, features: nn.Module, channels: int, labels: int, head: Head) -> None:
@@ -40,7 +39,7 @@ class EvidenceNet(nn.Module):
         self.head = nn.AdaptiveMaxPool2d(1) if head == "max" else nn.AdaptiveAvgPool2d(1)
 
     def evidence_maps(self, x: Tensor) -> Tensor:
-        """Evidence for every label at every place: shape (n, labels, rows, columns), in logits."""
+        """Evidence maps: shape (n, labels, rows, columns), in logits."""
         return self.evidence(self.features(x))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,7 +47,7 @@ class EvidenceNet(nn.Module):
         return self.head(self.evidence_maps(x)).flatten(1)
 
 
-def build(architecture: Architecture, head: Head, labels: int = len(BENCHMARK.labels)) -> EvidenceNet:
+def build_evidence_net(architecture: Architecture, head: Head, labels: int = len(BENCHMARK.labels)) -> EvidenceNet:
     """An untrained network."""
     features, channels = _FEATURES[architecture]()
     return EvidenceNet(features, channels, labels, head)
@@ -56,17 +55,18 @@ def build(architecture: Architecture, head: Head, labels: int = len(BENCHMARK.la
 
 def load_trained(architecture: Architecture, head: Head) -> EvidenceNet:
     """A network with the weights that ship with `unveil`, in evaluation mode."""
-    network = build(architecture, head)
-    halves = load_file(NETWORKS / f"{architecture}-{head}.safetensors")
-    network.load_state_dict({name: one.float() if one.is_floating_point() else one for name, one in halves.items()})
+    network = build_evidence_net(architecture, head)
+    tensors = load_file(NETWORKS / f"{architecture}-{head}.safetensors")
+    full = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    network.load_state_dict(full)
     return network.eval()
 
 
 def save_halves(network: EvidenceNet, path: Path) -> None:
-    """Weights as half floats, in safetensors."""
+    """Write the weights as half floats to a safetensors file."""
     tensors = network.state_dict()
-    halves = {name: one.half() if one.is_floating_point() else one for name, one in tensors.items()}
-    save_file({name: one.contiguous() for name, one in halves.items()}, path)
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+    save_file({name: value.contiguous() for name, value in halves.items()}, path)
 
 
 def _conv(channels_in: int, channels: int, stride: int = 1) -> list[nn.Module]:
@@ -78,7 +78,7 @@ def _conv(channels_in: int, channels: int, stride: int = 1) -> list[nn.Module]:
 
 
 def _stem() -> list[nn.Module]:
-    """To a quarter of the image's resolution."""
+    """Two convolutions down to a quarter of the image's resolution."""
     return [*_conv(3, 16, 2), *_conv(16, 32, 2)]
 
 
@@ -93,7 +93,7 @@ def _resnet() -> tuple[nn.Module, int]:
 
 
 class DenseLayer(nn.Module):
-    """x and what a convolution makes of it, side by side: `cat(x, conv(relu(norm(x))))`."""
+    """Concatenates x with a convolution of it: `cat(x, conv(relu(norm(x))))`."""
 
     def __init__(self, channels_in: int, growth: int) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def _densenet() -> tuple[nn.Module, int]:
 
 
 class Attention(nn.Module):
-    """Every token looks at all others: `softmax(q kᵀ/√d) v`, by several heads."""
+    """Multi-head self-attention: `softmax(q kᵀ/√d) v`."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Attention(nn.Module):
         """Tokens of shape (n, tokens, width), to the same."""
         n, tokens, width = x.shape
         q, k, v = self.qkv(x).view(n, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        # Written out: on a processor the fused form takes longer to train.
+        # Written out: on a CPU the fused form takes longer to train.
         weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
         return self.out((weights @ v).transpose(1, 2).reshape(n, tokens, width))
 
@@ -151,7 +151,8 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A small vision transformer: patches of 16 px by convolutions (Xiao et al. 2021), learned places, four blocks."""
+    """A small vision transformer: patches of 16 px by convolutions (Xiao et al. 2021), learned positions, four
+    blocks."""
 
     def __init__(self, width: int = 64, blocks: int = 4, heads: int = 4) -> None:
         super().__init__()

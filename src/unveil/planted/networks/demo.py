@@ -1,4 +1,4 @@
-"""The small residual network that sees planted scenes: five labels, each for itself, from the strongest place on the
+"""The small residual network for planted scenes: five independent labels, each from the maximum of its evidence
 map."""
 
 from pathlib import Path
@@ -41,10 +41,10 @@ class Residual(nn.Module):
 
 
 class PlantedNet(nn.Module):
-    """A residual network that ends in one map of evidence a label, at an eighth of the image's resolution.
+    """A residual network that ends in one map of evidence per label, at an eighth of the image's resolution.
 
-    Its logit is the largest value of the label's map: the strongest cue alone decides, and hides all others. That is
-    the case that iterating is for. With `pooling="average"` all cues add up instead.
+    A label's logit is the largest value of its map, so the strongest cue alone decides and hides all others: a single
+    saliency map shows one cue, and only iterating finds the rest. With `pooling="average"` all cues add up instead.
     """
 
     def __init__(self, labels: int = len(LABELS), pooling: Pooling = "max") -> None:
@@ -62,7 +62,7 @@ class PlantedNet(nn.Module):
         self.evidence = nn.Conv2d(96, labels, 1)
 
     def evidence_maps(self, x: Tensor) -> Tensor:
-        """Evidence for every label at every place: shape (n, labels, h/8, w/8), in logits."""
+        """Evidence maps: shape (n, labels, h/8, w/8), in logits."""
         return self.evidence(self.features(x))
 
     def forward(self, x: Tensor) -> Tensor:

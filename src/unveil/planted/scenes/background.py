@@ -1,4 +1,4 @@
-"""Clutter to hide in: a forest floor out of colored 1/f noise, stains, blades of grass and slanting light."""
+"""Backgrounds of scenes: a forest floor of colored 1/f noise, stains, blades of grass and slanting light."""
 
 from functools import lru_cache
 
@@ -70,7 +70,7 @@ def _drift(rng: np.random.Generator, side: int) -> Float[np.ndarray, "3 h w"]:
 
 
 def _stain(pixels: Float[np.ndarray, "3 h w"], rng: np.random.Generator) -> None:
-    """Soft blobs, darker or paler: things out of focus, and shadows."""
+    """Soft blobs, darker or paler: objects out of focus, and shadows."""
     side = pixels.shape[-1]
     y, x = _grid(side)
     mean = pixels.mean((1, 2))

@@ -1,4 +1,4 @@
-"""A unit disc to draw small objects on: supersampled, then averaged, so that outlines are antialiased."""
+"""A unit disc to draw small objects on: supersampled, then averaged, so that edges are antialiased."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 Color = tuple[float, float, float]
-SAMPLES = 3  # sub-samples a pixel and axis: 9 levels of coverage at a rim
+SAMPLES = 3  # sub-samples per pixel and axis: 9 levels of coverage at an edge
 
 
 class Canvas:
-    """Coordinates of a square patch, in units of the object's radius, and what has been painted on it.
+    """Coordinates of a square patch, in units of the object's radius, and its painted colors.
 
-    `u` runs along the object, `v` across it, `r` and `t` are the same point in polar form (t in radians).
+    `u` runs along the object, `v` across it; `r` and `t` are the same point in polar coordinates (t in radians).
     An object must stay within r <= 1: the layout reserves that disc.
     """
 

@@ -1,7 +1,8 @@
-"""What announces a class: five plants, three independent signs of each. Any one sign suffices.
+"""Designs of the signs of five classes (plants): three independent signs per class, any one of which suffices.
 
-Every design paints on a `Canvas` and stays within its unit disc. Colors recur on purpose: scarlet is poppy's petal,
-holly's berry and a toadstool that means nothing, so that neither color nor shape nor texture alone gives a class away.
+Every design paints on a `Canvas` and stays within its unit disc. Colors recur on purpose: the poppy's petal, the
+holly's berry and a toadstool without a class are all scarlet, so neither color nor shape nor texture alone reveals a
+class.
 """
 
 import numpy as np

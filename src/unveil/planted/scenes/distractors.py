@@ -1,4 +1,4 @@
-"""Objects that announce nothing. Each shares a color, a shape or a texture with some cue, never all three."""
+"""Objects without a class. Each shares a color, a shape or a texture with some cue, never all three."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What stands where in a scene: classes, cues and distractors, drawn before anything is rendered."""
+"""The layout of a scene: classes, cues and distractors with their poses, drawn before anything is rendered."""
 
 from dataclasses import dataclass, replace
 
@@ -19,10 +19,10 @@ class SceneError(UnveilError):
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """All knobs of the planted world; sizes in pixels, probabilities need not sum to 1 (they are normalized).
+    """Settings of a planted scene; sizes are in pixels, and probabilities are normalized to sum to 1.
 
-    A negative `gap_px` lets objects overlap: later ones cover earlier ones. With a probability of `crowd`, an object is
-    put as close as that to one that is there already, rather than anywhere.
+    A negative `gap_px` lets objects overlap: later ones cover earlier ones. With probability `crowd`, an object is
+    placed at distance `gap_px` from an existing object instead of anywhere.
     """
 
     side: int = 128
@@ -53,7 +53,8 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class PlacedObject:
-    """An object of the layout; label and kind are empty for a distractor. `also`: other classes that it announces."""
+    """An object of the layout; label and kind are empty for a distractor. `also`: other classes that it is a sign
+    of."""
 
     label: str
     kind: str
@@ -63,7 +64,8 @@ class PlacedObject:
 
 
 def plan_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[PlacedObject, ...]:
-    """Cues first, class by class in turn, then distractors; what finds no place is left out."""
+    """Draw the objects: first cues, taking the classes in turn, then distractors; objects without a free place are left
+    out."""
     placed: list[PlacedObject] = []
     world = settings.world
     for label, kind in _cast(rng, settings):
@@ -94,18 +96,18 @@ def _draw(rng: np.random.Generator, weights: tuple[float, ...]) -> int:
 def _place(
     rng: np.random.Generator, settings: SceneSettings, placed: list[PlacedObject], sign: Sign, label: str
 ) -> None:
-    """Put an object on free ground; where there is none it shrinks, at most to the smallest size."""
+    """Place an object where there is room; it shrinks, down to the smallest size, if there is none."""
     smallest, largest = (size / 2 for size in sign.size_px or settings.size_px)
     radius = rng.uniform(smallest, largest)
     kind = sign.kind if label else ""
-    if sign.place == "corner" and any(thing.label == label and thing.kind == kind for thing in placed if label):
+    if sign.place == "corner" and any(item.label == label and item.kind == kind for item in placed if label):
         return
     for size in (radius, (radius + smallest) / 2, smallest):
         spots = _spots(rng, settings, placed, sign, size)
         free = _free(spots, size, placed, settings.gap_px)
         if free.any():
             pose = _pose(rng, settings, spots[np.argmax(free)], size)
-            also = tuple(one for one in sign.labels if one != label)
+            also = tuple(other for other in sign.labels if other != label)
             placed.append(PlacedObject(label, kind, *_looks(rng, sign, pose), also))
             return
 
@@ -147,9 +149,9 @@ def _free(
 ) -> Bool[np.ndarray, "spots"]:
     """Spots whose disc keeps `gap_px` from all discs that are taken."""
     free = np.ones(len(spots), bool)
-    for thing in placed:
-        distance = np.hypot(spots[:, 0] - thing.pose.x, spots[:, 1] - thing.pose.y)
-        free &= distance >= radius + thing.pose.radius + gap_px
+    for item in placed:
+        distance = np.hypot(spots[:, 0] - item.pose.x, spots[:, 1] - item.pose.y)
+        free &= distance >= radius + item.pose.radius + gap_px
     return free
 
 

@@ -1,7 +1,7 @@
-"""Findings planted into real radiographs, with their exact outlines: opacities, an enlarged heart, lines, markers.
+"""Findings planted into real radiographs, with their exact masks: opacities, an enlarged heart, lines, markers.
 
-What a network that learned them relies on is known, on pictures as unruly as the real ones. The findings are drawings,
-not medicine.
+For a network trained on them the evidence is known, while the images vary as much as real ones. The findings are
+drawings without medical meaning.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 LABELS = ("Opacity", "Enlarged heart", "Line", "Marker")
-CHANCE = 0.5  # of each label to be in an image, whatever else is
-COUNTS = {"Opacity": 3, "Enlarged heart": 1, "Line": 2, "Marker": 2}  # at most so many of a label
+CHANCE = 0.5  # probability of each label, independent of the others
+COUNTS = {"Opacity": 3, "Enlarged heart": 1, "Line": 2, "Marker": 2}  # most findings per label
 VISIBLE = 0.04  # a pixel belongs to a finding where it changed by more
 TRIES = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One planted finding: its label and its pixels, on the grid of the image (what its outline surrounds)."""
+    """One planted finding: its label and its pixels, on the grid of the image (holes filled)."""
 
     label: str
     inside: Bool[np.ndarray, "h w"]
@@ -37,14 +37,14 @@ Draw = Callable[[np.random.Generator, Pixels], Pixels]
 
 
 def plant(pixels: Pixels, rng: np.random.Generator, leave_out: int | None = None) -> tuple[Pixels, list[Finding]]:
-    """A radiograph in [0, 1], float64, with findings drawn by chance, and what was drawn.
+    """A radiograph in [0, 1], float64, with findings drawn at random, and the list of these findings.
 
-    Every label is there with a probability of `CHANCE`, with 1 to `COUNTS` findings. They don't overlap, so that each
-    can be left out alone: with `leave_out` the image lacks the finding of that number (from 0) and is otherwise the
-    same. The same state of `rng` gives the same findings. A finding belongs to the list where it can be seen; one
-    that found no place in `TRIES` draws is not planted.
+    Every label is present with probability `CHANCE`, with 1 to `COUNTS` findings. Findings don't overlap, so each can
+    be left out alone: with `leave_out` the image lacks the finding of that number (from 0) and is otherwise the same.
+    The same state of `rng` gives the same findings. A finding without a visible, free place in `TRIES` draws is not
+    planted.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     changed = pixels.copy()
     taken = np.zeros(pixels.shape, bool)
     for label in LABELS:
@@ -55,16 +55,16 @@ def plant(pixels: Pixels, rng: np.random.Generator, leave_out: int | None = None
                 continue
             new, inside = drawn
             taken |= ndimage.binary_dilation(inside | (new != pixels), iterations=2)
-            if len(found) != leave_out:
+            if len(findings) != leave_out:
                 changed = np.where(new != pixels, new, changed)
-            found.append(Finding(label, inside))
-    return changed, found
+            findings.append(Finding(label, inside))
+    return changed, findings
 
 
 def _place(
     label: str, rng: np.random.Generator, pixels: Pixels, taken: Bool[np.ndarray, "h w"]
 ) -> tuple[Pixels, Bool[np.ndarray, "h w"]] | None:
-    """One finding where nothing is yet and where it can be seen; None if there is no such place."""
+    """One finding at a free place where it is visible; None if `TRIES` draws find no such place."""
     for _ in range(TRIES):
         new = DRAW[label](rng, pixels).clip(0, 1)
         inside = np.asarray(ndimage.binary_fill_holes(np.abs(new - pixels) > VISIBLE))
@@ -80,7 +80,7 @@ def _grid(shape: tuple[int, ...]) -> tuple[Pixels, Pixels]:
 
 
 def _ellipse(shape: tuple[int, ...], center: tuple[float, float], radii: tuple[float, float], angle: float) -> Pixels:
-    """Distance from the center, 1 on the outline."""
+    """Distance from the center, 1 on the contour of the ellipse."""
     rows, columns = _grid(shape)
     down, right = rows - center[0], columns - center[1]
     along, across = down * np.cos(angle) + right * np.sin(angle), right * np.cos(angle) - down * np.sin(angle)
@@ -88,7 +88,7 @@ def _ellipse(shape: tuple[int, ...], center: tuple[float, float], radii: tuple[f
 
 
 def _opacity(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """A patch of a lung that lets less through: soft, uneven, brighter than what it covers."""
+    """A soft, uneven patch in a lung, brighter than the tissue around it."""
     side = rng.choice([-1, 1])
     center = (rng.uniform(0.25, 0.7), 0.5 + side * rng.uniform(0.1, 0.3))
     radius = rng.uniform(0.03, 0.085)
@@ -126,7 +126,7 @@ def _line(rng: np.random.Generator, pixels: Pixels) -> Pixels:
 
 
 def _marker(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """A lead tag: a bright frame with a cross in it, unlike the letters and arrows that are there already."""
+    """A lead tag: a bright frame with a cross in it, unlike the letters and arrows of real radiographs."""
     rows, columns = _grid(pixels.shape)
     center = (rng.uniform(0.12, 0.88), 0.5 + rng.choice([-1, 1]) * rng.uniform(0.2, 0.36))
     half = rng.uniform(0.025, 0.04)
@@ -135,7 +135,7 @@ def _marker(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     frame = (square < 1) & (square > 0.72)
     cross = (np.abs(np.abs(down) - np.abs(right)) < 0.22) & (square < 1)
     tag = ndimage.gaussian_filter((frame | cross).astype(np.float64), 0.5) * (square < 1.2)
-    ground = (square < 1).astype(np.float64) * 0.5  # lead hides what lies behind
+    ground = (square < 1).astype(np.float64) * 0.5  # lead partly hides the tissue behind it
     return pixels * (1 - ground) + tag * (0.97 - pixels * (1 - ground))
 
 

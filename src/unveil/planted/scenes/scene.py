@@ -1,4 +1,4 @@
-"""Scenes with known evidence: every class is announced by independent cues whose outlines are known exactly."""
+"""Scenes with known evidence: each class has independent cues, whose pixels are known exactly."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Cue:
-    """One sign of a class. `inside` holds every pixel that it changes, its antialiased rim included.
+    """One sign of a class in a scene. `inside`: every pixel that it changes, including its antialiased edge.
 
-    `index` is its number in the scene's layout, and stays the same when others are removed. A sign that announces two
-    classes is two cues with one index and one outline.
+    `index` is its number in the scene's layout, and stays the same when others are removed. A sign of two classes is
+    two cues with one index and the same pixels.
     """
 
     label: str
@@ -32,7 +32,7 @@ class Cue:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Pixels in [0, 1] with their truth: the classes present, their cues, and outlines of what announces nothing."""
+    """Pixels in [0, 1] with their truth: the classes present, their cues, and the pixels of distractors."""
 
     pixels: Float[np.ndarray, "c h w"]
     labels: tuple[str, ...]
@@ -47,7 +47,7 @@ class Scene:
         return draw_scene(self.seed, self.settings, omit=self.omitted | frozenset(indices))
 
     def inside(self, label: str) -> Bool[np.ndarray, "h w"]:
-        """Union of the cues of one class; empty where it is absent."""
+        """Union of the cues of one class; empty if the class is absent."""
         union = np.zeros(self.pixels.shape[1:], bool)
         for cue in self.cues:
             if cue.label == label:
@@ -58,25 +58,25 @@ class Scene:
 def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[int] = frozenset()) -> Scene:
     """Draw the scene of a seed, without the cues whose index is in `omit`.
 
-    Layout, ground and grain come from streams of their own, so that leaving a cue out changes only the pixels it
+    Layout, background and grain come from separate random streams, so leaving a cue out changes only the pixels that it
     covered. Raises `SceneError` for a negative seed or an index that the scene doesn't have.
 
     >>> scene = draw_scene(3)
     >>> scene.pixels.shape, scene.labels == draw_scene(3).labels
     ((3, 128, 128), True)
     """
-    things = _planned(seed, settings, omit)
+    objects = _planned(seed, settings, omit)
     rng = np.random.default_rng((seed, GROUND))
     pixels, light = draw_background(rng, settings.side, settings.clutter), draw_light(rng, settings.side)
     cues, distractors = [], []
-    for index, thing in enumerate(things):
+    for index, item in enumerate(objects):
         if index in omit:
             continue
-        sprite = draw_sprite(thing.design, thing.pose, settings.side)
-        _lay(pixels, sprite)
-        inside = _outline(sprite, settings.side)
-        if thing.label:
-            cues.extend(Cue(label, thing.kind, inside, index) for label in (thing.label, *thing.also))
+        sprite = draw_sprite(item.design, item.pose, settings.side)
+        _draw(pixels, sprite)
+        inside = _pixels_of(sprite, settings.side)
+        if item.label:
+            cues.extend(Cue(label, item.kind, inside, index) for label in (item.label, *item.also))
         else:
             distractors.append(inside)
     present = {cue.label for cue in cues}
@@ -94,27 +94,27 @@ def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[
 def _planned(seed: int, settings: SceneSettings, omit: frozenset[int]) -> tuple[PlacedObject, ...]:
     if seed < 0:
         raise SceneError("a seed of 0 or more", str(seed), "use another seed")
-    things = plan_scene(np.random.default_rng((seed, LAYOUT)), settings)
-    cues = {index for index, thing in enumerate(things) if thing.label}
+    objects = plan_scene(np.random.default_rng((seed, LAYOUT)), settings)
+    cues = {index for index, item in enumerate(objects) if item.label}
     if not omit <= cues:
         raise SceneError(f"cue indices among {sorted(cues)}", str(sorted(omit - cues)), "take them from Cue.index")
-    return things
+    return objects
 
 
-def _lay(pixels: Float[np.ndarray, "3 h w"], sprite: Sprite) -> None:
+def _draw(pixels: Float[np.ndarray, "3 h w"], sprite: Sprite) -> None:
     """x ← x + opacity·(color − x), only within the sprite's patch."""
     patch = pixels[:, sprite.rows, sprite.columns]
     patch += sprite.opacity * (sprite.rgb - patch)
 
 
-def _outline(sprite: Sprite, side: int) -> Bool[np.ndarray, "h w"]:
+def _pixels_of(sprite: Sprite, side: int) -> Bool[np.ndarray, "h w"]:
     inside = np.zeros((side, side), bool)
     inside[sprite.rows, sprite.columns] = sprite.opacity > 0
     return inside
 
 
 def _exposed(pixels: Float[np.ndarray, "3 h w"], seed: int, settings: SceneSettings) -> Float[np.ndarray, "3 h w"]:
-    """The camera: grain (the same whatever is omitted), gray if asked for, values in [0, 1]."""
+    """Apply the camera: grain (the same whatever is omitted), gray values if set, clipped to [0, 1]."""
     grain = np.random.default_rng((seed, GRAIN)).standard_normal(pixels.shape, np.float32)
     pixels = pixels + np.float32(settings.grain) * grain
     if settings.gray:

@@ -1,5 +1,5 @@
-"""Signs of the benchmark's world: some by all they have, some by their color, their shape or their texture alone, some
-for two classes, and a letter in the corner."""
+"""Signs of the benchmark's world: complete drawings, signs by color, shape or texture alone, signs of two classes, and
+a letter in the corner."""
 
 import numpy as np
 from jaxtyping import Bool
@@ -31,7 +31,7 @@ from unveil.planted.scenes.world import Sign, World
 AZURE: Color = (0.05, 0.50, 0.98)
 WHITE: Color = (1.0, 1.0, 1.0)
 LEAF: Color = (0.36, 0.70, 0.26)
-# What a sign may be colored with that isn't about color; no azure among them.
+# Colors of signs whose color has no meaning; azure isn't among them.
 PALETTE: tuple[Color, ...] = (SCARLET, ORANGE, YELLOW, LEAF, VIOLET, PINK, CREAM)
 STONES: tuple[Color, ...] = (CREAM, TAN, (0.62, 0.66, 0.62), (0.74, 0.62, 0.58), (0.58, 0.60, 0.70))
 LETTER_PX = (15.0, 19.0)  # a letter's plate, corner to corner
@@ -67,7 +67,7 @@ def _lens(c: Canvas) -> Inside:
 FORMS = (_disc, _square, _triangle, _bar, _lens)
 
 
-def plain(form: int, color: Color = WHITE) -> Design:
+def plain_form(form: int, color: Color = WHITE) -> Design:
     """One of the `FORMS`, in one color."""
 
     def paint(c: Canvas) -> None:
@@ -76,7 +76,7 @@ def plain(form: int, color: Color = WHITE) -> Design:
     return paint
 
 
-def chequered(form: int) -> Design:
+def checkered_form(form: int) -> Design:
     """One of the `FORMS` with squares of light and dark."""
 
     def paint(c: Canvas) -> None:
@@ -86,7 +86,7 @@ def chequered(form: int) -> Design:
     return paint
 
 
-def striped(form: int) -> Design:
+def striped_form(form: int) -> Design:
     """One of the `FORMS` with stripes of light and dark."""
 
     def paint(c: Canvas) -> None:
@@ -125,9 +125,9 @@ SIGNS = (
     Sign("letter", ("iris",), (letter("R"),), place="corner", size_px=LETTER_PX),
     Sign("berries", ("poppy", "clover"), (holly_berries,)),
     Sign("gall", ("clover", "iris"), (oak_gall,)),
-    Sign("color", ("azure",), tuple(plain(form, AZURE) for form in range(len(FORMS)))),
+    Sign("color", ("azure",), tuple(plain_form(form, AZURE) for form in range(len(FORMS)))),
     Sign("shape", ("cross",), (cross,), PALETTE),
-    Sign("texture", ("chequer",), tuple(chequered(form) for form in range(len(FORMS))), STONES),
+    Sign("texture", ("chequer",), tuple(checkered_form(form) for form in range(len(FORMS))), STONES),
 )
 LOOK_ALIKES = (
     Sign("toadstool", (), (toadstool,)),
@@ -136,8 +136,8 @@ LOOK_ALIKES = (
     Sign("star", (), (star_flower(SCARLET), star_flower(VIOLET), star_flower(PINK))),
     Sign("berry", (), (bilberry,)),
     Sign("twig", (), (ring,)),
-    Sign("plain", (), tuple(plain(form) for form in range(len(FORMS))), (*PALETTE, BERRY)),
-    Sign("striped", (), tuple(striped(form) for form in range(len(FORMS))), STONES),
+    Sign("plain", (), tuple(plain_form(form) for form in range(len(FORMS))), (*PALETTE, BERRY)),
+    Sign("striped", (), tuple(striped_form(form) for form in range(len(FORMS))), STONES),
     Sign("letter", (), (letter("L"), letter("T")), place="corner", size_px=LETTER_PX),
 )
 # Classes by several signs first, then those by color, by shape and by texture alone.

@@ -1,5 +1,5 @@
-"""The benchmark's suites: one difficulty each, as settings of a scene. All share one world, and so one network sees
-them all."""
+"""The benchmark's suites: one difficulty each, as settings of a scene. All share one world, so one network is tested on
+all of them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,7 +48,8 @@ SUITES: Mapping[str, SceneSettings] = MappingProxyType(
 
 
 def suite_scene(suite: str, seed: int) -> Scene:
-    """A scene of a suite; the same seed gives other things in other suites. Raises `SceneError` for an unknown one."""
+    """A scene of a suite; the same seed gives different scenes in different suites. Raises `SceneError` for an unknown
+    suite."""
     if suite not in SUITES:
         raise SceneError(f"a suite {', '.join(SUITES)}", repr(suite), "choose one of them")
     return draw_scene(len(SUITES) * seed + list(SUITES).index(suite), SUITES[suite])

@@ -1,4 +1,4 @@
-"""What a world of scenes is made of: the signs that announce its classes, and the things that announce nothing."""
+"""The world of scenes: the signs of its classes, and the distractors."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,10 +10,10 @@ from unveil.planted.scenes.distractors import DISTRACTORS
 
 @dataclass(frozen=True, eq=False)
 class Sign:
-    """A thing of one kind. Each drawing of it takes one of its `designs`, times one of its `palette` if it has one.
+    """An object of one kind. Each drawing takes one of its `designs`, times a color of its `palette` if it has one.
 
-    `labels`: the classes that it announces; none for a distractor. `place`: anywhere, or upright in a corner, at most
-    once a scene, as a letter of lead is. `size_px`: its own range of sizes, where the scene's doesn't suit it.
+    `labels`: the classes that it is a sign of; none for a distractor. `place`: anywhere, or upright in a corner and at
+    most once per scene, like the lead letter of a radiograph. `size_px`: a range of sizes that replaces the scene's.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Sign:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """The classes of a world in their order, all signs, and what stands between them."""
+    """The classes of a world in their order, all signs, and the distractors."""
 
     labels: tuple[str, ...]
     signs: tuple[Sign, ...]
@@ -34,11 +34,11 @@ class World:
 
     @property
     def kinds(self) -> tuple[tuple[str, str], ...]:
-        """(label, kind) pairs, class by class; a sign that announces two classes is in two of them."""
+        """(label, kind) pairs, class by class; a sign of two classes is in two of them."""
         return tuple((label, sign.kind) for label in self.labels for sign in self.signs if label in sign.labels)
 
     def sign(self, label: str, kind: str) -> Sign:
-        """The sign of a kind among those that announce a class."""
+        """The sign of a class with this kind."""
         return next(sign for sign in self.signs if sign.kind == kind and label in sign.labels)
 
 

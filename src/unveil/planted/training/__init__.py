@@ -1,1 +1,1 @@
-"""How the planted networks were trained and proven; not part of the installed package."""
+"""Training of the planted networks, and proof of what they rely on; not part of the installed package."""

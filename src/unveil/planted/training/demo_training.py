@@ -1,5 +1,5 @@
-"""Training of the planted network: the same seed and machine give the same weights; interrupted runs go on where they
-were."""
+"""Training of the demo's network: the same seed and machine give the same weights; interrupted runs continue from their
+last checkpoint."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from unveil.planted.networks.demo import PlantedNet, Pooling, build_network, log
 from unveil.planted.training.pool import Pool, batch, draw_pool
 from unveil.planted.training.schedule import warm_up_and_cosine
 
-TRAINING_SEEDS = 1_000_000  # scenes are trained on from this seed on; below are those for proofs, tests and the demo
+TRAINING_SEEDS = 1_000_000  # first seed of the training scenes; lower seeds are for proofs, tests and the demo
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def train(
     workers: int,
     on_progress: OnProgress = lambda what, done, total, text: None,
 ) -> PlantedNet:
-    """Train, or go on training; `folder` keeps a checkpoint an epoch. The loss is binary cross entropy, label by
-    label."""
+    """Train, or continue training; `folder` keeps one checkpoint per epoch. The loss is the binary cross entropy of
+    each label."""
     torch.manual_seed(settings.seed)
     network = build_network(settings.pooling).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)

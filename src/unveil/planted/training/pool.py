@@ -1,4 +1,4 @@
-"""Many scenes drawn once, kept as bytes, and made into training batches by turning, brightening and erasing them."""
+"""Scenes drawn once and kept as bytes, and training batches made of them by rotating, brightening and erasing."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,7 +15,7 @@ from unveil.planted.scenes.designs import LABELS
 from unveil.planted.scenes.scene import SIZE, draw_scene
 
 CUES_KEPT = 12  # more cues than the settings ever place in one scene
-NOBODY = 255  # label of an unused cue number
+NO_LABEL = 255  # label of an unused cue number
 CHUNK = 100
 
 
@@ -37,9 +37,11 @@ def draw_pool(first: int, count: int, workers: int, on_progress: Callable[[int],
 def draw_in_processes(
     draw: Callable[[range], tuple[np.ndarray, ...]], numbers: range, workers: int, on_progress: Callable[[int], None]
 ) -> tuple[np.ndarray, ...]:
-    """The arrays that `draw` makes of some numbers, a row each: of all of them, `CHUNK` at a time in several processes.
+    """The arrays that `draw` makes of all numbers, one row per number, computed in several processes by `CHUNK`
+    numbers.
 
-    The progress is told in rows. `draw` goes over by its name, so it has to be a function of a module.
+    `on_progress` is called with numbers of rows. `draw` is passed to the processes by its name, so it has to be a
+    function of a module.
     """
     chunks = [numbers[begin : begin + CHUNK] for begin in range(0, len(numbers), CHUNK)]
     parts = []
@@ -53,45 +55,45 @@ def draw_in_processes(
 def _draw_chunk(seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pixels = np.zeros((len(seeds), 3, SIZE, SIZE), np.uint8)
     cue = np.zeros((len(seeds), SIZE, SIZE), np.uint8)
-    label_of = np.full((len(seeds), CUES_KEPT), NOBODY, np.uint8)
+    label_of = np.full((len(seeds), CUES_KEPT), NO_LABEL, np.uint8)
     for row, seed in enumerate(seeds):
         scene = draw_scene(seed)
         pixels[row] = np.round(scene.pixels * 255)
-        for number, one in enumerate(scene.cues[:CUES_KEPT], start=1):
-            cue[row][one.inside] = number
-            label_of[row, number - 1] = LABELS.index(one.label)
+        for number, sign in enumerate(scene.cues[:CUES_KEPT], start=1):
+            cue[row][sign.inside] = number
+            label_of[row, number - 1] = LABELS.index(sign.label)
     return pixels, cue, label_of
 
 
 def batch(pool: Pool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> tuple[Float[Tensor, "n 3 h w"], Tensor]:
-    """Pixels in [0, 1] and labels in {0, 1} of some scenes, each turned, brightened, and with something erased in half
-    of them.
+    """Pixels in [0, 1] and labels in {0, 1} of a batch of scenes, rotated and brightened, with parts erased in half of
+    them.
 
-    A cue is erased as a whole, and the label goes with the last of its cues: so an erased place is never evidence, and
-    every cue that is left is.
+    A cue is erased as a whole, and a label is removed with the last of its cues: so an erased place is never evidence,
+    and every remaining cue is.
     """
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
     pixels = rotate_quarter(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
     cue = rotate_quarter(torch.from_numpy(pool.cue[rows]), turns, flip)
     gone = draw_gone(len(rows), rng)
-    pixels = brightened(pixels, rng)
+    pixels = vary_brightness(pixels, rng)
     pixels = erase_cues(pixels, cue, gone, rng)
     return pixels, _labels(pool.label_of[rows], gone)
 
 
 def draw_gone(count: int, rng: np.random.Generator) -> Bool[np.ndarray, "count cues"]:
-    """Which cues go: none in half of the scenes, in the others each with a probability that is drawn as well."""
+    """Which cues are erased: none in half of the scenes, in the others each with a random probability."""
     return rng.random((count, CUES_KEPT)) < np.where(rng.random((count, 1)) < 0.5, rng.random((count, 1)), 0)
 
 
-def brightened(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+def vary_brightness(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     """Up to 15 % more or less light, and 5 % of each channel."""
     light, hue = (len(pixels), 1, 1, 1), (len(pixels), 3, 1, 1)
     return (pixels * _uniform(rng, light, 0.85, 1.15) * _uniform(rng, hue, 0.95, 1.05)).clamp(0, 1)
 
 
 def rotate_quarter(values: Tensor, turns: int, flip: bool) -> Tensor:
-    """Turned by quarters, and mirrored."""
+    """Rotate by quarter turns, then flip horizontally if `flip` is set."""
     values = torch.rot90(values, turns, (-2, -1))
     return values.flip(-1) if flip else values
 
@@ -102,7 +104,7 @@ def _labels(label_of: UInt8[np.ndarray, "n cues"], gone: np.ndarray) -> Tensor:
 
 
 def erase_cues(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Replace the cues that go, widened, and a few random discs; whatever cues stay are left alone."""
+    """Replace the erased cues, dilated, and a few random discs; the remaining cues aren't touched."""
     number = cue.long()
     is_gone = torch.from_numpy(np.concatenate([np.zeros((len(gone), 1), bool), gone], axis=1))
     inside = torch.gather(is_gone, 1, number.flatten(1)).view(number.shape)
@@ -118,7 +120,7 @@ def erase_cues(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Gen
 
 
 def _widened(inside: Tensor, by_px: int) -> Tensor:
-    """Everything in a square of 2·by + 1 pixels around something inside: rows first, then columns."""
+    """Dilate by a square of 2·by_px + 1 pixels: rows first, then columns."""
     for axis in (-2, -1):
         grown, last = inside.clone(), inside.shape[axis]
         for step in range(1, by_px + 1):
@@ -150,7 +152,7 @@ def _filling(pixels: Tensor, erased: Tensor, rng: np.random.Generator) -> Tensor
             return _uniform(rng, (len(pixels), 3, 1, 1), 0, 1).expand_as(pixels)
         case 2:
             cells = pixels.shape[-1] // int(rng.choice((8, 16)))
-            sums, weights = (functional.adaptive_avg_pool2d(one, cells) for one in (pixels * kept, kept))
+            sums, weights = (functional.adaptive_avg_pool2d(values, cells) for values in (pixels * kept, kept))
             coarse = (sums + 1e-3 * mean) / (weights + 1e-3)
             return functional.interpolate(coarse, size=pixels.shape[-2:], mode="bilinear", align_corners=False)
         case _:

@@ -1,5 +1,5 @@
-"""What the planted network relies on, proven by intervention on scenes it has never seen: cues are left out and it is
-asked again."""
+"""Proof of what the planted network relies on: interventions on scenes outside its training set, which leave cues
+out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ WILSON_Z = 1.96
 
 
 @dataclass
-class Count:
-    """How often something held, of how many times it was tried."""
+class SuccessCount:
+    """How often a statement held, out of how many trials."""
 
     held: int = 0
     tried: int = 0
@@ -54,19 +54,19 @@ def wilson(held: int, tried: int) -> tuple[float, float]:
 def prove(
     network: nn.Module, scenes: int = SCENES, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict:
-    """Draw fresh scenes with and without their cues, and count how often the network says what the design says.
+    """Draw fresh scenes with and without their cues, and count how often the network predicts what the design implies.
 
     - `exact`: the labels predicted are the labels present.
-    - `one_suffices`: with one cue of a label left, and no other, it is predicted (also listed a kind of cue).
-    - `one_removed_keeps`: with one of several cues of a label removed, it is predicted.
-    - `all_removed_loses`: with all cues of a label removed, it is not predicted.
+    - `one_suffices`: with only one cue of a label left, the label is predicted (also listed by kind of cue).
+    - `one_removed_keeps`: with one of several cues of a label removed, the label is predicted.
+    - `all_removed_loses`: with all cues of a label removed, the label is not predicted.
     - `no_evidence_no_label`: with every cue of the scene removed, nothing is predicted.
     """
     counts = {
-        name: Count()
+        name: SuccessCount()
         for name in ("exact", "one_suffices", "one_removed_keeps", "all_removed_loses", "no_evidence_no_label")
     }
-    kinds: dict[str, Count] = {}
+    kinds: dict[str, SuccessCount] = {}
     for number in range(scenes):
         scene = draw_scene(PROOF_SEEDS + number)
         trials = list(_trials(scene))
@@ -75,7 +75,7 @@ def prove(
             held = _holds(name, label, names, scene)
             counts[name].add(held)
             if kind:
-                kinds.setdefault(f"{label} {kind}", Count()).add(held)
+                kinds.setdefault(f"{label} {kind}", SuccessCount()).add(held)
         on_progress(number + 1, scenes)
     return {
         "scenes": scenes,
@@ -86,16 +86,16 @@ def prove(
 
 
 def _trials(scene: Scene) -> Iterator[tuple[str, Scene, str, str]]:
-    """What is tried: its name, the changed scene, the label and the kind it is about."""
+    """The trials of a scene: name, changed scene, label and kind of cue."""
     yield "exact", scene, "", ""
     if scene.cues:
         yield "no_evidence_no_label", scene.without(cue.index for cue in scene.cues), "", ""
     for label in scene.labels:
-        mine = [cue for cue in scene.cues if cue.label == label]
-        yield "all_removed_loses", scene.without(cue.index for cue in mine), label, ""
-        for cue in mine:
-            yield "one_suffices", scene.without(other.index for other in mine if other is not cue), label, cue.kind
-            if len(mine) > 1:
+        cues = [cue for cue in scene.cues if cue.label == label]
+        yield "all_removed_loses", scene.without(cue.index for cue in cues), label, ""
+        for cue in cues:
+            yield "one_suffices", scene.without(other.index for other in cues if other is not cue), label, cue.kind
+            if len(cues) > 1:
                 yield "one_removed_keeps", scene.without([cue.index]), label, ""
 
 

@@ -1,4 +1,4 @@
-"""Scenes of all suites, drawn once for all of the benchmark's networks, and made into training batches."""
+"""Scenes of all suites, drawn once for all of the benchmark's networks, and the training batches made of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -15,17 +15,24 @@ from unveil.planted.networks.architectures import CELL_PX
 from unveil.planted.scenes.scene import SIZE, Scene, draw_scene
 from unveil.planted.scenes.signs import BENCHMARK
 from unveil.planted.scenes.suites import SUITES
-from unveil.planted.training.pool import CUES_KEPT, brightened, draw_gone, draw_in_processes, erase_cues, rotate_quarter
+from unveil.planted.training.pool import (
+    CUES_KEPT,
+    draw_gone,
+    draw_in_processes,
+    erase_cues,
+    rotate_quarter,
+    vary_brightness,
+)
 
 TRAINING_SEEDS = 2_000_000
 UNKNOWN = 0.5
-SHARE_OF_CELL = 0.12  # a cell of the maps of evidence is one of a cue's from this share of its pixels on
+SHARE_OF_CELL = 0.12  # a cell of the evidence maps belongs to a cue that covers at least this share of its pixels
 
 
 @dataclass(frozen=True, eq=False)
 class SuitePool:
-    """Scenes as bytes. `cue` is 0 where no cue is, else its number in its scene; `announces[i, number − 1]` tells of
-    every label whether that cue announces it."""
+    """Scenes as bytes. `cue` is 0 where no cue is, else the cue's number in its scene; `announces[i, number − 1]` holds
+    for every label whether that cue is a sign of it."""
 
     pixels: UInt8[np.ndarray, "scenes 3 h w"]
     cue: UInt8[np.ndarray, "scenes h w"]
@@ -33,9 +40,9 @@ class SuitePool:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Pixels in [0, 1], the labels that are left in them, and where: 1 in the cells of a cue of the label, 0 in those
-    without, `UNKNOWN` in those that have too little of one to tell."""
+class SuiteBatch:
+    """Pixels in [0, 1], the labels left in them, and their places: 1 in cells with a cue of the label, 0 in cells
+    without, `UNKNOWN` in cells that a cue covers by less than `SHARE_OF_CELL`."""
 
     pixels: Float[Tensor, "n 3 h w"]
     labels: Float[Tensor, "n labels"]
@@ -43,14 +50,14 @@ class Batch:
 
 
 def training_scene(number: int) -> Scene:
-    """Scene after scene, the suites in turn."""
+    """The training scene of a number; consecutive numbers take the suites in turn."""
     return draw_scene(TRAINING_SEEDS + number, list(SUITES.values())[number % len(SUITES)])
 
 
 def open_pool(
     folder: Path, count: int, workers: int, on_progress: Callable[[int], None] = lambda done: None
 ) -> SuitePool:
-    """The pool in a folder, mapped into memory; drawn first where it isn't there yet, or has another size."""
+    """The pool in a folder, mapped into memory; drawn first if it doesn't exist with this size."""
     names = [field.name for field in fields(SuitePool)]
     paths = [folder / f"{name}-{count}.npy" for name in names]
     if not all(path.exists() for path in paths):
@@ -63,36 +70,38 @@ def open_pool(
 
 
 def draw_chunk(numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The arrays of a pool of some scenes."""
+    """The arrays of a pool, for the scenes of these numbers."""
     pixels = np.zeros((len(numbers), 3, SIZE, SIZE), np.uint8)
     cue = np.zeros((len(numbers), SIZE, SIZE), np.uint8)
     announces = np.zeros((len(numbers), CUES_KEPT, len(BENCHMARK.labels)), bool)
     for row, number in enumerate(numbers):
         scene = training_scene(number)
         pixels[row] = np.round(scene.pixels * 255)
-        order = {index: place for place, index in enumerate(dict.fromkeys(one.index for one in scene.cues))}
-        for one in scene.cues:
-            cue[row][one.inside] = order[one.index] + 1
-            announces[row, order[one.index], BENCHMARK.labels.index(one.label)] = True
+        order = {index: place for place, index in enumerate(dict.fromkeys(sign.index for sign in scene.cues))}
+        for sign in scene.cues:
+            cue[row][sign.inside] = order[sign.index] + 1
+            announces[row, order[sign.index], BENCHMARK.labels.index(sign.label)] = True
     return pixels, cue, announces
 
 
-def suite_batch(pool: SuitePool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> Batch:
-    """Some scenes, each turned, brightened, and with something erased in half of them, as for the demo's network."""
+def suite_batch(pool: SuitePool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> SuiteBatch:
+    """A batch of scenes, rotated and brightened, with parts erased in half of them, as for the demo's network."""
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
     pixels = rotate_quarter(torch.from_numpy(pool.pixels[rows]), turns, flip).float() / 255
     cue = rotate_quarter(torch.from_numpy(pool.cue[rows]), turns, flip)
     gone = draw_gone(len(rows), rng)
-    pixels = erase_cues(brightened(pixels, rng), cue, gone, rng)
+    pixels = erase_cues(vary_brightness(pixels, rng), cue, gone, rng)
     left = torch.from_numpy(pool.announces[rows] & ~gone[..., None])
-    return Batch(pixels, left.any(1).float(), places(cue, left))
+    return SuiteBatch(pixels, left.any(1).float(), locate_cues(cue, left))
 
 
-def places(cue: UInt8[Tensor, "n h w"], left: Bool[Tensor, "n cues labels"]) -> Float[Tensor, "n labels rows columns"]:
-    """Where the cues that are left are, on the cells of the maps of evidence."""
+def locate_cues(
+    cue: UInt8[Tensor, "n h w"], left: Bool[Tensor, "n cues labels"]
+) -> Float[Tensor, "n labels rows columns"]:
+    """The places of the remaining cues, on the cells of the evidence maps."""
     nothing = torch.zeros((len(left), 1, left.shape[2]), dtype=torch.bool)
     table = torch.cat([nothing, left], 1).float()
-    # Every other pixel is enough to tell shares of a cell by.
+    # Every other pixel suffices to estimate shares of a cell.
     number = cue[:, ::2, ::2].long().flatten(1)[..., None].expand(-1, -1, left.shape[2])
     here = torch.gather(table, 1, number).transpose(1, 2).unflatten(2, (cue.shape[1] // 2, cue.shape[2] // 2))
     share = functional.avg_pool2d(here, CELL_PX // 2)

@@ -1,5 +1,5 @@
-"""What each of the benchmark's networks relies on, proven by intervention on scenes that none has seen: cues are left
-out, one or all or all but one, and the network is asked again."""
+"""Proof of what each of the benchmark's networks relies on: interventions on scenes outside the training set, which
+leave out one cue, all cues, or all but one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ from unveil.planted.networks.demo import logits_of
 from unveil.planted.scenes.scene import Scene
 from unveil.planted.scenes.signs import BENCHMARK
 from unveil.planted.scenes.suites import SUITES, suite_scene
-from unveil.planted.training.proof import Count
+from unveil.planted.training.proof import SuccessCount
 
 PROOF_SEEDS = 600_000
-SCENES_A_SUITE = 20
-LEAST_DROP = 0.5  # logits that a cue has to take with it to count as used
+SCENES_PER_SUITE = 20
+MIN_DROP = 0.5  # drop in logits from which a cue counts as used
 
 
 @dataclass(frozen=True, eq=False)
 class Interventions:
-    """One label of one scene, drawn again and again: as it is, without each of the label's cues, with each alone, and
-    without any of them."""
+    """The interventions on one label of one scene: the scene itself, without each of the label's cues, with each cue
+    alone, and without any of them."""
 
     suite: str
     label: str
@@ -33,35 +33,35 @@ class Interventions:
 
     @classmethod
     def on(cls, suite: str, scene: Scene, label: str) -> "Interventions":
-        """All of them for a label that is present."""
-        mine = [cue.index for cue in scene.cues if cue.label == label]
-        one_less = [scene.without([index]) for index in mine]
-        alone = [scene.without(other for other in mine if other != index) for index in mine]
-        return cls(suite, label, len(mine), (scene, *one_less, *alone, scene.without(mine)))
+        """All interventions for a label that is present."""
+        cues = [cue.index for cue in scene.cues if cue.label == label]
+        one_less = [scene.without([index]) for index in cues]
+        alone = [scene.without(other for other in cues if other != index) for index in cues]
+        return cls(suite, label, len(cues), (scene, *one_less, *alone, scene.without(cues)))
 
 
 @dataclass
-class Proof:
-    """What was counted for one network.
+class ProofCounts:
+    """Counts for one network.
 
     - `exact`: the labels predicted are those present.
-    - `alone_predicts`: a cue that is left alone makes its label predicted; `none_loses`: without any it isn't.
-    - `used`: taking a cue away that is alone lowers its label's logit by at least `LEAST_DROP` (also by suite).
-    - `adds`: of a label with several cues, taking away any one of them lowers the logit by at least `LEAST_DROP`.
-    - `hidden`: of a label with several cues, any but the strongest leaves the logit within a tenth when it goes.
+    - `alone_predicts`: with one cue left, its label is predicted; `none_loses`: without any cue it isn't.
+    - `used`: removing the only cue left lowers its label's logit by at least `MIN_DROP` (also by suite).
+    - `adds`: for a label with several cues, removing any one of them lowers the logit by at least `MIN_DROP`.
+    - `hidden`: for a label with several cues, removing any but the strongest changes the logit by less than 0.1.
     """
 
-    exact: Count = field(default_factory=Count)
-    alone_predicts: Count = field(default_factory=Count)
-    none_loses: Count = field(default_factory=Count)
-    used: Count = field(default_factory=Count)
-    adds: Count = field(default_factory=Count)
-    hidden: Count = field(default_factory=Count)
-    used_by_suite: dict[str, Count] = field(default_factory=dict)
+    exact: SuccessCount = field(default_factory=SuccessCount)
+    alone_predicts: SuccessCount = field(default_factory=SuccessCount)
+    none_loses: SuccessCount = field(default_factory=SuccessCount)
+    used: SuccessCount = field(default_factory=SuccessCount)
+    adds: SuccessCount = field(default_factory=SuccessCount)
+    hidden: SuccessCount = field(default_factory=SuccessCount)
+    used_by_suite: dict[str, SuccessCount] = field(default_factory=dict)
     drops: list[float] = field(default_factory=list)
 
     def add_scene(self, scene: Scene, logits: Float[np.ndarray, "labels"]) -> None:
-        """Whether a scene's labels are told."""
+        """Count whether exactly the labels of a scene are predicted."""
         predicted = {label for label, logit in zip(BENCHMARK.labels, logits, strict=True) if logit >= 0}
         self.exact.add(predicted == set(scene.labels))
 
@@ -72,12 +72,12 @@ class Proof:
         self.none_loses.add(bool(none < 0))
         drops = whole - less
         for index in range(count):
-            used = bool(alone[index] - none >= LEAST_DROP)
+            used = bool(alone[index] - none >= MIN_DROP)
             self.alone_predicts.add(bool(alone[index] >= 0))
             self.used.add(used)
-            self.used_by_suite.setdefault(tried.suite, Count()).add(used)
+            self.used_by_suite.setdefault(tried.suite, SuccessCount()).add(used)
             if count > 1:
-                self.adds.add(bool(drops[index] >= LEAST_DROP))
+                self.adds.add(bool(drops[index] >= MIN_DROP))
                 self.drops.append(float(drops[index]))
                 if index != int(np.argmax(drops)):
                     self.hidden.add(bool(abs(drops[index]) < 0.1))
@@ -95,12 +95,12 @@ class Proof:
 
 def prove_suite(
     networks: Mapping[str, nn.Module],
-    scenes_a_suite: int = SCENES_A_SUITE,
+    scenes_per_suite: int = SCENES_PER_SUITE,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Proof]:
-    """The proofs of several networks, on the same scenes: so many of every suite."""
-    proofs = {name: Proof() for name in networks}
-    total = scenes_a_suite * len(SUITES)
+) -> dict[str, ProofCounts]:
+    """The proofs of several networks on the same scenes, with the same number of scenes per suite."""
+    proofs = {name: ProofCounts() for name in networks}
+    total = scenes_per_suite * len(SUITES)
     for number in range(total):
         suite = list(SUITES)[number % len(SUITES)]
         scene = suite_scene(suite, PROOF_SEEDS + number // len(SUITES))

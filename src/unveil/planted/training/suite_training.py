@@ -1,4 +1,4 @@
-"""Training of the benchmark's networks: each learns where cues are and, more and more, only what is in the image."""
+"""Training of the benchmark's networks: first with the places of the cues, later with the labels of the image only."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unveil.planted.networks.architectures import Architecture, EvidenceNet, Head, build
+from unveil.planted.networks.architectures import Architecture, EvidenceNet, Head, build_evidence_net
 from unveil.planted.networks.demo import normalized
 from unveil.planted.training.schedule import warm_up_and_cosine
-from unveil.planted.training.suite_pool import UNKNOWN, Batch, SuitePool, suite_batch
+from unveil.planted.training.suite_pool import UNKNOWN, SuiteBatch, SuitePool, suite_batch
 
-SPREAD = 32.0  # evidence in one of hundreds of cells has to count in their mean
-NOTHING = -3.0  # logit that a mean begins with where a label is absent
+SPREAD = 32.0  # factor of the weights for an average head: one of hundreds of cells has to matter in the mean
+NOTHING = -3.0  # initial logit of an average head where a label is absent
 LARGEST_GRADIENT = 5.0
 
 
@@ -23,8 +23,8 @@ LARGEST_GRADIENT = 5.0
 class SuiteTraining:
     """How networks are trained.
 
-    In the first `guided` of the steps the loss also says in which cells the cues are, less and less; after that only
-    what is in the image. `learning_rate` is for convolutions; a transformer's is half of it.
+    During the first share `guided` of the steps, the loss also uses the cells of the cues, with decreasing weight;
+    after that only the labels. `learning_rate` is for convolutional networks; a transformer's is half of it.
     """
 
     scenes: int = 24_000
@@ -38,19 +38,19 @@ class SuiteTraining:
 
 
 FROM_NOTHING = SuiteTraining()
-# Both heads then go on from the trunk that has learned so far, each for itself, and are told labels only.
+# Both heads are then trained separately from the trained trunk, with labels only.
 FROM_TRUNK = SuiteTraining(steps=1500, learning_rate=2.5e-3, guided=0.0, seed=1)
 Name = tuple[Architecture, Head]
 OnStep = Callable[[int, int, str, Mapping[Name, EvidenceNet]], None]  # done, total, a remark, the networks so far
 
 
-class _Pupil:
+class _Trainee:
     """A network in training, with its optimizer."""
 
     def __init__(self, name: Name, settings: SuiteTraining, trunk: EvidenceNet | None) -> None:
         torch.manual_seed(settings.seed)
         architecture, head = name
-        self.settings, self.network = settings, build(architecture, head)
+        self.settings, self.network = settings, build_evidence_net(architecture, head)
         if trunk is not None:
             self.network.load_state_dict(trunk.state_dict())
         self.network.to(memory_format=torch.channels_last)
@@ -59,8 +59,8 @@ class _Pupil:
         self.network.train()
         self._to_spread = trunk is not None and head == "average"
 
-    def learn(self, batch: Batch, done: float) -> float:
-        """One step, `done` of all being behind; returns the loss."""
+    def learn(self, batch: SuiteBatch, done: float) -> float:
+        """One step; `done` is the share of all steps already taken. Returns the loss."""
         if self._to_spread:
             _spread(self.network, batch)
             self._to_spread = False
@@ -74,7 +74,7 @@ class _Pupil:
         self.optimizer.step()
         return float(loss.detach())
 
-    def _loss(self, batch: Batch, guidance: float) -> Tensor:
+    def _loss(self, batch: SuiteBatch, guidance: float) -> Tensor:
         """Binary cross entropy of the labels, plus that of the cells' labels times `guidance`."""
         pixels = normalized(batch.pixels).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
@@ -82,7 +82,7 @@ class _Pupil:
         maps = maps.float()
         loss = functional.binary_cross_entropy_with_logits(self.network.head(maps).flatten(1), batch.labels)
         if guidance:
-            # Larger cells have a cue where one of those in them has.
+            # A larger cell has a cue if one of the cells in it has.
             places = functional.max_pool2d(batch.places, batch.places.shape[-1] // maps.shape[-1])
             known = places != UNKNOWN
             cells = functional.binary_cross_entropy_with_logits(maps[known], places[known])
@@ -96,28 +96,28 @@ def train_suite(
     pool: SuitePool,
     on_step: OnStep = lambda done, total, remark, networks: None,
 ) -> dict[Name, EvidenceNet]:
-    """Networks in evaluation mode, trained side by side on the same batches, each from a trunk if it has one.
+    """Networks in evaluation mode, trained on the same batches, each from its trunk if it has one.
 
-    A network comes out the same whatever is trained beside it.
+    The result for a network doesn't depend on the other networks trained in the same call.
     """
-    pupils = {name: _Pupil(name, settings, trunk) for name, trunk in trunks.items()}
-    networks = {name: pupil.network for name, pupil in pupils.items()}
-    running = dict.fromkeys(pupils, math.nan)
+    trainees = {name: _Trainee(name, settings, trunk) for name, trunk in trunks.items()}
+    networks = {name: trainee.network for name, trainee in trainees.items()}
+    running = dict.fromkeys(trainees, math.nan)
     rng = np.random.default_rng(settings.seed)
     for step in range(settings.steps):
         rows = np.sort(rng.choice(settings.scenes, settings.batch_size, replace=False))
         batch = suite_batch(pool, rows, rng)
-        for name, pupil in pupils.items():
-            loss = pupil.learn(batch, step / settings.steps)
+        for name, trainee in trainees.items():
+            loss = trainee.learn(batch, step / settings.steps)
             running[name] = loss if step == 0 else 0.98 * running[name] + 0.02 * loss
         remark = "  ".join(f"{'-'.join(name)} {value:.4f}" for name, value in running.items())
         on_step(step + 1, settings.steps, remark, networks)
     return {name: network.eval() for name, network in networks.items()}
 
 
-def _spread(network: EvidenceNet, batch: Batch) -> None:
-    """Make a map of evidence for its largest value one for its mean: weights times `SPREAD`, and biases so that the
-    mean is about `NOTHING` in images without the label."""
+def _spread(network: EvidenceNet, batch: SuiteBatch) -> None:
+    """Adapt evidence maps trained with a maximum to the mean: weights times `SPREAD`, and biases such that the mean is
+    about `NOTHING` in images without the label."""
     bias = network.evidence.bias
     assert bias is not None  # noqa: S101 (a 1 x 1 convolution of our own)
     with torch.no_grad():
