@@ -308,7 +308,7 @@ def _used(values: list[tuple[float, bool]]) -> dict:
 
 
 def write_planted(folder: Path, images: str, out: Path, seed: int = 7) -> int:
-    """Test patients' radiographs with findings: planted.csv, planted.boxes.csv, images/ and an outline a finding in
+    """Test patients' radiographs with findings: planted.csv, planted.boxes.csv, images/ and a mask per finding in
     outlines/."""
     for name in ("images", "outlines"):
         (out / name).mkdir(parents=True, exist_ok=True)

@@ -162,7 +162,7 @@ METRICS: dict[str, tuple[str, Callable[[Case, Any], Both]]] = {
 
 
 def compare(count: int) -> list[dict]:
-    """One row a metric: the largest difference over all cases."""
+    """One row per metric: the largest difference over all cases."""
     import quantus  # noqa: PLC0415 (compared with, never needed)  # pyright: ignore[reportMissingImports]
 
     rows = []

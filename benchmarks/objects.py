@@ -4,9 +4,9 @@ fast the probability falls when each method's pixels go.
     python benchmarks/objects.py voc/VOC2012 --model torchvision/resnet50 --weights FILE --images 28 --json
     python benchmarks/objects.py csv/photographs.csv --notes FILE --json      # with photographs.boxes.csv beside it
 
-The classifier is asked about the label that it predicts first. Two recipes go through their rounds; every single map of
+The target is the label that the classifier predicts first. Two recipes go through their rounds; every single map of
 `unveil benchmark planted` but RISE is smoothed as `recommended` smooths and cut at the area that each recipe took after
-each round. An object counts if the model sees at least half of its box, and is
+each round. An object counts if at least half of its box lies in the model's field of view, and is
 
 - `covered`: a quarter of its box lies in the regions;
 - `iobb`: a region has at least half of its pixels in the box.
@@ -48,7 +48,7 @@ Parts = tuple[Inside, ...]
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """An image, what the model sees of it and of its objects, and the label asked about."""
+    """An image, its pixels and objects on the model's grid, and the target label."""
 
     image: Image
     pixels: Float[Tensor, "c h w"]

@@ -1,4 +1,4 @@
-"""How settled patterns are, and what they draw: halves of the images against each other, and a sheet of maps.
+"""The stability of patterns, and the maps they give: halves of the images against each other, and a sheet of maps.
 
 python benchmarks/patterns.py IMAGES… --model torchvision/resnet18 --weights FILE --json
 python benchmarks/patterns.py IMAGES… --model torchvision/resnet18 --weights FILE --picture patterns.jpg

@@ -127,7 +127,7 @@ class Reference:
         return values > 0
 
     def run(self, pixels: Tensor, label: int, rounds: int) -> list[Region]:
-        """All rounds, the network asked again after each."""
+        """All rounds, with a new prediction after each."""
         erased, found = np.zeros(tuple(pixels.shape[1:]), dtype=bool), []
         for index in range(rounds):
             found.append(self.region(pixels, label, erased, index))
@@ -258,7 +258,7 @@ def arithmetic(classifier: TorchClassifier, pixels: Tensor, rule: str) -> dict:
 
 
 def captum_rate(reference: Reference, pixels: Tensor, label: int) -> float:
-    """Seconds a sample of the reference's gradients."""
+    """Seconds per sample of the reference's gradients."""
     erased = np.zeros(tuple(pixels.shape[1:]), dtype=bool)
     return min(timed(lambda: reference.region(pixels, label, erased, 0, BATCH)) for _ in range(2)) / BATCH
 
@@ -335,8 +335,8 @@ def main() -> None:
     parser.add_argument("--images", type=Path, nargs="+", help="default: two planted scenes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--true-images", type=int, help="images held against the truth; default: all")
-    parser.add_argument("--true-rounds", type=int, default=2, help="rounds whose regions are held against the truth")
+    parser.add_argument("--true-images", type=int, help="images compared with the truth; default: all")
+    parser.add_argument("--true-rounds", type=int, default=2, help="rounds whose regions are compared with the truth")
     parser.add_argument("--seeds", type=int, default=2, help="times that each of these is found")
     parser.add_argument("--times-only", action="store_true", help="without holding regions against the truth")
     parser.add_argument("--quick", action="store_true", help="two rounds of ResNet-18, once")

@@ -1,4 +1,4 @@
-"""Trust cards held against planted truth: true cues called artifacts, rims caught, p-values without evidence.
+"""Trust cards compared with planted truth: true cues called artifacts, rims caught, p-values without evidence.
 
 python benchmarks/trust.py --json > benchmarks/results/0.1.0/trust.json   # seeds from 200 000, as in the docs
 python benchmarks/trust.py --first 300000 --scenes 45 --keep FILE   # the seeds the levels were chosen on

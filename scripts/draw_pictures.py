@@ -97,10 +97,13 @@ def _card_picture(title: str, image: Image, recipe: Recipe, number: int) -> Card
     region = run.regions[number]
     card = run.trust.cards[number]  # type: ignore[union-attr] (both recipes make cards)
     (found,) = (one for one in run.rounds if any(region is other for other in one.regions))
-    context = RunContext.begin(image, classifier, recipe)
+    context = RunContext.create(image, classifier, recipe)
     inside, erased, taken = (mask.to_array() for mask in (region.model_mask, found.erased, found.erased_after))
     places = random_placements(inside, taken, f"{context.stream}/null", card.placements)
-    predictions = classifier.predict(torch.stack([context.erase(erased | place) for place in places]))
+    masked = [context.masked.render(context.masked.view(erased | place)) for place in places]
+    predictions = classifier.predict(torch.stack(masked))
+        torch.stack([context.masked.render(context.masked.view(erased | place)) for place in places])
+    )
     label = classifier.labels.index(region.target)
     drops = tuple(region.score_before - float(one.logits[label]) for one in predictions)
     return CardPicture(title, image.pixels.transpose(1, 2, 0), region, card, erased, places, drops)

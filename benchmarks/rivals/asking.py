@@ -1,4 +1,4 @@
-"""Asking a classifier about parts of one image, what that cost, and the form of every rival's answer."""
+"""Predictions for parts of one image, the number of passes they take, and the form of every rival's answer."""
 
 import time
 from abc import ABC, abstractmethod

@@ -17,7 +17,7 @@ LONGEST, SHORTEST, SHRINK, ENOUGH = 200.0, 1e-5, 0.2, 1e-4  # of a step; Armijo'
 
 @dataclass(frozen=True)
 class IntegratedDescent:
-    """Minimises f(x ⊕ m) + `area`·mean|1 − m| + `roughness`·TV(m) over m in [0, 1], one value a patch; m = 0 is hidden.
+    """Minimizes f(x ⊕ m) + `area`·mean|1 − m| + `roughness`·TV(m) over m in [0, 1], one value a patch; m = 0 is hidden.
 
     x ⊕ m shows the image where m = 1 and the mean color where m = 0 (m enlarged linearly), and f is the label's
     probability. The direction is the mean of ∂f over `steps` points k/steps·m, with noise of `noise` in pixel units, so
@@ -53,7 +53,7 @@ class IntegratedDescent:
         return mask, first
 
     def loss(self, masked: MaskedImage, mask: Float[Tensor, "1 1 cells cells"]) -> Float[Tensor, ""]:
-        """What is minimised."""
+        """What is minimized."""
         return self._probability(masked, mask, None).sum() + self._penalty(mask)
 
     def _direction(

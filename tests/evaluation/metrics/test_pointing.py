@@ -118,6 +118,6 @@ def test_summary_by_hand():
     assert (dog.pointing.value, dog.energy.value) == (1, 0.9)
     assert table.pooled.pointing.value == pytest.approx(2 / 4)
     assert table.mean.pointing.value == pytest.approx((1 / 3 + 1) / 2)
-    low, high = cat.pointing.interval or ()
+    low, high = cat.pointing.interval or (1, 0)
     assert low == 0
     assert 1 / 3 < high <= 1

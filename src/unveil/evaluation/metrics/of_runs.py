@@ -22,7 +22,7 @@ def count_run_localization(
 ) -> dict[str, list[Localization]]:
     """For every state, the counts of every label in `targets` in one image.
 
-    `targets` maps a label of the data set to the indices of the classifier's classes that name the same thing. `boxes`
+    `targets`: for each label of the data set, the indices of the classifier's classes that name the same thing. `boxes`
     are in pixels of the run's source. Detected boxes are those of the label's regions in the rounds 1 … r; a run that
     ended early keeps its regions in later rounds. `first map`: the boxes of the first round's map of the label,
     smoothed as in the run's recipe but without its thresholds, on the source's pixels. A label that the run didn't

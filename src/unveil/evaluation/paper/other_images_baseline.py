@@ -74,7 +74,7 @@ def hits_of_others(
 
     The others are up to `MAX_OTHERS` images of other groups with a model grid of the same shape, drawn by the seed;
     their regions are laid onto the same pixels of the model's grid. `by_own` uses other images whose runs explained a
-    class that matches the box's label, and their regions of these classes. `targets` maps a label of the data set to
+    class that matches the box's label, and their regions of these classes. `targets`: for each label of the data set,
     the indices of the matching classes.
     """
     order = np.random.default_rng(seed).permutation(len(images)).tolist()
