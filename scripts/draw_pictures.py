@@ -102,8 +102,6 @@ def _card_picture(title: str, image: Image, recipe: Recipe, number: int) -> Card
     places = random_placements(inside, taken, f"{context.stream}/null", card.placements)
     masked = [context.masked.render(context.masked.view(erased | place)) for place in places]
     predictions = classifier.predict(torch.stack(masked))
-        torch.stack([context.masked.render(context.masked.view(erased | place)) for place in places])
-    )
     label = classifier.labels.index(region.target)
     drops = tuple(region.score_before - float(one.logits[label]) for one in predictions)
     return CardPicture(title, image.pixels.transpose(1, 2, 0), region, card, erased, places, drops)
