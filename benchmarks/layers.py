@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from unveil.classifiers.engine.rearranging import replace_class
-from unveil.cli.markdown import table
+from unveil.evaluation.paper.report_markdown import markdown_table as table
 
 BATCH = 8
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from unveil.cli.markdown import table
+from unveil.evaluation.paper.report_markdown import markdown_table as table
 
 
 def number(value: float | None, interval: Sequence[float] | None = None) -> str:

@@ -35,6 +35,22 @@ def written_atomically(
             part.unlink(missing_ok=True)
 
 
+@contextmanager
+def written_result(path: Path) -> Iterator[Path]:
+    """A hidden place to write a result file to, moved to `path` at the end; the folders above it are made.
+
+    Raises `RecordError`.
+    """
+    with written_atomically(path, "results", "choose another --out", with_folders=True) as part:
+        yield part
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step, UTF-8, and make the folders above it. Raises `RecordError`."""
+    with written_result(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Callable[[Path], bool]) -> None:
     """Make a folder whose content `write` puts into the hidden folder it is given, beside the final one.
 

@@ -21,8 +21,8 @@ from torch import nn
 def make():
     torch.manual_seed(3)
     module = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(96, 3))
-    preparation = unveil.Preparation.square(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    return unveil.TorchClassifier(module, preparation, ["cat", "dog", "Edema"], name="small")
+    preprocessing = unveil.Preprocessing.square(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    return unveil.TorchClassifier(module, preprocessing, ["cat", "dog", "Edema"], name="small")
 
 def nan():
     class Nan(nn.Module):
@@ -35,8 +35,8 @@ name = "quick"
 [attribution]
 kind = "SmoothGrad"
 samples = 4
-[select]
-size = 5
+[selector]
+size_px = 5
 passes = 1
 [stop]
 kind = "MaxRounds"

@@ -18,8 +18,8 @@ from published import RADIOGRAPHS, chest, dogs, noise, voc
 
 import unveil
 from unveil.cli.datasets import choose, open_argument, record_names
-from unveil.cli.experiment import rounded
 from unveil.datasets import ImageFolder, StanfordDogs
+from unveil.evaluation.paper.report import rounded
 from unveil.store import is_run
 
 MODELS = """
@@ -44,16 +44,16 @@ def body(channels, outputs, seed):
 
 def findings():
     labels = ["Effusion", "cardiomegaly", "Pleural Thickening", "Lung Opacity"]
-    preparation = unveil.Preparation.square(32, (0.5,), (0.25,))
-    return unveil.TorchClassifier(body(1, 4, 1), preparation, labels, output=Output.SIGMOID, name="chest")
+    preprocessing = unveil.Preprocessing.square(32, (0.5,), (0.25,))
+    return unveil.TorchClassifier(body(1, 4, 1), preprocessing, labels, output=Output.SIGMOID, name="chest")
 
 def breeds():
-    preparation = unveil.Preprocessing((32, 32), (0.5,) * 3, (0.25,) * 3, resize=36)
-    return unveil.TorchClassifier(body(3, 4, 2), preparation, ["cardigan", "Chihuahua", "Cardigan", "pug"], name="dogs")
+    preprocessing = unveil.Preprocessing((32, 32), (0.5,) * 3, (0.25,) * 3, resize=36)
+    return unveil.TorchClassifier(body(3, 4, 2), preprocessing, ["cardigan", "Chihuahua", "Cardigan", "pug"], name="dogs")
 
 def slow():
-    preparation = unveil.Preparation.square(32, (0.5,), (0.25,))
-    return unveil.TorchClassifier(Slow(body(1, 3, 1)), preparation, ["Effusion", "Mass", "Edema"], output=Output.SIGMOID)
+    preprocessing = unveil.Preprocessing.square(32, (0.5,), (0.25,))
+    return unveil.TorchClassifier(Slow(body(1, 3, 1)), preprocessing, ["Effusion", "Mass", "Edema"], output=Output.SIGMOID)
 """
 
 
@@ -84,7 +84,7 @@ class Bench:
 @pytest.fixture
 def bench(shell, monkeypatch) -> Bench:
     """Without pictures, which take longer than all else."""
-    monkeypatch.setattr("unveil.cli.experiment.draw_files", lambda *words: None)
+    monkeypatch.setattr("unveil.evaluation.paper.report.draw_report", lambda *words: None)
     return Bench(shell)
 
 

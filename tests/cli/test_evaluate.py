@@ -10,7 +10,7 @@ from test_benchmark_paper import Bench
 
 @pytest.fixture
 def bench(shell, monkeypatch) -> Bench:
-    monkeypatch.setattr("unveil.cli.experiment.draw_files", lambda *words: None)
+    monkeypatch.setattr("unveil.evaluation.paper.report.draw_report", lambda *words: None)
     made = Bench(shell)
     made(chest(made.folder / "CXR8"), "findings", "--target", "top:4")
     return made

@@ -20,7 +20,7 @@ def model(shell: Shell) -> tuple[str, TorchClassifier]:
     (shell.folder / "net.py").write_text(
         "import torch, unveil\nfrom torch import nn\ndef make():\n    torch.manual_seed(3)\n"
         "    module = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(96, 3))\n"
-        "    return unveil.TorchClassifier(module, unveil.Preparation.square(32, (0.5,) * 3, (0.25,) * 3), ['a', 'b', 'c'])\n"
+        "    return unveil.TorchClassifier(module, unveil.Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3), ['a', 'b', 'c'])\n"
     )
     classifier = unveil.load_classifier(name)
     assert isinstance(classifier, TorchClassifier)

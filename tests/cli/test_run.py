@@ -370,7 +370,7 @@ class Slow(nn.Module):
 
 def make():
     torch.manual_seed(0)
-    return unveil.TorchClassifier(Slow(), unveil.Preparation.square(32, (0.5,) * 3, (0.5,) * 3), ["a", "b"])
+    return unveil.TorchClassifier(Slow(), unveil.Preprocessing.square(32, (0.5,) * 3, (0.5,) * 3), ["a", "b"])
 """
 
 

@@ -14,8 +14,8 @@ def test_cards_are_printed_and_carried_by_json(shell):
     assert len(trust["cards"]) == len(run.trust.cards) == len(run.regions) > 0
     assert trust["passes"] == run.trust.passes
     for told, card in zip(trust["cards"], run.trust.cards, strict=True):
-        assert (told["verdict"], told["reason"], told["p"]) == (str(card.verdict), card.reason, card.p_value)
-        assert told["drops"] == list(card.fill_drops)
+        assert (told["verdict"], told["reason"], told["p_value"]) == (str(card.verdict), card.reason, card.p_value)
+        assert told["fill_drops"] == list(card.fill_drops)
         assert str(card.verdict) in err
         assert f"{card.verdict}: {card.reason}" in " ".join(err.split()), "whole, however narrow the terminal is"
     assert [game["shares"] for game in trust["games"]] == [list(game.shares) for game in run.trust.games]

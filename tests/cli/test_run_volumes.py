@@ -62,7 +62,7 @@ def test_files_that_are_no_volume_do_not_stop_the_others(shell: Shell, asked):
     assert not (shell.folder / "out" / "cut").exists()
 
 
-def test_a_network_without_a_preparation_is_one_line(shell: Shell, asked):
+def test_a_network_without_preprocessing_is_one_line(shell: Shell, asked):
     path = cubes.nifti(shell.folder / "a.nii", cubes.volume())
     code, _, err = shell("run", path, "--model", asked[1].replace(":make", ":bare"))
     assert code == 2

@@ -83,11 +83,11 @@ def test_recipes_are_listed_shown_and_checked(shell: Shell):
         code, out, _ = shell("recipe", "show", name)
         assert (code, Recipe.from_toml(out)) == (0, NAMED[name]())
     _, text, _ = shell("recipe", "show", "paper")
-    (shell.folder / "mine.toml").write_text(text.replace("size = 11", "size = 7"))
+    (shell.folder / "mine.toml").write_text(text.replace("size_px = 11", "size_px = 7"))
     code, _, err = shell("recipe", "check", shell.folder / "mine.toml")
     assert code == 0
-    assert "size=7" in err
-    (shell.folder / "mine.toml").write_text(text.replace("size = 11", "size = 8"))
+    assert "size_px=7" in err
+    (shell.folder / "mine.toml").write_text(text.replace("size_px = 11", "size_px = 8"))
     code, _, err = shell("recipe", "check", shell.folder / "mine.toml")
     assert code == 2
     assert "an odd box size of at least 1 px; got 8" in err

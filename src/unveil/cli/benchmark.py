@@ -13,9 +13,10 @@ from rich.markup import escape
 from unveil.cli.benchmark_planted import planted
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
-from unveil.cli.experiment import Done, dataset_as_json, machine, tables, write_files
+from unveil.cli.paper_tables import paper_tables
 from unveil.cli.records import FigureFormat, Job, OtherRecordError, find_or_keep
 from unveil.errors import UnveilError
+from unveil.evaluation.paper.report import CountedSample, dataset_as_json, machine_info, write_report
 
 if TYPE_CHECKING:
     from unveil.datasets import Sample
@@ -39,7 +40,7 @@ benchmark_app.command()(planted)
 class Progressed:
     """What came of the samples so far."""
 
-    done: list[Done] = field(default_factory=list)
+    done: list[CountedSample] = field(default_factory=list)
     errors: list[dict] = field(default_factory=list)
 
 
@@ -128,10 +129,10 @@ def paper(
         **conclude([one.observed for one in came.done], plan, seed).as_dict(),
         "errors": came.errors,
         "runs": [{"id": one.sample.id, "folder": one.folder.name} for one in came.done],
-        "machine": machine(),
+        "machine": machine_info(),
     }
-    results = write_files(results, came.done, asked, plan, out)
-    for table in tables(results):
+    results = write_report(results, came.done, asked, plan, out)
+    for table in paper_tables(results):
         console.print(table, "")
     if silent := results["summary"]["stops"].get("nothing predicted", 0):
         console.print(
@@ -189,11 +190,11 @@ def _show_failure(name: str, error: UnveilError, count: int) -> None:
         show_error(f"more than {ERRORS_SHOWN} images failed; the others will be listed in results.json")
 
 
-def _one(job: Job, plan: "ExperimentPlan", sample: "Sample", folder: Path, bars: Bars) -> Done:
+def _one(job: Job, plan: "ExperimentPlan", sample: "Sample", folder: Path, bars: Bars) -> CountedSample:
     from unveil.evaluation.paper.experiment import observe  # noqa: PLC0415
 
     run, _ = find_or_keep(job, sample.read(), folder, lambda: bars.begin(sample.id))
-    return Done(sample, folder, observe(run, sample, plan))
+    return CountedSample(sample, folder, observe(run, sample, plan))
 
 
 def _rows_asked_for(text: str | None, chosen: Chosen, names: Sequence[str]) -> list[str]:

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from unveil import __version__
+from unveil.atomic import write_text
 from unveil.cli.console import console, live, write_json
-from unveil.cli.experiment import machine
-from unveil.cli.files import write_file
-from unveil.cli.markdown import number
 from unveil.errors import UnveilError
+from unveil.evaluation.formatting import format_number
+from unveil.evaluation.paper.report import machine_info
 
 if TYPE_CHECKING:
     from unveil.evaluation.planted.methods import Method, RoundsMethod, SingleMapMethod
@@ -90,7 +90,7 @@ def planted(
         "first_seed": first_seed,
         "seed": seed,
         "rows": rows,
-        "machine": machine(),
+        "machine": machine_info(),
     }
     _write_json(out / "results.json", results)
     console.print(_table(rows), "")
@@ -231,7 +231,7 @@ def _chosen(text: str, known: Sequence[str], what: str) -> list[str]:
 
 
 def _write_json(path: Path, value: dict) -> None:
-    write_file(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def _table(rows: Sequence[dict]) -> Table:
@@ -244,5 +244,5 @@ def _table(rows: Sequence[dict]) -> Table:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
     for (network, method), row in zip(names, rows, strict=True):
-        table.add_row(network, escape(method), *(number(row[name]) for name in (*COLUMNS, "seconds")))
+        table.add_row(network, escape(method), *(format_number(row[name]) for name in (*COLUMNS, "seconds")))
     return table

@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from unveil.atomic import write_text
 from unveil.cli.console import console, progress, write_json
-from unveil.cli.files import write_file
 from unveil.cli.records import FigureFormat, save_with_figure
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def demo(
             save_with_figure(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE, overwrite=True)
             bars.done()
     result = summary(total)
-    write_file(out / "demo.json", json.dumps(result, indent=2) + "\n")
+    write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")
     console.print(_table(total), "")
     console.print(f"records, and figures of {drawn} scenes: {escape(str(out))}", soft_wrap=True)
     if as_json:

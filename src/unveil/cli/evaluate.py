@@ -9,9 +9,9 @@ from rich.table import Table
 
 from unveil.cli.console import console, write_json
 from unveil.cli.datasets import open_argument
-from unveil.cli.experiment import rounded
-from unveil.cli.markdown import number
 from unveil.errors import RecordError
+from unveil.evaluation.formatting import format_number
+from unveil.evaluation.paper.report import rounded
 
 if TYPE_CHECKING:
     from unveil.evaluation.metrics.chestxray8 import Localization
@@ -89,7 +89,7 @@ def _table(summary: dict, criterion: str, state: str) -> Table:
         made.add_column(name, justify="right")
     for row in [*summary["labels"], {"label": "all", **summary["pooled"]}]:
         cells = [one for one in row[criterion] if one["threshold"] in SHOWN]
-        shown = [f"{number(one['accuracy'])} / {number(one['afp'])}" for one in cells]
+        shown = [f"{format_number(one['accuracy'])} / {format_number(one['afp'])}" for one in cells]
         made.add_row(row["label"], str(row["images"]), str(row["boxes"]), *shown)
     made.caption, made.caption_justify = "accuracy / false boxes an image", "left"
     return made

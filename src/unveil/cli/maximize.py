@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from unveil.atomic import written_result
 from unveil.cli.console import console, live, write_json
-from unveil.cli.files import written_result
 from unveil.errors import ClassifierError, TargetError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _write(found: "MaximizedImage", classifier: "Classifier", said: dict, out: P
     theirs."""
     import torch  # noqa: PLC0415
 
-    from unveil.recording import to_uint8  # noqa: PLC0415
+    from unveil.recording import library_versions, to_uint8  # noqa: PLC0415
     from unveil.render import write_image  # noqa: PLC0415
 
     path = out / "maximized.json"

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-MOST_ROWS = 20
-CRITERIA = {
+from unveil.evaluation.formatting import format_interval, format_number, format_share
+
+MAX_ROWS = 20
+CRITERIA_TEXT = {
     "pointing": "the peak of a region lies in the box",
     "covered_10": "at least 10 % of the box erased",
     "covered_25": "at least 25 % of the box erased",
@@ -11,13 +13,13 @@ CRITERIA = {
     "iobb_50": "at least half of a region lies in the box",
 }
 SCOPES = {
-    "own": "Boxes of labels that the run asked about, hit by regions of this label",
+    "own": "Boxes of labels that were targets of the run, hit by regions of this label",
     "any": "All boxes, hit by regions of any label",
 }
 
 
-def as_markdown(results: dict) -> str:
-    """Everything that a person wants to read of `results.json`."""
+def report_as_markdown(results: dict) -> str:
+    """The tables of `results.json` that people read."""
     parts = [_head(results), _rounds(results["summary"]), _changes(results["changes"])]
     if results["boxes"]:
         parts += [_boxes(results["boxes"], scope) for scope in SCOPES] + [_box_labels(results["boxes"])]
@@ -25,28 +27,10 @@ def as_markdown(results: dict) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; the first column is text, the others are numbers."""
     lines = [_line(head), "|---|" + "---:|" * (len(head) - 1), *(_line(row) for row in rows)]
     return "\n".join(lines)
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with a proper minus; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def share(value: float | None) -> str:
-    """A share in per cent; a dash where there is none."""
-    return "–" if value is None else f"{100 * value:.0f} %"
-
-
-def spread(interval: Sequence[float] | None, *, percent: bool) -> str:
-    """An interval in brackets behind a value; nothing where there is none."""
-    if interval is None:
-        return ""
-    low, high = (f"{100 * one:.0f}" if percent else number(one) for one in interval)
-    return f" [{low}, {high}]".replace("-", "−")
 
 
 def _line(cells: Iterable[object]) -> str:
@@ -62,7 +46,7 @@ def _head(results: dict) -> str:
             f"# The paper's experiment on {data['name']}",
             f"{counted} ({data['chosen_by']}). Model {settings['classifier']}, {settings['output']}, "
             f"{settings['precision']} on {settings['device']}; recipe {settings['recipe'].get('name', 'custom')}, "
-            f"seed {settings['seed']}; {seconds:.1f} s an image. "
+            f"seed {settings['seed']}; {seconds:.1f} s per image. "
             f"Brackets: 95 % intervals, {results['groups']} {results['drawn']} drawn anew.",
         ]
     )
@@ -74,19 +58,19 @@ def _rounds(summary: dict) -> str:
         (
             row["round"],
             row["runs"],
-            number(row["drop"]) + spread(row.get("drop_95"), percent=False),
-            number(row["probability_drop"]) + spread(row.get("probability_drop_95"), percent=False),
-            share(row["kept_first"]) + spread(row.get("kept_first_95"), percent=True),
+            format_number(row["drop"]) + format_interval(row.get("drop_95"), percent=False),
+            format_number(row["probability_drop"]) + format_interval(row.get("probability_drop_95"), percent=False),
+            format_share(row["kept_first"]) + format_interval(row.get("kept_first_95"), percent=True),
             row["regions"],
-            share(row["rims"]),
-            number(row["revealed"]),
-            number(row["stability"]),
-            share(row["coverage"]),
+            format_share(row["rims"]),
+            format_number(row["revealed"]),
+            format_number(row["stability"]),
+            format_share(row["coverage"]),
         )
         for row in summary["rounds"]
     ]
     stops = ", ".join(f"{count} × {kind}" for kind, count in summary["stops"].items())
-    return f"## Rounds\n\n{table((*head, 'settled', 'area erased'), rows)}\n\nEnded: {stops or '–'}."
+    return f"## Rounds\n\n{markdown_table((*head, 'stability', 'area erased'), rows)}\n\nEnded: {stops or '–'}."
 
 
 def _changes(changes: dict) -> str:
@@ -109,21 +93,22 @@ def _changes(changes: dict) -> str:
             f"{sum(row['vanished'])} ({sum(row['vanished_annotated'])})",
             row["last"],
         )
-        for row in moved[:MOST_ROWS]
+        for row in moved[:MAX_ROWS]
     ]
     pairs = [
         (pair["vanished"] or "(none)", pair["came"] or "(none)", pair["count"], *pair["by_round"])
-        for pair in changes["pairs"][:MOST_ROWS]
+        for pair in changes["pairs"][:MAX_ROWS]
     ]
     parts = ["## Labels", "In parentheses: how many of them the data set gives to the image."]
-    parts += [table(("labels", *rounds), totals)] if rounds else []
+    parts += [markdown_table(("labels", *rounds), totals)] if rounds else []
     parts += [
-        table(
+        markdown_table(
             ("label", "images", "first", "appeared in round", "all", "returned", "vanished in round", "all", "last"),
             labels,
         )
         + _more(len(moved), "labels that changed"),
-        table(("vanished", "came in the same round", "times", *rounds), pairs) + _more(len(changes["pairs"]), "pairs"),
+        markdown_table(("vanished", "came in the same round", "times", *rounds), pairs)
+        + _more(len(changes["pairs"]), "pairs"),
     ]
     return "\n\n".join(parts)
 
@@ -145,14 +130,14 @@ def _boxes(boxes: dict, scope: str) -> str:
         (
             text,
             *(
-                f"{share(row['share'])}{spread(row['share_95'], percent=True)}; others {share(row['others'])}, "
-                f"chance {share(row['chance'])}"
+                f"{format_share(row['share'])}{format_interval(row['share_95'], percent=True)}; "
+                f"others {format_share(row['others'])}, chance {format_share(row['chance'])}"
                 for row in found[name]
             ),
         )
-        for name, text in CRITERIA.items()
+        for name, text in CRITERIA_TEXT.items()
     ]
-    return f"{head}.\n\n{table(('hit', *rounds), rows)}"
+    return f"{head}.\n\n{markdown_table(('hit', *rounds), rows)}"
 
 
 def _box_labels(boxes: dict) -> str:
@@ -161,7 +146,7 @@ def _box_labels(boxes: dict) -> str:
             return "–"
         count = row["asked"] if scope == "own" else row["boxes"]
         first, last = row[scope][name]["first"], row[scope][name]["last"]
-        expected = f"{number(first['others'], 1)} → {number(last['others'], 1)}"
+        expected = f"{format_number(first['others'], 1)} → {format_number(last['others'], 1)}"
         return f"{first['hit']} → {last['hit']} of {count}; others {expected}"
 
     rows = [
@@ -171,13 +156,13 @@ def _box_labels(boxes: dict) -> str:
             *(cell(row, "own", name) for name in ("pointing", "covered_25")),
             *(cell(row, "any", name) for name in ("pointing", "covered_25")),
         )
-        for row in boxes["labels"][:MOST_ROWS]
+        for row in boxes["labels"][:MAX_ROWS]
     ]
     head = ("label", "boxes", "own: pointing", "own: 25 % erased", "any: pointing", "any: 25 % erased")
-    left = {"boxes_unseen": "lie where the model doesn't see", "boxes_partly_seen": "are seen in part"}
+    left = {"boxes_unseen": "lie outside the model's input", "boxes_partly_seen": "lie partly in it"}
     left |= {"boxes_difficult": "are marked as difficult (not counted)", "boxes_outside": "lie outside (not counted)"}
     notes = "; ".join(f"{boxes[name]} {text}" for name, text in left.items() if boxes[name])
-    text = f"## Boxes by label\n\nAfter the first and after the last round.\n\n{table(head, rows)}"
+    text = f"## Boxes by label\n\nAfter the first and after the last round.\n\n{markdown_table(head, rows)}"
     return text + _more(len(boxes["labels"]), "labels with boxes") + (f"\n\nOf the boxes {notes}." if notes else "")
 
 
@@ -186,16 +171,18 @@ def _unmatched(matching: dict) -> str:
     if not rows:
         return ""
     rows.sort(key=lambda row: (-int(row[2]), str(row[0])))
-    text = f"## Labels without a match\n\n{table(('label', 'why', 'images', 'boxes'), rows[:MOST_ROWS])}"
+    text = f"## Labels without a match\n\n{markdown_table(('label', 'why', 'images', 'boxes'), rows[:MAX_ROWS])}"
     return text + _more(len(rows), "labels without a match")
 
 
 def _errors(errors: Sequence[dict]) -> str:
     if not errors:
         return ""
-    rows = [(one["id"], one["error"]) for one in errors[:MOST_ROWS]]
-    return f"## Images that failed\n\n{table(('image', 'error'), rows)}" + _more(len(errors), "images that failed")
+    rows = [(one["id"], one["error"]) for one in errors[:MAX_ROWS]]
+    return f"## Images that failed\n\n{markdown_table(('image', 'error'), rows)}" + _more(
+        len(errors), "images that failed"
+    )
 
 
 def _more(count: int, what: str) -> str:
-    return f"\n\nThe first {MOST_ROWS} of {count} {what}; all are in results.json." if count > MOST_ROWS else ""
+    return f"\n\nThe first {MAX_ROWS} of {count} {what}; all are in results.json." if count > MAX_ROWS else ""
