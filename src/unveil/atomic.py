@@ -35,7 +35,7 @@ def written_atomically(
             part.unlink(missing_ok=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def written_result(path: Path) -> Iterator[Path]:
     """A hidden place to write a result file to, moved to `path` at the end; the folders above it are made.
 
