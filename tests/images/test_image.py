@@ -83,9 +83,9 @@ def test_axes_may_be_named_for_images_too():
         ((9, 9, 9), {"axes": "d h w", "channels_last": True}, "and channels_last"),
         ((9, 9, 9, 2), {"axes": "c d h w"}, "a volume of at least 8x8x8 voxels; got 9x9x2; give a larger volume"),
         ((9, 9, 7), {"axes": "d h w"}, "got 9x9x7"),
-        ((9, 9, 9), {"axes": "d h w", "spacing_mm": (1, 1)}, r"3 sizes in mm, one an axis; got \(1.0, 1.0\)"),
-        ((9, 9), {"spacing_mm": (1, 0)}, "2 sizes in mm"),
-        ((9, 9), {"spacing_mm": (1, np.nan)}, "2 sizes in mm"),
+        ((9, 9, 9), {"axes": "d h w", "spacing_mm": (1, 1)}, r"3 positive sizes in mm, one per axis; got \(1.0, 1.0\)"),
+        ((9, 9), {"spacing_mm": (1, 0)}, "2 positive sizes in mm"),
+        ((9, 9), {"spacing_mm": (1, np.nan)}, "2 positive sizes in mm"),
     ],
 )
 def test_volumes_that_are_none(shape, options, told):
@@ -135,13 +135,13 @@ def test_an_image_is_read_as_itself():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (np.full((9, 9), np.nan), "expected finite pixel values; got 81 of 81 that are NaN or infinite; mend"),
+        (np.full((9, 9), np.nan), "expected finite pixel values; got 81 of 81 that are NaN or infinite; replace them"),
         (np.where(np.eye(9) > 0, np.inf, 0.5), "got 9 of 81 that are NaN"),
-        (np.linspace(-0.1, 1, 81).reshape(9, 9), r"float pixels in \[0, 1\]; got -0.1 to 1; say value_range"),
+        (np.linspace(-0.1, 1, 81).reshape(9, 9), r"float pixels in \[0, 1\]; got -0.1 to 1; give value_range"),
         (np.zeros((7, 9)), "at least 8x8 pixels; got 7x9"),
         (np.zeros((1, 1), np.uint8), "at least 8x8 pixels; got 1x1"),
         (np.zeros((9, 9, 5)), "one axis of 1, 3 or 4 channels"),
-        (np.zeros((3, 9, 3)), "say channels_last"),
+        (np.zeros((3, 9, 3)), "give channels_last"),
         (np.zeros((2, 3, 9, 9)), "one image at a time"),
         (np.zeros(9), "one image at a time"),
         (np.zeros((9, 9), np.int32), "uint8, uint16 or float pixels; got int32"),

@@ -245,7 +245,10 @@ def test_colors_and_complex_numbers_are_refused(tmp_path):
 def test_values_that_are_not_finite_are_counted(tmp_path, bad):
     values = volume(dtype=np.float32)
     values[2, 3, :4] = bad
-    refused(written(tmp_path / "a.nii.gz", values), "finite pixel values; got 4 of 720 that are NaN or infinite; mend")
+    refused(
+        written(tmp_path / "a.nii.gz", values),
+        "finite pixel values; got 4 of 720 that are NaN or infinite; replace them",
+    )
     values = volume(dtype=np.float64)
     values[0, 0, 0] = 1e300
     assert np.isfinite(read_image(written(tmp_path / "b.nii", values)).pixels).all()

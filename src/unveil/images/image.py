@@ -20,10 +20,14 @@ FULL_RANGE = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0
 class Image:
     """An image, or a volume, at its own size.
 
-    `pixels`: float32 in [0, 1], channels first: 1 (gray) or 3 (color), of a volume any number. `value_range`: the
-    original values that became 0 and 1. `sha256` is the hash of the content (kind, shape and values of the array), not
-    of the file. `spacing_mm`: the size of a pixel axis by axis, `placement`: where a volume lies in the patient; both
-    where they are known.
+    Attributes:
+        pixels: float32 in [0, 1], channels first: 1 channel (gray) or 3 (RGB); a volume has any number of channels.
+        source: The name that records and figures show: a path, or the kind of the source.
+        sha256: The SHA-256 of type, shape and values of the decoded pixels before scaling. It doesn't depend on the
+            file format, so a file, its content as bytes and the PIL image of it have the same hash.
+        value_range: The original values that became 0 and 1.
+        spacing_mm: The size of a pixel along each axis in mm, where it is known.
+        placement: Where a volume lies in the patient, where it is known.
     """
 
     pixels: Float[np.ndarray, "c *grid"] = field(repr=False)
@@ -40,7 +44,7 @@ class Image:
 
     @property
     def channels(self) -> int:
-        """1 for gray, 3 for color."""
+        """The number of channels: 1 for gray, 3 for RGB."""
         return len(self.pixels)
 
     @classmethod
@@ -55,29 +59,52 @@ class Image:
         axes: str | None = None,
         placement: Placement | None = None,
     ) -> "Image":
-        """An image of a numpy array or a tensor: `h w`, `h w c` or `c h w` with c of 1, 3 or 4.
+        """Make an image of a NumPy array or a tensor: `x = (v − low) / (high − low)` as float32.
 
-        A volume has to be named by its axes, because its shape could be that of an image: `axes="d h w"`, `"c d h w"`
-        or `"d h w c"`; its channels are kept as they are.
+        Args:
+            array: Axes `h w`, `h w c` or `c h w` with 1, 3 or 4 channels; RGBA is composited onto white.
+            value_range: The values `(low, high)` that become 0 and 1; values beyond are clipped. Default: the full
+                range of bool, uint8 and uint16, and (0, 1) for floats, which must then lie in [0, 1].
+            channels_last: Whether the channels are the last axis; needed where both the first and the last axis
+                could be channels.
+            source: The name of the image in records.
+            spacing_mm: The size of a pixel along each axis in mm.
+            axes: The names of the axes. A volume needs them, because its shape could be that of an image: `"d h w"`,
+                `"c d h w"` or `"d h w c"`. The channels of a volume are kept as they are.
+            placement: Where a volume lies in the patient.
 
-        uint8 and uint16 are scaled by their full range, floats must lie in [0, 1], unless `value_range` names the
-        values that become 0 and 1 (what is beyond is cut). Alpha is composited onto white. Raises `ImageError`.
+        Raises `ImageError` for arrays that aren't an image of at least 8 pixels along each axis, for values that are
+        NaN or infinite, and for floats outside [0, 1] without a `value_range`.
+
+        >>> image = Image.from_array(np.full((8, 16, 3), 51, dtype=np.uint8))
+        >>> image.shape, image.channels, image.value_range
+        ((8, 16), 3, (0.0, 255.0))
+        >>> float(image.pixels[0, 0, 0])
+        0.20000000298023224
         """
         values = _as_numpy(array)
         names = _axes_of(values, axes, channels_last)
         digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
         digest.update(np.ascontiguousarray(values).data)
         pixels = _channels_first(values, names)
-        low, high = map(float, value_range or _range_of(pixels))
-        pixels = _scaled(pixels, low, high, cut=value_range is not None)
+        low, high = map(float, value_range or _full_range(pixels))
+        pixels = _scaled(pixels, low, high, clip=value_range is not None)
         if "d" not in names:
             pixels = _without_alpha(pixels)
         spacing = None if spacing_mm is None else _checked_spacing(spacing_mm, pixels.ndim - 1)
         return cls(pixels, source, digest.hexdigest(), (low, high), spacing, placement)
 
 
+def too_small(shape: tuple[int, ...]) -> ImageError:
+    """The error for an image (two axes) or a volume (three axes) with a side shorter than `MIN_SIDE`."""
+    kind, cells = ("a volume", "voxels") if len(shape) == 3 else ("an image", "pixels")
+    smallest = "x".join([str(MIN_SIDE)] * len(shape))
+    got = "x".join(map(str, shape))
+    return ImageError(f"{kind} of at least {smallest} {cells}", got, f"give a larger {kind.split()[1]}")
+
+
 def _as_numpy(array: Any) -> np.ndarray:
-    # Tensors are told by what they can do, so that reading an image doesn't import torch.
+    # Tensors are recognized by their methods, so that reading an image doesn't import torch.
     if hasattr(array, "detach"):
         array = array.detach().cpu()
         array = array.float().numpy() if array.is_floating_point() else array.numpy()
@@ -88,7 +115,7 @@ def _as_numpy(array: Any) -> np.ndarray:
 
 
 def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None) -> str:
-    """The names of the axes: as they are given, or for an image as its shape tells."""
+    """The names of the axes: as given, or for an image derived from its shape."""
     if axes is not None:
         if axes not in AXES or len(axes.split()) != values.ndim or channels_last is not None:
             got = f"{axes!r} for shape {values.shape}" + (" and channels_last" if channels_last is not None else "")
@@ -101,7 +128,7 @@ def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None) -
         raise ImageError("an array h w, h w c or c h w", f"shape {values.shape}", do)
     first, last = values.shape[0] in (1, 3, 4), values.shape[-1] in (1, 3, 4)
     if channels_last is None and first == last:
-        do = 'say channels_last=True or False, or axes="d h w" for a volume'
+        do = 'give channels_last=True or False, or axes="d h w" for a volume'
         raise ImageError("one axis of 1, 3 or 4 channels", f"shape {values.shape}", do)
     return "h w c" if (last if channels_last is None else channels_last) else "c h w"
 
@@ -111,45 +138,47 @@ def _channels_first(values: np.ndarray, axes: str) -> np.ndarray:
         values = values[None]
     elif axes.endswith("c"):
         values = np.moveaxis(values, -1, 0)
-    volume = "d" in axes
-    if (not volume and len(values) not in (1, 3, 4)) or not len(values):
+    if ("d" not in axes and len(values) not in (1, 3, 4)) or not len(values):
         raise ImageError("1, 3 or 4 channels", f"{len(values)}", "check channels_last")
     if min(values.shape[1:]) < MIN_SIDE:
-        size = "x".join(map(str, values.shape[1:]))
-        least = "x".join([str(MIN_SIDE)] * (values.ndim - 1))
-        what, cells = ("a volume", "voxels") if volume else ("an image", "pixels")
-        raise ImageError(f"{what} of at least {least} {cells}", size, f"give a larger {what.split()[1]}")
+        raise too_small(values.shape[1:])
     return values
 
 
 def _checked_spacing(spacing_mm: Sequence[float], axes: int) -> tuple[float, ...]:
     spacing = tuple(float(value) for value in spacing_mm)
     if len(spacing) != axes or not all(0 < value < float("inf") for value in spacing):
-        raise ImageError(f"{axes} sizes in mm, one an axis", str(spacing), "give the size of a pixel axis by axis")
+        do = "give the size of a pixel along each axis"
+        raise ImageError(f"{axes} positive sizes in mm, one per axis", str(spacing), do)
     return spacing
 
 
-def _range_of(values: np.ndarray) -> tuple[float, float]:
+def _full_range(values: np.ndarray) -> tuple[float, float]:
     if values.dtype.kind == "f":
         return 0.0, 1.0
     if values.dtype.name in FULL_RANGE:
         return FULL_RANGE[values.dtype.name]
-    raise ImageError("uint8, uint16 or float pixels", f"{values.dtype}", "say value_range=(lowest, highest)")
+    raise ImageError("uint8, uint16 or float pixels", f"{values.dtype}", "give value_range=(lowest, highest)")
 
 
-def _scaled(values: np.ndarray, low: float, high: float, *, cut: bool) -> Float[np.ndarray, "c *grid"]:
+def _scaled(values: np.ndarray, low: float, high: float, *, clip: bool) -> Float[np.ndarray, "c *grid"]:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
-        raise ImageError("finite pixel values", f"{bad} of {values.size} that are NaN or infinite", "mend the image")
+        got = f"{bad} of {values.size} that are NaN or infinite"
+        raise ImageError("finite pixel values", got, "replace them, or correct the image")
     if not 0 < high - low < float("inf"):
         raise ImageError("a value range (lowest, highest)", f"({low}, {high})", "put the smaller value first")
-    # float32 holds whole numbers up to 24 bits, and no difference beyond 3e38.
-    wide = np.float32 if np.can_cast(values.dtype, np.float32) and high - low < 1e37 else np.float64
-    scaled = ((values.astype(wide) - low) / (high - low)).astype(np.float32)
-    if not cut and (scaled.min() < 0 or scaled.max() > 1):
+    # float32 holds integers up to 24 bits, and no difference beyond 3e38.
+    precision = np.float32 if np.can_cast(values.dtype, np.float32) and high - low < 1e37 else np.float64
+    # In place: large images would take several times their memory otherwise.
+    scaled = values.astype(precision)
+    scaled -= low
+    scaled /= high - low
+    scaled = scaled.astype(np.float32, copy=False)
+    if not clip and (scaled.min() < 0 or scaled.max() > 1):
         got = f"{values.min():.4g} to {values.max():.4g}"
-        raise ImageError("float pixels in [0, 1]", got, "say value_range=(lowest, highest)")
-    return scaled.clip(0, 1)
+        raise ImageError("float pixels in [0, 1]", got, "give value_range=(lowest, highest)")
+    return scaled.clip(0, 1, out=scaled)
 
 
 def _without_alpha(pixels: Float[np.ndarray, "c *grid"]) -> Float[np.ndarray, "d *grid"]:

@@ -1,71 +1,145 @@
-"""`read_image`, and the one door to Pillow."""
+"""`read_image` for files, bytes, file objects, PIL images, arrays and tensors. Pillow is imported only here."""
 
+import io
 import os
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageCms, UnidentifiedImageError
 
 from unveil.errors import ImageError
-from unveil.images.image import Image
+from unveil.images.image import MIN_SIDE, Image, too_small
 from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
+from unveil.images.png import missing_bytes
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 100_000_000
-# What Pillow's plugins raise for damaged files.
+# The exceptions that Pillow's plugins raise for damaged files.
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
+# Modes whose values are used as they are, and the mode that any other one is converted to.
+DIRECT = ("1", "L", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+CONVERTED = {"LA": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
+ORIENTATION = 0x0112  # the EXIF tag
+UPRIGHT = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
 
 
 def read_image(source: Any, *, value_range: tuple[float, float] | None = None, max_pixels: int | None = None) -> Image:
-    """An image from a file (PNG, JPEG, TIFF, WebP, BMP, GIF; NIfTI volumes), an array, a tensor, or an `Image`.
+    """Read an image, or a volume, from any common source.
 
-    Gray stays gray; 16-bit gray keeps its 16 bits, 16-bit color is reduced to 8 bits by Pillow. JPEG orientation is
-    applied, a palette becomes color, CMYK becomes RGB, transparency is composited onto white. A file with several
-    pages is refused; of an animation the first frame is taken. A volume's axes become depth, height, width with the
-    head, the front and the patient's right first (docs/volumes.md).
+    Args:
+        source: A path (PNG, JPEG, TIFF, WebP, BMP, GIF; `.nii` and `.nii.gz` volumes); the content of an image file
+            as `bytes` or as a binary file object, which is read from its position to its end and isn't closed; a
+            `PIL.Image.Image`, which isn't changed; an array or a tensor as `Image.from_array` takes it; or an `Image`,
+            which is returned as it is.
+        value_range: The values that become 0 and 1; values beyond are clipped. Default: the full range of the pixels'
+            type; for a NIfTI volume its own smallest and largest value.
+        max_pixels: The largest number of pixels or voxels. Default: 100 million for images, 2^28 for volumes.
 
-    `value_range`: the values that become 0 and 1, what is beyond is cut; by default the full range of the pixels' type,
-    for a NIfTI the volume's own smallest and largest value. Raises `ImageError` for anything that isn't a whole image
-    of 8x8 (8x8x8) to `max_pixels` pixels: 100 million if not given, 2^28 for volumes.
+    A PIL image is converted exactly as the file that holds it: EXIF orientation is applied; palettes, CMYK, YCbCr,
+    HSV and CIELAB become RGB; transparency is composited onto white. Gray stays gray, and 16-bit gray keeps its
+    16 bits; Pillow reduces 16-bit color to 8 bits. The first frame of an animated file is read, the current frame of
+    a PIL image; a TIFF with several pages is refused. The axes of a volume become depth, height, width and
+    begin at the patient's head, front and right side (docs/volumes.md).
+
+    Peak memory is about 8 bytes per pixel and channel, so about 3 GB for the largest color image that is accepted.
+
+    Raises `ImageError` for a source that isn't one complete image of 8x8 (8x8x8) to `max_pixels` pixels; size and
+    type are checked before any pixel is decoded.
+
+    >>> from PIL import Image
+    >>> photo = Image.new("CMYK", (32, 16))
+    >>> image = read_image(photo)
+    >>> image.shape, image.channels, float(image.pixels.max())
+    ((16, 32), 3, 1.0)
     """
     if isinstance(source, Image):
         return source
-    if not isinstance(source, str | os.PathLike):
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    if isinstance(source, Pillow.Image):
+        name = _name(getattr(source, "filename", ""), "PIL image")
+        with _clear_errors(name, limit):
+            values = _pixels_of(source, name, limit)
+    elif isinstance(source, bytes | bytearray):
+        name, values = "bytes", _decode(io.BytesIO(source), "bytes", limit)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        name = str(source)
+        _check_path(path)
+        if is_nifti(path):
+            return read_nifti(path, name, value_range, MAX_VOXELS if max_pixels is None else max_pixels)
+        with _clear_errors(name, limit), path.open("rb") as file:
+            values = _decode(file, name, limit)
+    elif hasattr(source, "read"):
+        name = _name(getattr(source, "name", ""), "file object")
+        values = _decode(_content(source, name), name, limit)
+    else:
         return Image.from_array(source, value_range=value_range)
-    path = Path(source)
-    _check_file(path)
-    if is_nifti(path):
-        return read_nifti(path, str(source), value_range, MAX_VOXELS if max_pixels is None else max_pixels)
-    values = _read_pixels(path, MAX_PIXELS if max_pixels is None else max_pixels)
-    return Image.from_array(values, source=str(source), channels_last=True, value_range=value_range)
+    return Image.from_array(values, source=name, channels_last=True, value_range=value_range)
 
 
-def _read_pixels(path: Path, max_pixels: int) -> np.ndarray:
+def _name(name: Any, default: str) -> str:
+    # Files that were opened by number have a number as their name.
+    return os.fsdecode(name) if name and isinstance(name, str | bytes | os.PathLike) else default
+
+
+def _content(file: Any, name: str) -> io.BufferedIOBase:
+    try:
+        content = file.read()
+    except (OSError, ValueError) as error:
+        raise ImageError("a file object that can be read", f"{name}: {error}", "open the file again") from error
+    if not isinstance(content, bytes | bytearray):
+        got = f"{name}, which gives {type(content).__name__}"
+        raise ImageError("a binary file object", got, 'open the file with mode "rb"')
+    return io.BytesIO(content)
+
+
+def _decode(file: io.BufferedIOBase, name: str, max_pixels: int) -> np.ndarray:
+    start = file.read(4096)
+    file.seek(0)
+    if not start:
+        raise ImageError("an image file", f"{name}, which is empty (0 bytes)", "fetch the file again")
+    with _clear_errors(name, max_pixels, start), Pillow.open(cast(IO[bytes], file), formats=FORMATS) as image:
+        _check_header(image, name, max_pixels)
+        if image.format == "PNG" and (missing := missing_bytes(file)):
+            raise EOFError(f"{missing} bytes of pixels are missing")
+        return _pixels_of(image, name, max_pixels)
+
+
+@contextmanager
+def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[None]:
+    """Turn whatever Pillow raises into one `ImageError`; `start` holds the first bytes of a file."""
     with warnings.catch_warnings():
-        # Pillow warns of large images; the size is checked here, before anything is decoded.
+        # Pillow warns about large images and odd metadata; sizes are checked before anything is decoded.
         warnings.simplefilter("ignore")
         try:
-            with Pillow.open(path, formats=FORMATS) as opened:
-                _check_header(opened, path, max_pixels)
-                return _decode(opened)
+            yield
         except UnidentifiedImageError as error:
-            raise ImageError(
-                f"an image ({', '.join(FORMATS)})", f"{path}, {_guess(path)}", "convert it to PNG"
-            ) from error
+            expected = f"an image ({', '.join(FORMATS)})"
+            raise ImageError(expected, f"{name}, {_guess(start)}", "convert it to PNG") from error
         except Pillow.DecompressionBombError as error:
-            raise _too_large(path, _digits(error), max_pixels) from error
+            raise _too_large(name, _digits(error), max_pixels) from error
         except DAMAGED as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            got = f"{path}, which is damaged or cut off ({said})"
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            got = f"{name}, which is damaged or cut off ({reason})"
             raise ImageError("a whole image", got, "fetch the file again") from error
 
 
-def _check_file(path: Path) -> None:
+def _check_path(path: Path) -> None:
     try:
         if path.is_dir():
             raise ImageError("an image file", f"the folder {path}", "name the files in it")
@@ -79,53 +153,73 @@ def _check_file(path: Path) -> None:
         raise ImageError("an image file", f"{str(path)[:100]!r}: {error}", "check the path") from error
 
 
-def _check_header(opened: Pillow.Image, path: Path, max_pixels: int) -> None:
-    width, height = opened.size
+def _check_header(image: Pillow.Image, name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise too_small((height, width))
     if width * height > max_pixels:
-        raise _too_large(path, f"{width}x{height}", max_pixels)
-    if opened.format == "TIFF" and getattr(opened, "n_frames", 1) > 1:
-        pages = getattr(opened, "n_frames", 1)
-        raise ImageError("a TIFF with one page", f"{path} with {pages}", "save the page you mean as a file of its own")
+        raise _too_large(name, f"{width}x{height}", max_pixels)
+    if image.format == "TIFF" and getattr(image, "is_animated", False):
+        do = "save the page you mean as a file of its own, or give a copy of it (image.seek(page); image.copy())"
+        raise ImageError("a TIFF with one page", f"{name} with several", do)
+    if image.mode not in (*DIRECT, *CONVERTED, "P", "La", "LAB"):
+        raise ImageError("a common color mode", f"{name} with {image.mode}", 'convert it with image.convert("RGB")')
 
 
-def _too_large(path: Path, size: str, max_pixels: int) -> ImageError:
+def _too_large(name: str, size: str, max_pixels: int) -> ImageError:
     limit = f"at most {max_pixels / 1e6:.0f} megapixels"
-    return ImageError(f"an image of {limit}", f"{path} with {size} pixels", "scale it down or cut out a part")
+    return ImageError(f"an image of {limit}", f"{name} with {size} pixels", "scale it down or cut out a part")
 
 
 def _digits(error: Exception) -> str:
-    # Pillow refuses the largest headers itself, and says how many pixels in its message only.
+    # Pillow refuses the largest headers itself, and gives the number of pixels in its message only.
     return next((word for word in str(error).replace("(", " ").split() if word.isdecimal()), "far more")
 
 
-def _decode(opened: Pillow.Image) -> np.ndarray:
-    opened.load()
-    image = ImageOps.exif_transpose(opened)
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    if image.mode in ("LA", "La", "RGBa"):
-        image = image.convert("RGBA")
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        image = image.convert("RGB")
-    values = np.asarray(image)
+def _pixels_of(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
+    """The pixels of a PIL image, upright and channels last: gray, RGB or RGBA. The image isn't changed."""
+    _check_header(image, name, max_pixels)
+    image.load()
+    if orientation := UPRIGHT.get(_orientation(image)):
+        image = image.transpose(orientation)
+    values = np.asarray(_converted(image))
     if image.mode.startswith("I"):
         # Pillow opens some 16-bit files as 32-bit integers.
-        if values.min() < 0 or values.max() > 65535:
-            got = f"values from {values.min()} to {values.max()}"
-            raise ImageError(
-                "at most 16 bits a pixel", got, "read it as an array and say value_range=(lowest, highest)"
-            )
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or high > 65535:
+            do = "read it as an array and give value_range=(lowest, highest)"
+            raise ImageError("at most 16 bits per pixel", f"{name} with values from {low} to {high}", do)
         values = values.astype(np.uint16)
     return values[..., None] if values.ndim == 2 else values
 
 
-def _guess(path: Path) -> str:
+def _orientation(image: Pillow.Image) -> Any:
+    # Viewers show files whose metadata can't be read, and show them as they are stored.
     try:
-        start = path.read_bytes()[:4096]
-    except OSError as error:
-        return str(error)
+        return image.getexif().get(ORIENTATION)
+    except (*DAMAGED, KeyError, OverflowError):
+        return None
+
+
+def _converted(image: Pillow.Image) -> Pillow.Image:
+    match image.mode:
+        case "P":
+            return image.convert("RGBA" if "transparency" in image.info else "RGB")
+        case "La":
+            return image.convert("LA").convert("RGBA")
+        case "LAB":
+            lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+            transform = ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
+            return cast(Pillow.Image, ImageCms.applyTransform(image, transform))
+        case mode:
+            return image.convert(CONVERTED[mode]) if mode in CONVERTED else image
+
+
+def _guess(start: bytes) -> str:
     if start[128:132] == b"DICM":
         return "a DICOM file, which this version can't read"
+    if start[344:347] in (b"n+1", b"ni1") or start[:2] == b"\x1f\x8b":
+        return "which may be a NIfTI volume: those are read from paths that end in .nii or .nii.gz"
     if b"\0" not in start and start.isascii():
         return "a text file"
     return "none of these"
