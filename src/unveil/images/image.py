@@ -184,5 +184,8 @@ def _scaled(values: np.ndarray, low: float, high: float, *, clip: bool) -> Float
 def _without_alpha(pixels: Float[np.ndarray, "c *grid"]) -> Float[np.ndarray, "d *grid"]:
     if len(pixels) != 4:
         return pixels
+    # In place, as above; the copy lets go of the memory of the alpha channel.
     color, alpha = pixels[:3], pixels[3:]
-    return color * alpha + (1 - alpha)
+    color *= alpha
+    color += 1 - alpha
+    return color.copy(order="K")

@@ -4,7 +4,6 @@ import io
 import struct
 import zlib
 
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 # The seven passes of an interlaced file (Adam7): first row and column, steps down and to the right.

@@ -56,7 +56,7 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
     a PIL image; a TIFF with several pages is refused. The axes of a volume become depth, height, width and
     begin at the patient's head, front and right side (docs/volumes.md).
 
-    Peak memory is about 8 bytes per pixel and channel, so about 3 GB for the largest color image that is accepted.
+    Peak memory is about 16 bytes per pixel for RGB and 32 for RGBA: 1.6 GB and 3.2 GB at the default limit.
 
     Raises `ImageError` for a source that isn't one complete image of 8x8 (8x8x8) to `max_pixels` pixels; size and
     type are checked before any pixel is decoded.
