@@ -180,8 +180,8 @@ def _pixels_of(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
     """The pixels of a PIL image, upright and channels last: gray, RGB or RGBA. The image isn't changed."""
     _check_header(image, name, max_pixels)
     image.load()
-    if orientation := UPRIGHT.get(_orientation(image)):
-        image = image.transpose(orientation)
+    if (turn := UPRIGHT.get(_orientation(image))) is not None:
+        image = image.transpose(turn)
     values = np.asarray(_converted(image))
     if image.mode.startswith("I"):
         # Pillow opens some 16-bit files as 32-bit integers.
