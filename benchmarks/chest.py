@@ -36,7 +36,7 @@ from unveil import read_image
 from unveil.classifiers.engine.precision import has_fast_bf16
 from unveil.classifiers.sources.chexnet import PREPARATION
 from unveil.classifiers.sources.torchvision import build_untrained
-from unveil.datasets.chestxray14 import LABELS as REAL
+from unveil.datasets.chestxray14 import CHESTXRAY14_LABELS as REAL
 from unveil.planted.scenes.radiographs import LABELS as PLANTED
 from unveil.planted.scenes.radiographs import plant
 from unveil.planted.training.schedule import warm_up_and_cosine

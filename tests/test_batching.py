@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unveil.attribution import AttributionRequest, SmoothGrad
-from unveil.batching import AdaptiveBatches, batched, out_of_memory
+from unveil.batching import AdaptiveBatches, batched, is_out_of_memory
 from unveil.classifiers import BlackBox, Preprocessing, TorchClassifier
 from unveil.targets import TargetScore
 
@@ -46,7 +46,7 @@ def test_other_errors_are_not_a_matter_of_memory():
 
     with pytest.raises(RuntimeError, match="size mismatch"):
         AdaptiveBatches(4).over(0, 4, work)
-    assert not out_of_memory(RuntimeError("out of range"))
+    assert not is_out_of_memory(RuntimeError("out of range"))
 
 
 class Hungry(torch.nn.Module):

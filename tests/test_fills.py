@@ -137,13 +137,19 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: Constant(1.5), "values in"),
-        (lambda: Constant(()), "values in"),
-        (lambda: Blur(0.0), "more than 0 px"),
-        (lambda: Noise(0.0), "noise level"),
-        (lambda: Inpaint(0), "radius"),
-        (lambda: SoftEdge(Mean(), 0), "at least 1 px"),
-        (lambda: erase(PIXELS, square(), Constant((0.1, 0.2)), GROUND), "3 values, one a channel; got 2"),
+        (lambda: Constant(1.5), "values of a constant fill of at most 1; got 1.5; 0 is black"),
+        (lambda: Constant((0.5, -0.1)), "values of a constant fill of at least 0; got -0.1"),
+        (lambda: Constant(()), "values of a constant fill; got none"),
+        (lambda: Blur(0.0), "sigma_px of a blur above 0; got 0.0"),
+        (lambda: Blur(float("nan")), "sigma_px of a blur above 0; got nan"),
+        (lambda: Blur(1001.0), "sigma_px of a blur of at most 1000; got 1001.0; 8 suits"),
+        (lambda: Noise(0.0), "a noise level above 0"),
+        (lambda: Noise(1.5), "a noise level of at most 1"),
+        (lambda: Inpaint(0), "radius_px of an inpainting of at least 1"),
+        (lambda: Inpaint(101), "radius_px of an inpainting of at most 100"),
+        (lambda: SoftEdge(Mean(), 0), "width_px of a soft edge of at least 1; got 0"),
+        (lambda: SoftEdge(Mean(), 2000), "width_px of a soft edge of at most 1000; got 2000"),
+        (lambda: erase(PIXELS, square(), Constant((0.1, 0.2)), GROUND), "3 values, one per channel; got 2"),
         (
             lambda: erase(
                 torch.rand(1, 9, 9, 9),
@@ -151,7 +157,7 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
                 Inpaint(3),
                 FillContext(torch.zeros(1), ""),
             ),
-            "a flat image",
+            "a two-dimensional image",
         ),
     ],
 )

@@ -128,7 +128,7 @@ def test_small_parts_are_dropped():
     assert [len(one.regions) for one in (big, small)] == [2, 1]
     none = SmoothedThreshold(1, 1, RelativeToMax(0.5), min_area_share=0.5).select(saliency, NOTHING)
     assert not none.regions
-    assert none.reason == "no connected part reaches the smallest area of 800 px"
+    assert none.reason == "no connected component reaches the smallest area of 800 px"
 
 
 def test_a_volume():
@@ -168,20 +168,26 @@ def test_a_nan_under_what_is_erased_does_no_harm():
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "told"),
     [
-        {"size_px": 4},
-        {"size_px": 0},
-        {"passes": 0},
-        {"band_px": -1},
-        {"max_regions": 0},
-        {"min_area_share": 1.0},
-        {"floor": -1.0},
-        {"floor": float("nan")},
+        ({"size_px": 4}, "an odd box size of at least 1 px; got 4"),
+        ({"size_px": 0}, "an odd box size of at least 1 px; got 0"),
+        ({"size_px": 1_000_000_001}, "an odd box size of at most 9999 px; got 1000000001"),
+        ({"passes": 0}, "passes of at least 1; got 0"),
+        ({"passes": 10**12}, "passes of at most 100; got 1000000000000"),
+        ({"band_px": -1}, "band_px of at least 0"),
+        ({"band_px": 10**9}, "band_px of at most 10000"),
+        ({"max_regions": 0}, "max_regions of at least 1"),
+        ({"max_regions": 10**12}, "max_regions of at most 1000"),
+        ({"min_area_share": 1.0}, "min_area_share of at most 0.99; got 1.0"),
+        ({"min_area_share": -0.1}, "min_area_share of at least 0"),
+        ({"floor": -1.0}, "floor of at least 0"),
+        ({"floor": float("nan")}, "floor of at least 0; got nan"),
+        ({"floor": float("inf")}, "floor of at most 1000000000.0; got inf"),
     ],
 )
-def test_settings_outside_their_range(settings):
-    with pytest.raises(RecipeError, match="expected .*; got .*; "):
+def test_settings_outside_their_range(settings, told):
+    with pytest.raises(RecipeError, match=f"expected {told}"):
         SmoothedThreshold(**settings)
 
 

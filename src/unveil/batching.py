@@ -1,4 +1,4 @@
-"""Batches: of what comes one by one, and of work, smaller where the memory doesn't hold them."""
+"""Batches of items, and of work that is split further when memory runs out."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -6,53 +6,60 @@ from typing import TypeVar
 
 import torch
 
-Item = TypeVar("Item")
+BatchItem = TypeVar("BatchItem")
 
 
 class AdaptiveBatches:
-    """How many items are worked on at a time: `size` at most, and half of it from the first time that the memory
-    doesn't hold them."""
+    """Process items in batches, with half the batch size from the first time that memory runs out.
+
+    Attributes:
+        size: The largest number of items per batch.
+    """
 
     def __init__(self, size: int) -> None:
+        """Begin with batches of at most `size` items."""
         self.size = size
 
     def over(self, first: int, stop: int, work: Callable[[int, int], None]) -> None:
-        """`work(start, end)` for items from `first` on to before `stop`, in their order.
+        """Call `work(start, end)` for consecutive ranges that cover `first <= item < stop`, in order.
 
-        Work that runs out of memory is tried again with half as many items, so it must change nothing before it is
-        done. What doesn't fit for a single item is raised.
+        A call that runs out of memory is repeated with half as many items, so `work` must not change anything
+        before it has succeeded. An error is raised if a single item needs more memory than there is.
         """
         start = first
         while start < stop:
             end = min(start + self.size, stop)
-            if self._fits(start, end, work):
+            if self._try(start, end, work):
                 start = end
 
-    def _fits(self, start: int, end: int, work: Callable[[int, int], None]) -> bool:
+    def _try(self, start: int, end: int, work: Callable[[int, int], None]) -> bool:
         try:
             work(start, end)
         except RuntimeError as error:
-            if end - start == 1 or not out_of_memory(error):
+            if end - start == 1 or not is_out_of_memory(error):
                 raise
         else:
             return True
-        # Here the error is gone, and with it the frames that kept the tensors of the attempt.
+        # The error is deleted here, and with it the frames that kept the tensors of the attempt.
         self.size = max(1, (end - start) // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return False
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """True for what PyTorch raises when an allocation fails, on a device or on the CPU."""
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch raised `error` because an allocation failed, on a device or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
-    """`size` items at a time, in their order, the last batch with what is left; no more than a batch is held.
+def batched(items: Iterable[BatchItem], size: int) -> Iterator[tuple[BatchItem, ...]]:
+    """Yield batches of `size` items in order; the last one may be shorter. At most one batch is held in memory.
 
-    As `itertools.batched`, which Python 3.11 doesn't have.
+    Equivalent to `itertools.batched`, which needs Python 3.12.
+
+    >>> list(batched("abcde", 2))
+    [('a', 'b'), ('c', 'd'), ('e',)]
     """
-    waiting = iter(items)
-    while batch := tuple(islice(waiting, size)):
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""Settings as nested tables: frozen dataclasses to plain values and back, with errors that name the place."""
+"""Encode settings (nested frozen dataclasses) as plain tables and decode them; errors name the field."""
 
 import dataclasses
 import difflib
@@ -12,96 +12,100 @@ from unveil.errors import RecipeError
 
 
 class Codec:
-    """A codec for the kinds it is given: a part is a table with its class' name as `kind`, and its fields."""
+    """Encode dataclasses as tables that hold the name of the class as `kind`, and the fields; and decode them."""
 
     def __init__(self, kinds: Iterable[type]) -> None:
+        """Know the classes `kinds`; no other class can be decoded."""
         self.kinds = {kind.__name__: kind for kind in kinds}
 
     def encode(self, value: Any, *, top: bool = False) -> Any:
-        """Plain values of a part; `top` leaves the kind out, for the one value whose type is known."""
+        """Encode a value; `top` leaves out the kind of a dataclass, for the value whose type is known."""
         if dataclasses.is_dataclass(value):
             fields = {item.name: self.encode(getattr(value, item.name)) for item in dataclasses.fields(value)}
             return fields if top else {"kind": type(value).__name__, **fields}
         if isinstance(value, tuple):
             return [self.encode(item) for item in value]
-        # TOML has no null: a part that is left out is written as false.
+        # TOML has no null: None is written as false.
         return False if value is None else value
 
     def decode(self, expected: Any, value: Any, place: str) -> Any:
-        """The part that a plain value stands for, where `expected` is the type of the field it goes into."""
+        """Decode a plain value to the type `expected`; `place` is the name of the field in errors.
+
+        Raises `RecipeError` for an unknown kind or field and for a value of another type.
+        """
         # Not issubclass: any library may declare that int is a subclass of an abstract class of its own.
         if dataclasses.is_dataclass(expected) or ABC in getattr(expected, "__mro__", ()):
-            return self._part(expected, value, place)
+            return self._decode_dataclass(expected, value, place)
         if typing.get_origin(expected) in (types.UnionType, typing.Union):
-            return self._one_of(typing.get_args(expected), value, place)
+            return self._decode_union(typing.get_args(expected), value, place)
         if typing.get_origin(expected) is tuple:
-            return self._tuple(expected, value, place)
+            return self._decode_tuple(expected, value, place)
         if typing.get_origin(expected) is typing.Literal:
             if value in typing.get_args(expected):
                 return value
-            raise RecipeError(f"{place} to be {_shown(expected)}", repr(value), "mend the recipe")
-        # A whole number stands for a float, as in TOML and in Python; True doesn't stand for 1.
+            raise RecipeError(f"{place} to be {_type_name(expected)}", repr(value), "fix the recipe")
+        # Integers are accepted as floats, as in Python; True isn't accepted as 1.
         if expected is float and type(value) is int:
             return float(value)
         if type(value) is not expected:
-            raise RecipeError(f"{place} to be {expected.__name__}", f"{value!r}", "mend the recipe")
+            raise RecipeError(f"{place} to be {expected.__name__}", f"{value!r}", "fix the recipe")
         return value
 
-    def _part(self, expected: Any, value: Any, place: str) -> Any:
+    def _decode_dataclass(self, expected: Any, value: Any, place: str) -> Any:
         if not isinstance(value, dict):
             raise RecipeError(f"[{place}] to be a table", f"{value!r}", "compare: unveil recipe show recommended")
-        kind = self._kind(expected, value, place)
+        kind = self._kind_of(expected, value, place)
         hints = typing.get_type_hints(kind)
         known = {item.name for item in dataclasses.fields(kind)}
         given = {key: item for key, item in value.items() if key != "kind"}
         for key in given:
             if key not in known:
-                raise RecipeError(f"in [{place}] one of {', '.join(sorted(known))}", repr(key), _closest(key, known))
+                raise RecipeError(f"in [{place}] one of {', '.join(sorted(known))}", repr(key), _suggest(key, known))
         return kind(**{key: self.decode(hints[key], item, f"{place}.{key}") for key, item in given.items()})
 
-    def _kind(self, expected: type, value: dict, place: str) -> type:
+    def _kind_of(self, expected: type, value: dict, place: str) -> type:
         if "kind" not in value:
             if expected.__name__ in self.kinds or not getattr(expected, "__abstractmethods__", None):
                 return expected
-            fitting = self._fitting(expected)
+            fitting = self._names_of(expected)
             if len(fitting) == 1:
                 return self.kinds[fitting[0]]
             raise RecipeError(f"[{place}] to say its kind", "none", f"choose {' or '.join(fitting)}")
         kind = self.kinds.get(value["kind"])
         if kind is None or not issubclass(kind, expected):
-            fitting = self._fitting(expected)
+            fitting = self._names_of(expected)
             got = repr(value["kind"])
-            raise RecipeError(f"[{place}] of kind {', '.join(fitting)}", got, _closest(str(value["kind"]), fitting))
+            raise RecipeError(f"[{place}] of kind {', '.join(fitting)}", got, _suggest(str(value["kind"]), fitting))
         return kind
 
-    def _fitting(self, expected: type) -> list[str]:
+    def _names_of(self, expected: type) -> list[str]:
         return [name for name, kind in self.kinds.items() if issubclass(kind, expected)]
 
-    def _one_of(self, options: tuple, value: Any, place: str) -> Any:
+    def _decode_union(self, options: tuple, value: Any, place: str) -> Any:
         if types.NoneType in options:
-            (part,) = (option for option in options if option is not types.NoneType)
-            return None if value is False or value is None else self.decode(part, value, place)
+            (present,) = (option for option in options if option is not types.NoneType)
+            return None if value is False or value is None else self.decode(present, value, place)
         for option in options:
             try:
                 return self.decode(option, value, place)
             except RecipeError:
                 continue
-        names = " or ".join(map(_shown, options))
-        raise RecipeError(f"{place} to be {names}", repr(value), "mend the recipe")
+        names = " or ".join(map(_type_name, options))
+        raise RecipeError(f"{place} to be {names}", repr(value), "fix the recipe")
 
-    def _tuple(self, expected: Any, value: Any, place: str) -> tuple:
+    def _decode_tuple(self, expected: Any, value: Any, place: str) -> tuple:
         if not isinstance(value, list):
-            raise RecipeError(f"{place} to be a list", repr(value), "mend the recipe")
+            raise RecipeError(f"{place} to be a list", repr(value), "fix the recipe")
         item, *_ = typing.get_args(expected)
-        return tuple(self.decode(item, one, f"{place}[{index}]") for index, one in enumerate(value))
+        return tuple(self.decode(item, element, f"{place}[{index}]") for index, element in enumerate(value))
 
 
-def _shown(option: Any) -> str:
+def _type_name(option: Any) -> str:
     if typing.get_origin(option) is typing.Literal:
         return " or ".join(map(repr, typing.get_args(option)))
     return getattr(option, "__name__", str(option))
 
 
-def _closest(name: str, known: Iterable[str]) -> str:
+def _suggest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else "mend the recipe"
+    return f"did you mean {close[0]!r}?" if close else "fix the recipe"

@@ -1,11 +1,17 @@
-"""Every error a user can cause. Each message says what was expected, what came, and what to do."""
+"""The errors that users can cause. Every message names what was expected, what was given, and what to do."""
 
 
 class UnveilError(Exception):
-    """Base of all errors that `unveil` raises on purpose; the command line prints them as one line."""
+    """Base class of all errors that `unveil` raises on purpose; the command line prints them as one line.
+
+    Attributes:
+        expected: What the program needs.
+        got: What it was given instead.
+        do: What the user can do about it.
+    """
 
     def __init__(self, expected: str, got: str, do: str) -> None:
-        """Keep the three parts, so that a program can read them and a person gets one line.
+        """Make the message of its three parts.
 
         >>> print(UnveilError("a PNG", "a text file", "convert it"))
         expected a PNG; got a text file; convert it
@@ -14,50 +20,67 @@ class UnveilError(Exception):
         super().__init__(f"expected {expected}; got {got}; {do}")
 
     def __reduce__(self) -> tuple:
-        """Errors cross processes: rebuilt from their three parts, whatever the class' own constructor takes."""
-        return _rebuilt, (type(self), self.expected, self.got, self.do)
+        """Support pickling: a copy is made of the three parts, whatever arguments the class takes itself."""
+        return _rebuild_error, (type(self), self.expected, self.got, self.do)
 
 
-def _rebuilt(kind: type[UnveilError], expected: str, got: str, do: str) -> UnveilError:
+def _rebuild_error(kind: type[UnveilError], expected: str, got: str, do: str) -> UnveilError:
     error = kind.__new__(kind)
     UnveilError.__init__(error, expected, got, do)
     return error
 
 
 class ImageError(UnveilError):
-    """An image can't be read or holds values that can't be used."""
+    """An image can't be read, or holds values that can't be used."""
 
 
 class ClassifierError(UnveilError):
-    """A model can't be found, built or asked."""
+    """A model can't be found, built or evaluated."""
 
 
 class WeightsError(ClassifierError):
-    """Weights can't be read, or don't fit the model."""
+    """A weight file can't be read, or doesn't fit the model."""
 
 
 class TargetError(UnveilError):
-    """A target that the classifier doesn't have."""
+    """The classifier doesn't have the target."""
 
 
 class AttributionError(UnveilError):
-    """A backward rule that isn't defined for this model."""
+    """An attribution method isn't defined for the model."""
 
 
 class RecipeError(UnveilError):
-    """A setting outside its range, or a recipe file that can't be understood."""
+    """A setting is outside its range, or a recipe file can't be parsed."""
 
 
 class RecordError(UnveilError):
-    """A run record that can't be written or read."""
+    """A record or a figure can't be written or read."""
 
 
 class MissingLibraryError(UnveilError):
-    """An optional library is not installed."""
+    """An optional library isn't installed."""
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
+        """Name the library, what it is needed for, and the extra of this package that installs it."""
         super().__init__(
             f"the library {library} for {purpose}",
             "an installation without it",
             f"run: pip install 'unveil[{extra}]'",
         )
+
+
+def require_between(name: str, value: float, low: float, high: float, usual: str, *, above: bool = False) -> None:
+    """Raise `RecipeError` unless `low <= value <= high`, or `low < value <= high` if `above`.
+
+    The message names the bound that `value` violates; `usual` is its advice. NaN violates the lower bound.
+
+    >>> require_between("sigma_px", 5000, 0, 1000, "8 suits 224 x 224", above=True)
+    Traceback (most recent call last):
+    unveil.errors.RecipeError: expected sigma_px of at most 1000; got 5000; 8 suits 224 x 224
+    """
+    if not (low < value if above else low <= value):
+        bound = f"above {low}" if above else f"of at least {low}"
+        raise RecipeError(f"{name} {bound}", str(value), usual)
+    if value > high:
+        raise RecipeError(f"{name} of at most {high}", str(value), usual)

@@ -1,4 +1,7 @@
-"""Fills: what replaces erased pixels. Always from the original image, and chosen, never multiplied."""
+"""Fills: the pixels that replace erased ones.
+
+Every round erases from the original image, and erased pixels are selected, not multiplied by a mask.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unveil.errors import RecipeError
+from unveil.errors import RecipeError, require_between
 from unveil.inpainting import inpaint
 from unveil.masks import distance_px
 from unveil.seeding import seeded_generator
@@ -16,33 +19,43 @@ from unveil.seeding import seeded_generator
 
 @dataclass(frozen=True, eq=False)
 class FillContext:
-    """What a fill may know: the mean color of the classifier's training data, and the key of its noise."""
+    """The inputs of fills besides the image.
+
+    Attributes:
+        mean: The mean color of the classifier's training data, in pixel units.
+        stream: The noise stream of the run, which seeds random fills.
+    """
 
     mean: Float[Tensor, "c"]
     stream: str
 
 
 class Fill(ABC):
-    """What replaces erased pixels."""
+    """Base class of fills."""
 
     @abstractmethod
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """A whole image of replacements, in pixel units; only its erased part is used."""
+        """Compute an image of replacements in pixel units; `erase` uses only its erased part."""
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:
-        """How much of the replacement every pixel gets, in [0, 1]; 1 wherever erased."""
+        """Compute the weight of the replacement at every pixel, in [0, 1]; 1 at erased pixels."""
         return erased.float()
 
 
 def erase(
     pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill: Fill, fill_context: FillContext
 ) -> Float[Tensor, "c *grid"]:
-    """x' = fill where erased, x elsewhere; in a soft edge a mixture of both.
+    """Replace erased pixels: `x' = (1 − c) · x + c · r` with the fill's cover c and replacement r.
 
-    Pixels with cover 0 are the original's bits and pixels with cover 1 the fill's: chosen by `where`, so that an inf
-    or NaN on the side that isn't chosen can't leak.
+    Pixels with c = 0 keep the bits of x, and pixels with c = 1 take those of r: they are selected, so an inf or NaN on
+    the other side can't leak. If nothing is erased, `pixels` itself is returned.
+
+    >>> erased = torch.zeros(8, 8, dtype=torch.bool)
+    >>> erased[0, 0] = True
+    >>> erase(torch.zeros(3, 8, 8), erased, Constant(0.5), FillContext(torch.zeros(3), "")).sum()
+    tensor(1.5000)
     """
     if not erased.any():
         return pixels
@@ -59,56 +72,56 @@ class Mean(Fill):
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """One color everywhere."""
+        """Repeat the mean color."""
         return _broadcast(fill_context.mean, pixels)
 
 
 @dataclass(frozen=True)
 class Constant(Fill):
-    """One value in [0, 1] for all channels, or one value a channel."""
+    """A constant color: one value in [0, 1] for all channels, or one value per channel."""
 
     value: float | tuple[float, ...] = 0.5
 
     def __post_init__(self) -> None:
         values = self.value if isinstance(self.value, tuple) else (self.value,)
-        if not values or not all(0 <= value <= 1 for value in values):
-            raise RecipeError("values in [0, 1] for a constant fill", str(self.value), "0 is black, 1 is white")
+        if not values:
+            raise RecipeError("values of a constant fill", "none", "give one value for all channels")
+        for value in values:
+            require_between("values of a constant fill", value, 0, 1, "0 is black, 1 is white")
 
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """One color everywhere."""
+        """Repeat the color."""
         values = self.value if isinstance(self.value, tuple) else (self.value,) * len(pixels)
         if len(values) != len(pixels):
-            raise RecipeError(
-                f"{len(pixels)} values, one a channel", f"{len(values)}", "give one value for all channels"
-            )
+            expected = f"{len(pixels)} values, one per channel"
+            raise RecipeError(expected, f"{len(values)}", "give one value for all channels")
         return _broadcast(torch.tensor(values), pixels)
 
 
 @dataclass(frozen=True)
 class Blur(Fill):
-    """A blurred copy of what is not erased: Gaussian with `sigma_px` px, normalized over the kept pixels.
+    """A Gaussian blur of the kept pixels with standard deviation `sigma_px`, normalized by their weight.
 
-    b = G(x · kept) / G(kept). A plain blur would leave a faint copy of the erased evidence in place. Far from any kept
-    pixel, where G(kept) vanishes, the mean color takes over.
+    r = G(x · kept) / G(kept), where `kept` is 1 at pixels that aren't erased. A blur of the whole image would leave a
+    faint copy of the erased evidence in place. Far from all kept pixels, where G(kept) vanishes, r is the mean color.
     """
 
     sigma_px: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.sigma_px < 1000:
-            raise RecipeError("a blur of more than 0 px", str(self.sigma_px), "8 suits 224 x 224")
+        require_between("sigma_px of a blur", self.sigma_px, 0, 1000, "8 suits 224 x 224", above=True)
 
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """The surroundings, smeared into the hole."""
+        """Blur the kept pixels into the erased area."""
         kept = (~erased.cpu()).double()[None]
         weight = self._gaussian(kept)
-        smeared = self._gaussian(torch.where(erased.cpu(), 0.0, pixels.cpu().double()))
+        blurred = self._gaussian(torch.where(erased.cpu(), 0.0, pixels.cpu().double()))
         mean = _broadcast(fill_context.mean, pixels).cpu().double()
-        return ((smeared + 1e-6 * mean) / (weight + 1e-6)).to(pixels)
+        return ((blurred + 1e-6 * mean) / (weight + 1e-6)).to(pixels)
 
     def _gaussian(self, values: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
         from scipy.ndimage import gaussian_filter  # noqa: PLC0415 (only this fill needs it)
@@ -119,64 +132,62 @@ class Blur(Fill):
 
 @dataclass(frozen=True)
 class Noise(Fill):
-    """The mean color plus Gaussian noise with standard deviation `level` in pixel units, cut to [0, 1]."""
+    """The mean color plus Gaussian noise with standard deviation `level` in pixel units, clipped to [0, 1]."""
 
     level: float = 0.2
 
     def __post_init__(self) -> None:
-        if not 0 < self.level <= 1:
-            raise RecipeError("a noise level in (0, 1]", str(self.level), "0.2 is usual")
+        require_between("a noise level", self.level, 0, 1, "0.2 is usual", above=True)
 
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """The same noise in every round of a run, so that rounds differ by what is erased only."""
+        """Draw the noise; it is the same in every round of a run, so rounds differ only in what is erased."""
         unit = torch.randn(pixels.shape, generator=seeded_generator(f"{fill_context.stream}/fill", 0)).to(pixels)
         return (_broadcast(fill_context.mean, pixels) + self.level * unit).clamp(0, 1)
 
 
 @dataclass(frozen=True)
 class Inpaint(Fill):
-    """The hole closed from its rim inwards by OpenCV (Telea 2004), looking `radius_px` px around. Needs
-    `unveil[inpaint]`."""
+    """Inpainting from the border of the erased area inwards by OpenCV (Telea 2004); needs `unveil[inpaint]`.
+
+    `radius_px` is the radius of the neighborhood that a pixel is computed from. Two-dimensional images only.
+    """
 
     radius_px: int = 5
 
     def __post_init__(self) -> None:
-        if not 1 <= self.radius_px <= 100:
-            raise RecipeError("a radius of 1 to 100 px", str(self.radius_px), "5 is usual")
+        require_between("radius_px of an inpainting", self.radius_px, 1, 100, "5 is usual")
 
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """Every channel inpainted, at 8 bits."""
+        """Inpaint every channel, at 8 bits."""
         return torch.from_numpy(inpaint(pixels.cpu().numpy(), erased.cpu().numpy(), self.radius_px)).to(pixels)
 
 
 @dataclass(frozen=True)
 class SoftEdge(Fill):
-    """Another fill with a soft edge: over `width_px` px outside the erased area it fades into the image.
+    """Another fill with a soft edge, which fades into the image over `width_px` pixels around the erased area.
 
-    cover(d) = (1 + cos(π d / width)) / 2 at distance d < width, 1 inside. What is erased is erased wholly; the fading
-    lies around it, so that no hard edge is left for the classifier to see.
+    cover(d) = (1 + cos(π d / width_px)) / 2 at a distance of d < width_px, and 1 at erased pixels. Erased pixels are
+    replaced completely, and no hard edge is left that the classifier could respond to.
     """
 
     fill: Fill = field(default_factory=Mean)
     width_px: int = 8
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width_px <= 1000:
-            raise RecipeError("a soft edge of at least 1 px", str(self.width_px), "leave SoftEdge out for a hard edge")
+        require_between("width_px of a soft edge", self.width_px, 1, 1000, "8 is usual; a hard edge needs no SoftEdge")
 
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """The inner fill's, asked for all that is covered at all: so a blur or an inpainting doesn't use the fading
-        rim."""
+        """Compute the inner fill for all pixels with a cover above 0, so that a blur doesn't use the fading edge."""
         return self.fill.replacement(pixels, self.cover(erased) > 0, fill_context)
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:
-        """A raised cosine of the distance to the erased area."""
+        """Compute a raised cosine of the distance to the erased area."""
         distance = np.minimum(distance_px(erased.cpu().numpy()) / self.width_px, 1.0)
         return torch.from_numpy((1 + np.cos(np.pi * distance)) / 2).float().to(erased.device)
 

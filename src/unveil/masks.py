@@ -1,7 +1,7 @@
-"""Outlines: sets of pixels as values, with their algebra, run-length code and connected components.
+"""Masks: sets of pixels with set operations, a run-length code and connected components.
 
-Inside the loop a set of pixels is a boolean array named for what True means (`inside`, `erased`); in a record it is
-an `Mask`, which is small, frozen, comparable and written to JSON as it stands.
+Computations use boolean arrays that are named for what True means (`inside`, `erased`). Records hold a `Mask`, which
+is small, immutable and comparable, and whose fields are what the file contains.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,23 +18,32 @@ from unveil.errors import RecordError
 
 @dataclass(frozen=True)
 class Box:
-    """The smallest upright box around a region, half open: `start[i] <= index < stop[i]` on every axis (y, x)."""
+    """A bounding box, half open: `start[i] <= index < stop[i]` along every axis (y, x).
+
+    >>> Box((2, 3), (5, 9)).size
+    (3, 6)
+    """
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Side lengths in pixels, one an axis."""
+        """The side length along each axis in pixels."""
         return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A set of pixels on a grid, kept as run lengths.
+    """A set of pixels on a grid, stored as run lengths.
 
-    `runs` are lengths in C order that alternate outside, inside, outside, …; the first counts pixels outside and may
-    be 0, all others are positive. So equal sets have equal code, and `==` compares sets.
+    Attributes:
+        shape: The shape of the grid.
+        runs: The lengths of runs of equal pixels in C order, beginning with pixels outside, then alternating inside
+            and outside. The first length may be 0, all others are positive, so equal sets have equal codes and `==`
+            compares sets.
+
+    Raises `RecordError` for run lengths that don't form such a code.
 
     >>> Mask.from_array(np.array([[True, False], [True, True]])).runs
     (0, 1, 1, 2)
@@ -54,7 +63,7 @@ class Mask:
 
     @classmethod
     def from_array(cls, inside: Bool[np.ndarray, "*grid"]) -> "Mask":
-        """The outline of a boolean array."""
+        """Encode a boolean array, True inside."""
         flat = inside.ravel()
         edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
         bounds = np.concatenate(([0], edges, [flat.size]))
@@ -65,87 +74,94 @@ class Mask:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> "Mask":
-        """No pixel of the grid."""
+        """Make the mask of a grid without any pixel inside."""
         return cls.from_array(np.zeros(shape, dtype=bool))
 
     def to_array(self) -> Bool[np.ndarray, "*grid"]:
-        """The boolean array: True inside."""
+        """Decode to a boolean array, True inside."""
         values = np.arange(len(self.runs)) % 2 == 1
         return np.repeat(values, self.runs).reshape(self.shape)
 
     @property
     def area_px(self) -> int:
-        """Number of pixels inside."""
+        """The number of pixels inside."""
         return sum(self.runs[1::2])
 
     @property
     def box(self) -> Box | None:
-        """The smallest upright box around all pixels inside; None for an empty outline."""
+        """The bounding box; None for an empty mask."""
         if not self.area_px:
             return None
         (slices,) = ndimage.find_objects(self.to_array().astype(np.uint8))
         return Box(tuple(s.start for s in slices), tuple(s.stop for s in slices))
 
     def __or__(self, other: "Mask") -> "Mask":
-        """Pixels in either."""
-        return self._with(other, np.logical_or)
+        """Union: pixels in either mask."""
+        return self._combine(other, np.logical_or)
 
     def __and__(self, other: "Mask") -> "Mask":
-        """Pixels in both."""
-        return self._with(other, np.logical_and)
+        """Intersection: pixels in both masks."""
+        return self._combine(other, np.logical_and)
 
     def __sub__(self, other: "Mask") -> "Mask":
-        """Pixels in the first and not in the second."""
-        return self._with(other, np.greater)
+        """Difference: pixels in the first mask and not in the second."""
+        return self._combine(other, np.greater)
 
     def __invert__(self) -> "Mask":
-        """Pixels outside."""
+        """Complement: pixels outside."""
         return Mask.from_array(~self.to_array())
 
     def iou(self, other: "Mask") -> float:
-        """Intersection over union, |A ∩ B| / |A ∪ B|; two empty outlines agree fully: 1."""
+        """Compute the intersection over union, |A ∩ B| / |A ∪ B|; 1 for two empty masks."""
         return iou(self.to_array(), other.to_array())
 
     def components(self) -> tuple["Mask", ...]:
-        """Connected parts (pixels that touch at a corner are connected), the largest first."""
-        parts = [Mask.from_array(part) for part in components(self.to_array())]
-        return tuple(sorted(parts, key=lambda part: -part.area_px))
+        """Split into connected components, largest first; pixels that touch at a corner are connected."""
+        masks = [Mask.from_array(component) for component in components(self.to_array())]
+        return tuple(sorted(masks, key=lambda mask: -mask.area_px))
 
-    def _with(self, other: "Mask", operation: Callable) -> "Mask":
+    def _combine(self, other: "Mask", operation: Callable) -> "Mask":
         if self.shape != other.shape:
             raise RecordError(
-                f"two outlines on one grid {self.shape}", f"a second one on {other.shape}", "bring both to source size"
+                f"two masks on one grid {self.shape}", f"a second one on {other.shape}", "bring both to source size"
             )
         return Mask.from_array(operation(self.to_array(), other.to_array()))
 
 
-def iou(one: Bool[np.ndarray, "*grid"], other: Bool[np.ndarray, "*grid"]) -> float:
-    """|A ∩ B| / |A ∪ B| of two boolean arrays; 1 where both are empty."""
-    union = int(np.count_nonzero(one | other))
-    return int(np.count_nonzero(one & other)) / union if union else 1.0
+def iou(a: Bool[np.ndarray, "*grid"], b: Bool[np.ndarray, "*grid"]) -> float:
+    """Compute the intersection over union |A ∩ B| / |A ∪ B| of two boolean arrays; 1 if both are empty.
+
+    >>> iou(np.array([True, True, False]), np.array([False, True, True]))
+    0.3333333333333333
+    """
+    union_px = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / union_px if union_px else 1.0
 
 
 def label_components(inside: Bool[np.ndarray, "*grid"]) -> tuple[Int[np.ndarray, "*grid"], int]:
-    """Connected parts, full connectivity, numbered from 1 in scan order (0 outside), and how many there are."""
+    """Label the connected components from 1 in scan order (0 outside), and count them.
+
+    Pixels that touch at a corner are connected.
+    """
     return cast(tuple[np.ndarray, int], ndimage.label(inside, structure=np.ones((3,) * inside.ndim)))
 
 
 def components(inside: Bool[np.ndarray, "*grid"]) -> list[Bool[np.ndarray, "*grid"]]:
-    """Connected parts of a boolean array, in scan order."""
-    numbers, count = label_components(inside)
-    return [numbers == number for number in range(1, count + 1)]
+    """Split a boolean array into its connected components, in scan order."""
+    labels, count = label_components(inside)
+    return [labels == label for label in range(1, count + 1)]
 
 
 def distance_px(erased: Bool[np.ndarray, "*grid"]) -> Float[np.ndarray, "*grid"]:
-    """Euclidean distance in pixels from every pixel to the nearest erased one: 0 inside, inf if none is erased."""
+    """Compute the Euclidean distance in px of every pixel to the nearest erased one; inf if none is erased."""
     if not erased.any():
         return np.full(erased.shape, np.inf)
     return np.asarray(ndimage.distance_transform_edt(~erased))
 
 
-def union(parts: Iterable[Bool[np.ndarray, "*grid"]], shape: tuple[int, ...]) -> Bool[np.ndarray, "*grid"]:
-    """Pixels in any of the parts; nothing if there are none."""
+def union(arrays: Iterable[Bool[np.ndarray, "*grid"]], shape: tuple[int, ...]) -> Bool[np.ndarray, "*grid"]:
+    """Compute the union of boolean arrays; empty for no array."""
     result = np.zeros(shape, dtype=bool)
-    for part in parts:
-        result |= part
+    for array in arrays:
+        result |= array
     return result

@@ -1,4 +1,4 @@
-"""What a classifier answered: the whole prediction vector, as logits and as probabilities."""
+"""The output of a classifier for one image: logits and probabilities of all labels."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 
 class Output(StrEnum):
-    """What a classifier's logits mean: one label of many (softmax), or each label for itself (sigmoid)."""
+    """The meaning of the logits: exactly one label applies (softmax), or each label independently (sigmoid)."""
 
     SOFTMAX = "softmax"
     SIGMOID = "sigmoid"
@@ -16,9 +16,15 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Logits of all labels for one image, and what they mean.
+    """The logits of all labels for one image, and the quantities derived from them.
 
-    `logits`: shape (labels,), float64, unitless. Everything else is derived from them.
+    Attributes:
+        logits: Shape (labels,), float64, unitless.
+        output: How logits become probabilities.
+
+    >>> prediction = Prediction(np.array([2.0, 0.0]), Output.SOFTMAX)
+    >>> prediction.probabilities.round(2).tolist(), prediction.predicted()
+    ([0.88, 0.12], (0,))
     """
 
     logits: Float[np.ndarray, "labels"] = field(repr=False)
@@ -35,16 +41,16 @@ class Prediction:
 
     @property
     def probabilities(self) -> Float[np.ndarray, "labels"]:
-        """Softmax `e^z_i / Σ e^z_j`, or sigmoid `1 / (1 + e^−z_i)`, in [0, 1]."""
+        """The softmax `e^z_i / Σ_j e^z_j`, or the sigmoid `1 / (1 + e^−z_i)`, in [0, 1]."""
         if self.output is Output.SIGMOID:
             return np.exp(-np.logaddexp(0.0, -self.logits))
         shifted = np.exp(self.logits - self.logits.max())
         return shifted / shifted.sum()
 
     def predicted(self, threshold: float = 0.5) -> tuple[int, ...]:
-        """Indices of the predicted labels, the likeliest first.
+        """The indices of the predicted labels, most probable first.
 
-        Softmax: the one largest. Sigmoid: all with a probability of at least `threshold`.
+        Softmax: the label with the largest logit. Sigmoid: all labels with a probability of at least `threshold`.
         """
         order = self.leading(len(self.logits))
         if self.output is Output.SOFTMAX:
@@ -53,5 +59,5 @@ class Prediction:
         return tuple(index for index in order if probabilities[index] >= threshold)
 
     def leading(self, count: int) -> tuple[int, ...]:
-        """Indices of the `count` labels with the largest logits; equal logits keep the order of the labels."""
+        """The indices of the `count` labels with the largest logits; ties keep the order of the labels."""
         return tuple(int(index) for index in np.argsort(-self.logits, kind="stable")[:count])

@@ -1,4 +1,4 @@
-"""Noise that depends on what it is for, not on when it is drawn."""
+"""Random numbers that depend on their purpose, not on the order in which they are drawn."""
 
 import hashlib
 
@@ -6,9 +6,14 @@ import torch
 
 
 def seeded_generator(stream: str, sample: int) -> torch.Generator:
-    """A random generator for one sample of one purpose: seeded by the first 63 bits of SHA-256(`stream`/`sample`).
+    """Make the random generator of one sample of a stream, seeded by the first 63 bits of SHA-256(`stream/sample`).
 
-    The same key and sample give the same numbers in any order, batch, process and on any device (draw on the CPU).
+    Equal streams and samples give equal numbers in any order, batch and process, and on any device as long as the
+    numbers are drawn on the CPU.
+
+    >>> first, again = (torch.randn(3, generator=seeded_generator("smoothgrad", 5)) for _ in range(2))
+    >>> torch.equal(first, again)
+    True
     """
     digest = hashlib.sha256(f"{stream}/{sample}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

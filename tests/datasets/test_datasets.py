@@ -28,8 +28,8 @@ from unveil.datasets import (
     StanfordDogs,
     open_dataset,
 )
-from unveil.datasets.listed import natural
-from unveil.datasets.matlab import read_texts
+from unveil.datasets.listed import natural_key
+from unveil.datasets.matlab import read_cell_strings
 from unveil.errors import ImageError, UnveilError
 from unveil.images import read_image
 
@@ -250,17 +250,17 @@ def test_a_folder_that_is_no_dataset(tmp_path, what):
 
 @given(st.lists(st.text("aB01289-.", max_size=6), max_size=8))
 def test_natural_order_agrees_with_numbers(names):
-    ordered = sorted(names, key=natural)
+    ordered = sorted(names, key=natural_key)
     assert sorted(ordered) == sorted(names)
     for a, b in pairwise(ordered):
         if a.isdecimal() and b.isdecimal():
             assert int(a) <= int(b)
     backwards = names[::-1]
-    assert ordered == sorted(backwards, key=natural), "the order is total"
+    assert ordered == sorted(backwards, key=natural_key), "the order is total"
 
 
 def test_numbers_of_any_length_have_an_order():
-    assert sorted(["9" * 9000, "1" + "0" * 9000, "x"], key=natural) == ["9" * 9000, "1" + "0" * 9000, "x"]
+    assert sorted(["9" * 9000, "1" + "0" * 9000, "x"], key=natural_key) == ["9" * 9000, "1" + "0" * 9000, "x"]
 
 
 # Tables
@@ -407,7 +407,7 @@ def test_a_table_with_wrong_settings(tmp_path):
     table = write(tmp_path / "t.csv", "path,labels\na.png,dog\n")
     with pytest.raises(DatasetError, match="separator"):
         CsvDataset(table, separator="")
-    with pytest.raises(DatasetError, match="images lie in"):
+    with pytest.raises(DatasetError, match="the folder of the images"):
         CsvDataset(table, root=tmp_path / "gone")
     with pytest.raises(DatasetError, match="can be read"):
         CsvDataset(tmp_path)
@@ -685,17 +685,17 @@ def test_lists_are_read_as_scipy_reads_them(tmp_path, order, packed):
     savemat(tmp_path / "b.mat", {"before": np.eye(3), "file_list": cells, "after": "text"}, do_compression=packed)
     for name in ("a.mat", "b.mat"):
         theirs = [cell.item() for cell in loadmat(tmp_path / name)["file_list"].ravel()]
-        assert read_texts(tmp_path / name, "file_list") == theirs == texts
+        assert read_cell_strings(tmp_path / name, "file_list") == theirs == texts
     # Scipy takes 16-bit letters beyond ASCII for something else.
     (tmp_path / "c.mat").write_bytes(matlab_list(["ä/犬.jpg"], order, packed=packed))
-    assert read_texts(tmp_path / "c.mat", "file_list") == ["ä/犬.jpg"]
+    assert read_cell_strings(tmp_path / "c.mat", "file_list") == ["ä/犬.jpg"]
 
 
 def test_cells_that_are_no_text(tmp_path):
     cells = np.empty((4, 1), object)
     cells[:, 0] = ["a", 5.0, np.array(["two", "row"]), np.zeros((0, 0))]
     savemat(tmp_path / "a.mat", {"file_list": cells})
-    assert read_texts(tmp_path / "a.mat", "file_list") == ["a", None, None, None]
+    assert read_cell_strings(tmp_path / "a.mat", "file_list") == ["a", None, None, None]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -711,7 +711,7 @@ def test_damaged_lists_raise_and_nothing_else(tmp_path, packed):
             content[place] = generator.integers(256)
         path.write_bytes(content[: generator.integers(len(whole))] if number % 5 == 0 else content)
         try:
-            read_texts(path, "file_list")
+            read_cell_strings(path, "file_list")
         except DatasetError as error:
             assert str(path) in str(error)
             refused += 1
@@ -730,9 +730,9 @@ def test_damaged_lists_raise_and_nothing_else(tmp_path, packed):
         (matlab_list(["a"], "<", packed=False)[:128], "a variable file_list"),
         (
             matlab_list([], "<", packed=True)[:128] + matlab(6, (1, 1), "file_list", element(9, b"8bytes..", "<"), "<"),
-            "no cell array",
+            "isn't a cell array",
         ),
-        (matlab_list([], "<", packed=True)[:128] + matlab(1, (2, 1), "file_list", b"", "<"), "0 cells where 2"),
+        (matlab_list([], "<", packed=True)[:128] + matlab(1, (2, 1), "file_list", b"", "<"), "0 cells instead of 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -792,7 +792,7 @@ def test_pascal_voc_with_bad_lines(voc):
     assert len(dataset) == 8
     assert list(found) == [*(f"val.txt:{row}" for row in (3, 4, 5, 6, 7, 8)), "2007_1"]
     assert all("relative path" in found[f"val.txt:{row}"] for row in (3, 4, 8))
-    assert "one name a line" in found["val.txt:5"]
+    assert "one name per line" in found["val.txt:5"]
     assert "bare name" in found["val.txt:7"]
 
 

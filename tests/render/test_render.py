@@ -15,7 +15,7 @@ from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
 from unveil.render import draw_grid, draw_run, draw_sheet, write_figure
-from unveil.render.parts import APPEARED, COLORS, GONE
+from unveil.render.parts import APPEARED, COLORS, DISAPPEARED
 
 
 def texts(figure: Figure) -> list[str]:
@@ -93,7 +93,7 @@ def test_what_appears_and_disappears_is_marked():
         for text in axes.texts
         if text.get_text()[:2] in ("+ ", "− ")
     }
-    assert marked == {"+ ": APPEARED, "− ": GONE}
+    assert marked == {"+ ": APPEARED, "− ": DISAPPEARED}
     names = [text.get_text() for axes in draw_run(changed).axes for text in axes.texts]
     assert any(name.startswith("+ " + shown.classifier.labels[1][:20]) for name in names)
     assert any(name.startswith("− " + shown.classifier.labels[0][:20]) for name in names)

@@ -18,7 +18,7 @@ from unveil.masks import Mask
 from unveil.records import Region, Run, TargetMap
 from unveil.render import draw_run, write_figure
 from unveil.render.parts import COLORS
-from unveil.render.triplanar import focus
+from unveil.render.triplanar import peak_voxel
 from unveil.targets import TargetScore
 
 SPACING = (2.5, 0.7, 1.1)
@@ -58,7 +58,7 @@ def test_a_row_a_plane_and_a_column_a_round(run):
 
 
 def test_the_peak_is_in_the_middle_of_the_strongest_region(run):
-    assert [focus(one) for one in run.rounds] == CENTRES
+    assert [peak_voxel(one) for one in run.rounds] == CENTRES
 
 
 def test_a_single_voxel_of_noise_is_no_peak(run):
@@ -67,8 +67,8 @@ def test_a_single_voxel_of_noise_is_no_peak(run):
     noisy[STRONG] = 20 * noisy.max()
     changed = dataclasses.replace(first, maps=(TargetMap(found.target_score, noisy * np.float32(1)),))
     middle = tuple(first + 2 for first in STRONG)
-    assert np.abs(np.subtract(focus(changed), middle)).max() <= 2
-    assert focus(changed) != STRONG
+    assert np.abs(np.subtract(peak_voxel(changed), middle)).max() <= 2
+    assert peak_voxel(changed) != STRONG
 
 
 def test_without_a_region_the_peak_is_the_map_s(run):
@@ -77,7 +77,7 @@ def test_without_a_region_the_peak_is_the_map_s(run):
     values[3:8, 17:22, 9:14] = 1
     values[0, 0, 0] = np.nan
     silent = dataclasses.replace(run.rounds[1], regions=(), maps=(TargetMap(found.target_score, values, "too weak"),))
-    assert focus(silent) == (5, 19, 11)
+    assert peak_voxel(silent) == (5, 19, 11)
     figure = draw_run(dataclasses.replace(run, rounds=(run.rounds[0], silent)))
     assert any(text.get_text() == "\nno region" for axes in figure.axes for text in axes.texts)
 

@@ -54,17 +54,17 @@ def open_argument(text: str, split: str | None = None) -> "Dataset":
 
 
 def _form_and_path(text: str) -> tuple[str, Path]:
-    from unveil.datasets.opening import FORMS  # noqa: PLC0415
+    from unveil.datasets.opening import DATASET_FORMS  # noqa: PLC0415
 
     form, _, rest = text.partition("/")
-    if form in FORMS and rest and (Path(rest).exists() or not Path(text).exists()):
+    if form in DATASET_FORMS and rest and (Path(rest).exists() or not Path(text).exists()):
         return form, Path(rest)
     path = Path(text)
     if path.is_file():
         return "csv", path
     if not path.is_dir():
         raise DatasetArgumentError(
-            f"the folder or table of a data set, or FORM/PATH with a form of {', '.join(FORMS)}",
+            f"the folder or table of a data set, or FORM/PATH with a form of {', '.join(DATASET_FORMS)}",
             f"{text}, which does not exist",
             "check the path",
         )

@@ -1,4 +1,4 @@
-"""Datasets: images with labels and boxes in the forms they are published in, read one by one."""
+"""Datasets: images with labels and boxes in the formats they are published in, read one by one."""
 
 from unveil.datasets.base import Dataset, DatasetError, LabeledBox, Sample
 from unveil.datasets.chestxray14 import ChestXray14

@@ -1,4 +1,4 @@
-"""What a dataset is: samples with labels, boxes and errors."""
+"""Datasets as sequences of samples with labels, boxes and errors."""
 
 import math
 from abc import abstractmethod
@@ -15,17 +15,23 @@ from unveil.images import Image, read_image
 
 
 class DatasetError(UnveilError):
-    """A dataset, an index or an annotation that can't be understood."""
+    """A dataset, an index or an annotation can't be parsed."""
 
 
 @dataclass(frozen=True)
 class LabeledBox:
-    """An upright box around what a label names.
+    """A bounding box of an object with its label.
 
-    It covers y <= v < y + height and x <= u < x + width, where pixel (i, j) of the grid fills the square from (i, j)
-    to (i + 1, j + 1); all four are in pixels. A box may reach beyond its image. `difficult`: marked by the annotators
-    as too hard to count (PASCAL VOC). Raises `DatasetError` for numbers that aren't finite and sides that aren't
-    positive.
+    The box covers y <= v < y + height and x <= u < x + width in pixels, where pixel (i, j) fills the square from (i, j)
+    to (i + 1, j + 1). It may extend beyond the image.
+
+    Attributes:
+        label: The name of the object's class.
+        y, x: The top left corner in px.
+        height, width: The side lengths in px.
+        difficult: Whether the annotators marked the object as too difficult to count (PASCAL VOC).
+
+    Raises `DatasetError` for numbers that aren't finite and sides that aren't positive.
     """
 
     label: str
@@ -39,13 +45,16 @@ class LabeledBox:
         numbers = (self.y, self.x, self.height, self.width)
         if not all(map(math.isfinite, numbers)) or self.height <= 0 or self.width <= 0:
             got = "y={:g}, x={:g}, height={:g}, width={:g}".format(*numbers)
-            raise DatasetError("a box with finite numbers and sides above 0", got, "mend the box")
+            raise DatasetError("a box with finite numbers and sides above 0", got, "correct the box")
 
     def inside(self, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
-        """True for the pixels of a grid `h w` whose center (i + 0.5, j + 0.5) the box covers.
+        """Compute a boolean array of a grid `h w`: True at pixels whose center (i + 0.5, j + 0.5) the box covers.
 
-        Boxes side by side share no pixel and leave none out. A box that no center falls into gives no pixel. Raises
+        Adjacent boxes share no pixel and leave no gap. A box without any pixel center gives an empty array. Raises
         `DatasetError` for a shape that isn't two positive numbers.
+
+        >>> int(LabeledBox("dog", y=0.2, x=1, height=2, width=3).inside((8, 8)).sum())
+        6
         """
         rows, columns = _two_sides(shape)
         return np.outer(_covered(self.y, self.height, rows), _covered(self.x, self.width, columns))
@@ -53,12 +62,16 @@ class LabeledBox:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image of a dataset, not read yet.
+    """One image of a dataset, which isn't read yet.
 
-    `id`: its name, unique in the dataset. `path`: the image; for a row of an index that names none, the index.
-    `labels`: what is in the image. `boxes`: where, in pixels of the grid `box_shape` (height, width); None stands for
-    the image's own pixels. `group`: what must not be split between training and test, a patient say. `error`: why the
-    sample can't be used, or None.
+    Attributes:
+        id: The name of the image, unique in the dataset.
+        path: The image file; for a row of an index that doesn't name an image, the index file.
+        labels: The labels of the image.
+        boxes: The annotated boxes, in pixels of a grid of `box_shape`.
+        group: Samples of one group must not be split between training and test; for example a patient.
+        error: Why the sample can't be used; None if it can.
+        box_shape: (height, width) of the grid of the boxes; None for the image's own pixels.
     """
 
     id: str
@@ -70,32 +83,34 @@ class Sample:
     box_shape: tuple[int, int] | None = None
 
     def read(self) -> Image:
-        """The image. Raises the sample's `error`, or `ImageError` for a file that turns out damaged."""
+        """Read the image. Raises the sample's `error`, or `ImageError` for a damaged file."""
         if self.error is not None:
-            # The same exception may be raised many times; it must not collect the frames of all of them.
+            # The same exception may be raised many times, and must not collect the frames of all of them.
             raise self.error.with_traceback(None)
         return read_image(self.path)
 
     def boxes_on(self, shape: tuple[int, ...]) -> tuple[LabeledBox, ...]:
-        """The boxes in pixels of the image at another size, `shape` = (height, width).
+        """Scale the boxes to an image of `shape` = (height, width).
 
         y and height are multiplied by shape[0] / box_shape[0], x and width by shape[1] / box_shape[1]. Without a
-        `box_shape` they stay as they are. Raises `DatasetError` for a shape that isn't two positive numbers.
+        `box_shape` the boxes are returned unchanged. Raises `DatasetError` for a shape that isn't two positive numbers.
         """
         rows, columns = _two_sides(shape)
         if self.box_shape is None or self.box_shape == (rows, columns):
             return self.boxes
-        down, right = rows / self.box_shape[0], columns / self.box_shape[1]
+        scale_y, scale_x = rows / self.box_shape[0], columns / self.box_shape[1]
         return tuple(
-            replace(box, y=box.y * down, x=box.x * right, height=box.height * down, width=box.width * right)
+            replace(box, y=box.y * scale_y, x=box.x * scale_x, height=box.height * scale_y, width=box.width * scale_x)
             for box in self.boxes
         )
 
 
 class Dataset(Sequence[Sample]):
-    """A sequence of samples. What is wrong with one of them is in its `error` and never stops an iteration.
+    """A sequence of samples. A sample that can't be used has an `error`, which doesn't stop an iteration.
 
-    `name` is for people; `labels` are the names of all labels, in order.
+    Attributes:
+        name: The name of the dataset, for display.
+        labels: The names of all labels, in order.
     """
 
     name: str
@@ -103,33 +118,33 @@ class Dataset(Sequence[Sample]):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many samples there are, broken ones included."""
+        """The number of samples, including those with an error."""
 
     @abstractmethod
     def _sample(self, number: int) -> Sample:
-        """The sample with a number from 0 to len - 1. Raises nothing that a file can cause."""
+        """Make the sample with a number from 0 to len − 1. Problems with files become its `error`."""
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Sample: ...
     @overload
     def __getitem__(self, index: slice) -> list[Sample]: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Sample | list[Sample]:
-        """One sample, or those of a slice. Raises `IndexError` beyond the end, as any sequence does."""
+        """Get one sample, or the list of samples of a slice. Raises `IndexError` beyond the end."""
         numbers = range(len(self))
         if isinstance(index, slice):
             return [self._sample(number) for number in numbers[index]]
         return self._sample(numbers[index])
 
     def __iter__(self) -> Iterator[Sample]:
-        """All samples in order."""
+        """Iterate over all samples in order."""
         return (self._sample(number) for number in range(len(self)))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self)} samples, {len(self.labels)} labels>"
 
 
-def as_value(error: UnveilError) -> UnveilError:
-    """The error without the frames and errors that led to it, which would keep whole indexes in memory."""
+def without_traceback(error: UnveilError) -> UnveilError:
+    """Remove the frames and causes of an error, which would keep whole indexes in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
@@ -141,5 +156,5 @@ def _covered(start: float, length: float, count: int) -> Bool[np.ndarray, " n"]:
 
 def _two_sides(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 2 or min(shape) < 1:
-        raise DatasetError("a shape (height, width) in pixels", str(shape), "give the shape of a flat image")
+        raise DatasetError("a shape (height, width) in pixels", str(shape), "give the shape of a two-dimensional image")
     return shape[0], shape[1]

@@ -1,39 +1,41 @@
-"""A folder of images with one subfolder a label."""
+"""A folder of images with one subfolder per label."""
 
 from pathlib import Path
 
 from unveil.datasets.base import DatasetError, Sample
-from unveil.datasets.index import existing_folder, listing, shown
-from unveil.datasets.listed import SUFFIXES, Listed, image_files, in_order
+from unveil.datasets.index import list_folder, printable, require_folder
+from unveil.datasets.listed import IMAGE_SUFFIXES, ListedDataset, find_image_files, natural_sort
 
 
-class ImageFolder(Listed):
-    """`root/LABEL/…/image.png`: every subfolder of `root` is a label, whatever lies deeper belongs to it.
+class ImageFolder(ListedDataset):
+    """Images in `root/LABEL/…/image.png`: every subfolder of `root` is a label, whose images may lie at any depth.
 
-    Labels and images are in natural order (2 before 10); an id is the path below `root` with `/`. Hidden files and
-    files of other kinds are left out; an image beside the subfolders is a broken sample, because it has no label.
-    Raises `DatasetError` where `root` is missing, has no subfolder, or no image in any.
+    Labels and images are in natural order (2 before 10). The id of a sample is its path below `root`, with `/`. Hidden
+    files and files that aren't images are skipped; an image beside the subfolders is a sample with an error, because
+    it has no label. Raises `DatasetError` if `root` is missing or has no subfolder with an image.
     """
 
     def __init__(self, root: str | Path) -> None:
-        folder = existing_folder(root, "a folder with one subfolder a label")
-        inside = in_order(listing(folder))
-        subfolders = [path for path in inside if path.is_dir()]
-        beside = [path for path in inside if path.suffix.lower() in SUFFIXES and path not in subfolders]
+        folder = require_folder(root, "a folder with one subfolder per label")
+        entries = natural_sort(list_folder(folder))
+        subfolders = [path for path in entries if path.is_dir()]
+        beside = [path for path in entries if path.suffix.lower() in IMAGE_SUFFIXES and path not in subfolders]
         if not subfolders:
             raise DatasetError(
-                "a folder with one subfolder a label",
-                f"{shown(folder)} without subfolders",
+                "a folder with one subfolder per label",
+                f"{printable(folder)} without subfolders",
                 "put the images of each label in a folder with its name",
             )
         samples = [
             Sample(path.relative_to(folder).as_posix(), path, (subfolder.name,))
             for subfolder in subfolders
-            for path in image_files(subfolder)
+            for path in find_image_files(subfolder)
         ]
         if not samples:
             raise DatasetError(
-                f"images ({', '.join(SUFFIXES)}) in the subfolders", f"none in {shown(folder)}", "check the path"
+                f"images ({', '.join(IMAGE_SUFFIXES)}) in the subfolders",
+                f"none in {printable(folder)}",
+                "check the path",
             )
         samples += [Sample(path.name, path, error=_without_label(path)) for path in beside]
         super().__init__(folder.resolve().name, [path.name for path in subfolders], samples)
@@ -41,5 +43,5 @@ class ImageFolder(Listed):
 
 def _without_label(path: Path) -> DatasetError:
     return DatasetError(
-        "an image in the subfolder of its label", f"{shown(path)} beside the subfolders", "move it into one"
+        "an image in the subfolder of its label", f"{printable(path)} beside the subfolders", "move it into one"
     )

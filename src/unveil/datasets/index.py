@@ -1,4 +1,4 @@
-"""Index files: tables and lists as rows that say where they stand, so that a bad one can be named."""
+"""Index files: tables and lists as rows that know their file and number, which errors name."""
 
 import csv
 import io
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from unveil.datasets.base import DatasetError, Sample, as_value
+from unveil.datasets.base import DatasetError, Sample, without_traceback
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of an index: the cells asked for, stripped, or the error that keeps them from being read.
+class IndexRow:
+    """One row of an index: the requested cells without surrounding spaces, or the error of a row that can't be read.
 
-    `number` counts from 1 and includes the header, as a spreadsheet shows it.
+    `number` counts from 1 and includes the header, as in a spreadsheet.
     """
 
     file: Path
@@ -21,125 +21,138 @@ class Row:
     cells: tuple[str, ...] = ()
     error: DatasetError | None = None
 
-    def wrong(self, expected: str, got: str, do: str = "mend the row") -> DatasetError:
-        """An error that names file and row."""
-        return DatasetError(expected, f"{got} in {shown(self.file)}, row {self.number}", do)
+    def error_for(self, expected: str, got: str, do: str = "correct the row") -> DatasetError:
+        """Make an error that names file and row."""
+        return DatasetError(expected, f"{got} in {printable(self.file)}, row {self.number}", do)
 
-    def located(self, error: DatasetError) -> DatasetError:
-        """The same error with file and row."""
-        return self.wrong(error.expected, error.got, error.do)
+    def locate(self, error: DatasetError) -> DatasetError:
+        """Add file and row to an error."""
+        return self.error_for(error.expected, error.got, error.do)
 
-    def broken(self, error: DatasetError) -> Sample:
-        """The sample of a row that names no image."""
-        return Sample(f"{self.file.name}:{self.number}", self.file, error=as_value(error))
+    def broken_sample(self, error: DatasetError) -> Sample:
+        """Make the sample of a row that names no image."""
+        return Sample(f"{self.file.name}:{self.number}", self.file, error=without_traceback(error))
 
-    def named(self, name: str) -> str:
-        """A path that stays where it is put: relative and without `..`, whatever the system. Raises `DatasetError`.
+    def checked_path(self, name: str) -> str:
+        """Check that a path is relative and has no `..` on any system, and return it. Raises `DatasetError`.
 
-        Links are followed when the file is read: who lays one below the root means it.
+        Links below the root are followed when a file is read.
         """
-        pure = PureWindowsPath(name)  # It knows both kinds of separators, and drives.
+        pure = PureWindowsPath(name)  # Knows both kinds of separators, and drives.
         if not pure.parts or pure.anchor or ".." in pure.parts or not name.isprintable():
-            raise self.wrong("the relative path of a file below the dataset's folder", shown(name))
+            raise self.error_for("the relative path of a file below the dataset's folder", printable(name))
         return name
 
-    def bare(self, name: str) -> str:
-        """The name of a file without any folder. Raises `DatasetError`."""
-        if len(PureWindowsPath(self.named(name)).parts) != 1:
-            raise self.wrong("the bare name of a file", shown(name))
+    def checked_file_name(self, name: str) -> str:
+        """Check that a name has no folder, and return it. Raises `DatasetError`."""
+        if len(PureWindowsPath(self.checked_path(name)).parts) != 1:
+            raise self.error_for("the bare name of a file", printable(name))
         return name
 
 
-def shown(value: str | Path, most: int = 300) -> str:
-    """A text from a file as one printable line."""
+def printable(value: str | Path, max_chars: int = 300) -> str:
+    """Turn a text from a file into one printable line of at most `max_chars` characters.
+
+    >>> printable("two\\nlines")
+    "'two\\\\nlines'"
+    """
     text = str(value)
     text = text if text and text.isprintable() else repr(text)
-    return text if len(text) <= most else f"{text[:most]}…"
+    return text if len(text) <= max_chars else f"{text[:max_chars]}…"
 
 
-def existing_folder(root: str | Path, what: str) -> Path:
-    """The folder. Raises `DatasetError` where there is none."""
+def require_folder(root: str | Path, what: str) -> Path:
+    """Return the folder. Raises `DatasetError` if it doesn't exist; `what` names it in the message."""
     folder = Path(root)
     try:
         if folder.is_dir():
             return folder
-        got = f"{shown(folder)}, which is a file" if folder.exists() else f"{shown(folder)}, which does not exist"
+        got = (
+            f"{printable(folder)}, which is a file" if folder.exists() else f"{printable(folder)}, which does not exist"
+        )
     except OSError as error:
-        got = f"{shown(folder)}: {error.strerror}"
+        got = f"{printable(folder)}: {error.strerror}"
     raise DatasetError(what, got, "check the path")
 
 
-def listing(folder: Path) -> list[Path]:
-    """What is in a folder, but for hidden files and folders, in no order. Raises `DatasetError`."""
+def list_folder(folder: Path) -> list[Path]:
+    """List the entries of a folder without hidden ones, in arbitrary order. Raises `DatasetError`."""
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
-        raise unreadable(folder, error) from error
+        raise unreadable_folder(folder, error) from error
 
 
-def unreadable(folder: Path, error: OSError) -> DatasetError:
-    """What to say of a folder whose files can't be listed."""
-    return DatasetError("a folder that can be read", f"{shown(folder)}: {error.strerror}", "check its permissions")
+def unreadable_folder(folder: Path, error: OSError) -> DatasetError:
+    """Make the error of a folder that can't be listed."""
+    return DatasetError("a folder that can be read", f"{printable(folder)}: {error.strerror}", "check its permissions")
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> list[Row]:
-    """The rows of a comma-separated table with a header, with the cells of `columns` in this order.
+def read_table(path: Path, columns: tuple[str, ...]) -> list[IndexRow]:
+    """Read a comma-separated table with a header; the rows have the cells of `columns` in this order.
 
-    A byte order mark, any line ends and quoted cells are understood; empty rows are left out. A row with more or
-    fewer cells than the header, or with a quote that doesn't end, has an `error`; unnamed columns at the end may be
-    there or not if they are empty. Raises `DatasetError` for a file that can't be read, isn't UTF-8, or lacks a column.
+    A byte order mark, any line ending and quoted cells are supported; empty rows are skipped. A row with more or fewer
+    cells than the header or with an unterminated quote has an `error`; empty cells beyond the header are ignored.
+    Raises `DatasetError` for a file that can't be read, isn't UTF-8, or lacks a column.
     """
     records = list(_records(path))
     if not records:
-        raise DatasetError("a table with a header", f"{shown(path)} without any row", "fetch or write the file again")
+        raise DatasetError(
+            "a table with a header", f"{printable(path)} without any row", "fetch or write the file again"
+        )
     _, header = records[0]
     if isinstance(header, DatasetError):
         raise header
     names = [name.strip() for name in _without_empty_end(header)]
-    wrong = [name for name in columns if names.count(name) != 1]
-    if wrong:
+    missing = [name for name in columns if names.count(name) != 1]
+    if missing:
         raise DatasetError(
-            f"one column {shown(wrong[0])} in {shown(path)}",
-            f"the columns {shown(', '.join(names))}",
+            f"one column {printable(missing[0])} in {printable(path)}",
+            f"the columns {printable(', '.join(names))}",
             "name the column, or save the table with a header and with commas",
         )
     places = [names.index(name) for name in columns]
     rows = [_row(path, number, cells, len(names), places) for number, cells in records[1:]]
     if not rows:
-        raise DatasetError("at least one row", f"{shown(path)} with a header only", "fetch or write the file again")
+        raise DatasetError("at least one row", f"{printable(path)} with a header only", "fetch or write the file again")
     return rows
 
 
-def read_list(path: Path) -> list[Row]:
-    """The lines of a text file as rows of one cell; empty lines are left out.
+def read_list(path: Path) -> list[IndexRow]:
+    """Read the lines of a text file as rows of one cell; empty lines are skipped.
 
     Raises `DatasetError` for a file that can't be read, isn't UTF-8, or has no line.
     """
-    # Not splitlines(): it also breaks at characters that a name may hold.
+    # Not splitlines(), which also splits at characters that a name may contain.
     lines = [line.strip() for line in io.StringIO(_text(path), newline=None)]
-    rows = [Row(path, number, (line,)) for number, line in enumerate(lines, 1) if line]
+    rows = [IndexRow(path, number, (line,)) for number, line in enumerate(lines, 1) if line]
     if not rows:
-        raise DatasetError("a list with at least one line", f"{shown(path)}, which is empty", "fetch the file again")
+        raise DatasetError(
+            "a list with at least one line", f"{printable(path)}, which is empty", "fetch the file again"
+        )
     return rows
 
 
-def samples_of(rows: Iterable[Row], make: Callable[[Row], Sample]) -> list[Sample]:
-    """One sample a row. A row with an error, one that `make` refuses, or one whose id was there before is a broken
-    sample; none is left out, so that counts stay true."""
+def make_samples(rows: Iterable[IndexRow], make: Callable[[IndexRow], Sample]) -> list[Sample]:
+    """Make one sample per row.
+
+    A row with an error, a row that `make` raises `DatasetError` for, and a row with an id that has occurred before
+    give a sample with an error. No row is skipped, so the counts are those of the file.
+    """
     samples: list[Sample] = []
-    seen: dict[str, int] = {}
+    row_of: dict[str, int] = {}
     for row in rows:
         try:
             if row.error is not None:
                 raise row.error
             sample = make(row)
-            if sample.id in seen:
-                got = f"{shown(sample.id)}, which row {seen[sample.id]} names too,"
-                raise row.wrong("every image once", got, "join the rows")
+            if sample.id in row_of:
+                got = f"{printable(sample.id)}, which row {row_of[sample.id]} names too,"
+                raise row.error_for("every image once", got, "join the rows")
         except DatasetError as error:
-            samples.append(row.broken(error))
+            samples.append(row.broken_sample(error))
         else:
-            seen[sample.id] = row.number
+            row_of[sample.id] = row.number
             samples.append(sample)
     return samples
 
@@ -148,15 +161,15 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        got = f"{shown(path)}, which isn't (byte {error.start})"
+        got = f"{printable(path)}, which isn't (byte {error.start})"
         raise DatasetError("a text file in UTF-8", got, "save it as UTF-8") from error
     except (OSError, ValueError) as error:
-        got = f"{shown(path)}: {getattr(error, 'strerror', None) or error}"
+        got = f"{printable(path)}: {getattr(error, 'strerror', None) or error}"
         raise DatasetError("a text file that can be read", got, "check the path") from error
 
 
 def _records(path: Path) -> Iterable[tuple[int, list[str] | DatasetError]]:
-    # `strict`, because a quote that doesn't end would otherwise swallow the rest of the file without a word.
+    # `strict`, because an unterminated quote would otherwise silently swallow the rest of the file.
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     number = 0
     while True:
@@ -166,19 +179,19 @@ def _records(path: Path) -> Iterable[tuple[int, list[str] | DatasetError]]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, Row(path, number).wrong("a row of a table", f"one that can't be read ({error})")
+            yield number, IndexRow(path, number).error_for("a row of a table", f"one that can't be read ({error})")
             continue
         if any(cell.strip() for cell in cells):
             yield number, cells
 
 
-def _row(path: Path, number: int, cells: list[str] | DatasetError, named: int, places: list[int]) -> Row:
+def _row(path: Path, number: int, cells: list[str] | DatasetError, width: int, places: list[int]) -> IndexRow:
     if isinstance(cells, DatasetError):
-        return Row(path, number, error=cells)
-    row = Row(path, number)
-    if not len(_without_empty_end(cells)) <= named <= len(cells):
-        return Row(path, number, error=row.wrong(f"{named} cells, as the header has", str(len(cells))))
-    return Row(path, number, tuple(cells[place].strip() for place in places))
+        return IndexRow(path, number, error=cells)
+    row = IndexRow(path, number)
+    if not len(_without_empty_end(cells)) <= width <= len(cells):
+        return IndexRow(path, number, error=row.error_for(f"{width} cells, as the header has", str(len(cells))))
+    return IndexRow(path, number, tuple(cells[place].strip() for place in places))
 
 
 def _without_empty_end(cells: list[str]) -> list[str]:

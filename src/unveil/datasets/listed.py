@@ -1,4 +1,4 @@
-"""Datasets whose samples are known when they are opened; files are looked at when a sample is asked for."""
+"""Datasets whose samples are listed when they are opened; files are checked when a sample is accessed."""
 
 import os
 import re
@@ -7,22 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from unveil.datasets.base import Dataset, DatasetError, Sample, as_value
-from unveil.datasets.index import shown, unreadable
+from unveil.datasets.base import Dataset, DatasetError, Sample, without_traceback
+from unveil.datasets.index import printable, unreadable_folder
 from unveil.errors import ImageError
 
-# What `read_image` reads; other files in a folder of images are none.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+# The image files that `read_image` reads; other files in a folder are skipped.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 
 
-class Listed(Dataset):
+class ListedDataset(Dataset):
     """A dataset over a list of samples.
 
-    A sample that is asked for and has no error yet gets one where its image is missing or empty; that costs one look
-    at the file and doesn't open it. Annotations in files of their own are read then too, by `_annotated`.
+    When a sample is accessed, it gets an error if its image is missing or empty; the file isn't opened for that.
+    Annotations in separate files are read at the same time, by `_annotated`.
     """
 
     def __init__(self, name: str, labels: Sequence[str], samples: Sequence[Sample]) -> None:
+        """Make a dataset of samples with a name and the names of all labels."""
         self.name, self.labels, self._samples = name, tuple(labels), tuple(samples)
 
     def __len__(self) -> int:
@@ -32,82 +33,85 @@ class Listed(Dataset):
         sample = self._samples[number]
         if sample.error is not None:
             return sample
-        error = file_error(sample.path)
+        error = find_file_error(sample.path)
         if error is not None:
             return replace(sample, error=error)
         try:
             return self._annotated(sample)
         except DatasetError as damaged:
-            return replace(sample, error=as_value(damaged))
+            return replace(sample, error=without_traceback(damaged))
 
     def _annotated(self, sample: Sample) -> Sample:
-        """The sample with what a file of its own says. Raises `DatasetError`."""
+        """Add the annotation of a separate file to the sample. Raises `DatasetError`."""
         return sample
 
 
-def file_error(path: Path) -> ImageError | None:
-    """Why this can't be an image file: missing, no file, or empty; None where it may be one."""
+def find_file_error(path: Path) -> ImageError | None:
+    """Return the error of a path that is missing, not a file, or empty; None otherwise. The file isn't opened."""
     try:
         status = path.stat()
     except FileNotFoundError:
-        return ImageError("an image file", f"{shown(path)}, which does not exist", "check the path")
+        return ImageError("an image file", f"{printable(path)}, which does not exist", "check the path")
     except (OSError, ValueError) as error:
-        got = f"{shown(path)}: {getattr(error, 'strerror', None) or error}"
+        got = f"{printable(path)}: {getattr(error, 'strerror', None) or error}"
         return ImageError("an image file", got, "check the path")
     if not stat.S_ISREG(status.st_mode):
-        return ImageError("an image file", f"{shown(path)}, which is no file", "check the path")
+        return ImageError("an image file", f"{printable(path)}, which is no file", "check the path")
     if status.st_size == 0:
-        return ImageError("an image file", f"{shown(path)}, which is empty (0 bytes)", "fetch the file again")
+        return ImageError("an image file", f"{printable(path)}, which is empty (0 bytes)", "fetch the file again")
     return None
 
 
-def image_files(folder: Path) -> list[Path]:
-    """All image files below a folder at any depth, in natural order; hidden files and folders are left out.
+def find_image_files(folder: Path) -> list[Path]:
+    """Find all image files below a folder at any depth, in natural order; hidden files and folders are skipped.
 
-    Links to folders are followed, but no folder is entered twice. Raises `DatasetError` for one that can't be read.
+    Links to folders are followed, but no folder is visited twice. Raises `DatasetError` for a folder that can't be
+    read.
     """
-    found: list[Path] = []
-    entered: set[Path] = set()
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop(0)
-        if here.resolve() in entered:
+    images: list[Path] = []
+    visited: set[Path] = set()
+    pending = [folder]
+    while pending:
+        current = pending.pop(0)
+        if current.resolve() in visited:
             continue
-        entered.add(here.resolve())
-        folders, files = _folders_and_files(here)
-        waiting += folders
-        found += [path for path in files if path.suffix.lower() in SUFFIXES]
-    return in_order(found)
+        visited.add(current.resolve())
+        folders, files = _folders_and_files(current)
+        pending += folders
+        images += [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    return natural_sort(images)
 
 
 def _folders_and_files(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
         with os.scandir(folder) as entries:
-            seen = [(_is_folder(entry), Path(entry.path)) for entry in entries if not entry.name.startswith(".")]
+            children = [(_is_folder(entry), Path(entry.path)) for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
-        raise unreadable(folder, error) from error
-    return in_order(path for is_folder, path in seen if is_folder), [path for is_folder, path in seen if not is_folder]
+        raise unreadable_folder(folder, error) from error
+    return natural_sort(path for is_folder, path in children if is_folder), [
+        path for is_folder, path in children if not is_folder
+    ]
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
-    # The listing itself says which names are folders, which saves a look at each of a million files. Links are looked
-    # at by `Path`, for which one that leads nowhere or to itself is no folder and no error.
+    # The listing itself contains which entries are folders, which saves a system call for each of a million files.
+    # For links `Path` is used, which treats dangling and circular ones as no folder and raises no error.
     return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
-def in_order(paths: Iterable[Path]) -> list[Path]:
-    """Paths in natural order, part by part."""
-    return sorted(paths, key=lambda path: [natural(part) for part in path.parts])
+def natural_sort(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths in natural order, part by part."""
+    return sorted(paths, key=lambda path: [natural_key(part) for part in path.parts])
 
 
-def natural(text: str) -> tuple[list[tuple[int, str]], str]:
-    """A key that sorts digits by their value: `2.png` before `10.png`; capitals don't matter unless all else is equal.
+def natural_key(text: str) -> tuple[list[tuple[int, str]], str]:
+    """Make a sort key that compares digits by their value (`2.png` before `10.png`) and ignores case for unequal texts.
 
     >>> sorted(["b10", "b9", "B9", "a"], key=natural)
     ['a', 'B9', 'b9', 'b10']
     """
     parts = re.split(r"([0-9]+)", text.casefold())
-    # Without leading zeros the longer number is the larger one; int() refuses numbers of thousands of digits.
-    # Texts and numbers alternate, so that like is compared with like.
+    # Without leading zeros the longer number is the larger one; int() rejects numbers of thousands of digits. Texts
+    # and numbers alternate, so elements of the same kind are compared.
     key = [(len(part.lstrip("0")), part.lstrip("0")) if place % 2 else (0, part) for place, part in enumerate(parts)]
     return key, text

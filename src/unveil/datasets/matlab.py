@@ -1,8 +1,8 @@
-"""Columns of texts from Matlab files.
+"""Read cell arrays of strings from MATLAB files.
 
-Not by `scipy.io.loadmat`: with a few bytes of a file changed it ends the process by a segmentation fault instead of
-raising an error (seen with scipy 1.17.1). A list of texts takes little of the format; here every length is held
-against the bytes that are there.
+`scipy.io.loadmat` isn't used: for files with a few changed bytes it ends the process with a segmentation fault
+instead of raising an error (observed with SciPy 1.17.1). A list of strings needs little of the format; this module
+checks every length against the available bytes.
 """
 
 import struct
@@ -13,15 +13,15 @@ from math import prod
 from pathlib import Path
 
 from unveil.datasets.base import DatasetError
-from unveil.datasets.index import shown
+from unveil.datasets.index import printable
 
 HEADER = 128
 MATRIX, COMPRESSED = 14, 15
 CELLS, CHARACTERS = 1, 4
-# Encodings of texts by the type of their element; `utf-16` gets the file's byte order.
+# Encodings of strings by the type of their element; `utf-16` is read in the file's byte order.
 ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
-# Far more than a list of 20580 names takes.
-MOST_BYTES = 100_000_000
+# Far more than a list of 20 580 names needs.
+MAX_MATLAB_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class _Array:
     rest: bytes
 
 
-def read_texts(path: Path, name: str) -> list[str | None]:
-    """The texts in a variable that is a cell array, in Matlab's order; None for a cell that isn't one line of text.
+def read_cell_strings(path: Path, name: str) -> list[str | None]:
+    """Read the strings of a cell array variable, in column-major order; None for a cell that isn't one line of text.
 
-    Files of version 5, packed or not, are read, not those of 7.3. Raises `DatasetError` for a file
-    that is missing, damaged, of another version, or without this variable.
+    Supports version 5 files, compressed or not, but not version 7.3. Raises `DatasetError` for a file that is missing,
+    damaged, of another version, or without the variable.
     """
     try:
         content = path.read_bytes()
@@ -45,10 +45,10 @@ def read_texts(path: Path, name: str) -> list[str | None]:
             if array.name == name:
                 return _texts(array, order)
     except (OSError, ValueError, struct.error, zlib.error) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        got = f"{shown(path)}, which can't be read ({shown(said)})"
-        raise DatasetError("a Matlab file of version 5", got, "unpack it again") from error
-    raise DatasetError(f"a variable {name}", f"{shown(path)} without it", "unpack it again")
+        reason = getattr(error, "strerror", None) or str(error)
+        got = f"{printable(path)}, which can't be read ({printable(reason)})"
+        raise DatasetError("a MATLAB file of version 5", got, "unpack it again") from error
+    raise DatasetError(f"a variable {name}", f"{printable(path)} without it", "unpack it again")
 
 
 def _byte_order(content: bytes) -> str:
@@ -61,7 +61,7 @@ def _byte_order(content: bytes) -> str:
 
 
 def _arrays(content: bytes, order: str) -> Iterator[_Array]:
-    """The variables, unpacked one at a time."""
+    """Yield the variables, decompressed one at a time."""
     for kind, body in _elements(content, order):
         if kind == COMPRESSED:
             kind, body, _ = _element(_unpacked(body), 0, order)  # noqa: PLW2901 (the element in the element)
@@ -71,14 +71,14 @@ def _arrays(content: bytes, order: str) -> Iterator[_Array]:
 
 def _unpacked(body: bytes) -> bytes:
     stream = zlib.decompressobj()
-    content = stream.decompress(body, MOST_BYTES)
+    content = stream.decompress(body, MAX_MATLAB_BYTES)
     if not stream.eof:
-        raise ValueError("a packed part that is cut off or too large")
+        raise ValueError("a compressed element that is cut off or too large")
     return content
 
 
 def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Type and bytes of each element."""
+    """Yield the type and the bytes of each element."""
     at = 0
     while at < len(content):
         kind, part, at = _element(content, at, order)
@@ -86,9 +86,9 @@ def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _element(content: bytes, at: int, order: str) -> tuple[int, bytes, int]:
-    """Type and bytes of the element at a place, and the place after it."""
+    """Read the type and the bytes of the element at offset `at`, and the offset after it."""
     (first,) = struct.unpack_from(f"{order}I", content, at)
-    # The small form has type and length in one word, and up to four bytes of data beside it.
+    # The short form has type and length in one word, followed by up to four bytes of data.
     small = first >> 16 > 0
     if small:
         kind, length, start = first & 0xFFFF, first >> 16, at + 4
@@ -97,13 +97,13 @@ def _element(content: bytes, at: int, order: str) -> tuple[int, bytes, int]:
         kind, start = first, at + 8
     if start + length > len(content) or (small and length > 4):
         raise ValueError("it is cut off")
-    # All but packed elements are filled up to a multiple of eight bytes.
+    # All elements but compressed ones are padded to a multiple of eight bytes.
     end = at + 8 if small else start + length + (0 if kind == COMPRESSED else -length % 8)
     return kind, content[start : start + length], end
 
 
 def _array(body: bytes, order: str) -> _Array:
-    """Flags, sizes and name, and the rest, which depends on the kind."""
+    """Read flags, sizes and name, and keep the rest, which depends on the kind."""
     _, flags, at = _element(body, 0, order)
     _, sizes, at = _element(body, at, order)
     _, name, at = _element(body, at, order)
@@ -113,10 +113,10 @@ def _array(body: bytes, order: str) -> _Array:
 
 def _texts(array: _Array, order: str) -> list[str | None]:
     if array.kind != CELLS:
-        raise ValueError(f"{shown(array.name)} is no cell array")
+        raise ValueError(f"{printable(array.name)} isn't a cell array")
     cells = [_array(body, order) if kind == MATRIX and body else None for kind, body in _elements(array.rest, order)]
     if len(cells) != prod(array.sizes):
-        raise ValueError(f"{len(cells)} cells where {prod(array.sizes)} are announced")
+        raise ValueError(f"{len(cells)} cells instead of {prod(array.sizes)}")
     return [None if cell is None else _text(cell, order) for cell in cells]
 
 

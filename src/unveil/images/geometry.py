@@ -70,11 +70,11 @@ class Geometry:
     def region_to_source(self, inside: Bool[np.ndarray, "*grid"]) -> Bool[np.ndarray, "*source"]:
         """A source pixel is inside if the model pixel under its center is; pixels that the model doesn't see are
         outside."""
-        return _look_up(inside, [self._model_index(axis) for axis in range(inside.ndim)], self.model_shape)
+        return _sample_nearest(inside, [self._model_index(axis) for axis in range(inside.ndim)], self.model_shape)
 
     def region_to_model(self, inside: Bool[np.ndarray, "*source"]) -> Bool[np.ndarray, "*grid"]:
         """A model pixel is inside if the source pixel under its center is; padding is outside."""
-        return _look_up(inside, [self._source_index(axis) for axis in range(inside.ndim)], self.source_shape)
+        return _sample_nearest(inside, [self._source_index(axis) for axis in range(inside.ndim)], self.source_shape)
 
     def visible(self) -> Bool[np.ndarray, "*source"]:
         """The source pixels that the model sees."""
@@ -110,7 +110,7 @@ class Geometry:
         return np.floor(self.offset[axis] + self.scale[axis] * centers + _NUDGE).astype(int)
 
 
-def _look_up(
+def _sample_nearest(
     inside: Bool[np.ndarray, "*from"], indices: list[Int[np.ndarray, "_"]], shape: tuple[int, ...]
 ) -> Bool[np.ndarray, "*to"]:
     if inside.shape != shape:

@@ -13,24 +13,24 @@ import numpy as np
 
 from unveil.errors import ImageError, MissingLibraryError
 from unveil.images.image import Image
-from unveil.images.placement import CANONICAL, Placement, reorient, turned_affine
+from unveil.images.placement import CANONICAL, Placement, reorient, reorient_affine
 
-ENDINGS = (".nii", ".nii.gz", ".hdr", ".img")
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img")
 MAX_VOXELS = 2**28  # 512 x 512 x 1024
 # What header extensions may take up; they are skipped, never parsed.
 MAX_OFFSET = 2**24
-START = 540  # bytes of the longest header
+HEADER_BYTES = 540  # bytes of the longest header
 TO_MM = {1: 1000.0, 3: 0.001}  # by the header's code for its unit of length: metres, micrometres
 # nibabel writes its remarks on headers to the terminal otherwise.
-QUIET = logging.Logger("nibabel", logging.CRITICAL + 1)
+SILENT_LOGGER = logging.Logger("nibabel", logging.CRITICAL + 1)
 
 # What header fields without a meaning lead to.
-BAD_NUMBERS = (ValueError, OverflowError, KeyError, IndexError)
+HEADER_ERRORS = (ValueError, OverflowError, KeyError, IndexError)
 
 
 def is_nifti(path: Path) -> bool:
     """True for a name that ends as NIfTI files do."""
-    return path.name.lower().endswith(ENDINGS)
+    return path.name.lower().endswith(NIFTI_SUFFIXES)
 
 
 def read_nifti(
@@ -42,49 +42,49 @@ def read_nifti(
     cut. Size, type and length are checked in the header before any voxel is read; header extensions are skipped.
     Raises `ImageError`, or `MissingLibraryError` without nibabel.
     """
-    nibabel = _nibabel()
+    nibabel = _import_nibabel()
     if path.suffix.lower() in (".hdr", ".img"):
         raise ImageError("a NIfTI of one file", f"{path}, half of a pair", "save the pair as one .nii.gz file")
     try:
-        with _opened(path) as stream:
-            header = _header(nibabel, stream.read(START), path)
+        with _open(path) as stream:
+            header = _read_header(nibabel, stream.read(HEADER_BYTES), path)
             shape = _checked_shape(header, path, max_voxels)
-            values = _values(header, stream, shape)
+            values = _read_values(header, stream, shape)
     except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(path, error) from error
-    affine = _affine(nibabel, header, path)
+        raise _damage_error(path, error) from error
+    affine = _read_affine(nibabel, header, path)
     stored = "".join(nibabel.aff2axcodes(affine))
-    affine = turned_affine(affine, shape, stored, CANONICAL)
+    affine = reorient_affine(affine, shape, stored, CANONICAL)
     known = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     return Image.from_array(
         reorient(values, stored, CANONICAL),
         axes="d h w",
-        value_range=value_range or _own_range(values),
+        value_range=value_range or _data_range(values),
         source=source,
         spacing_mm=np.linalg.norm(affine[:3, :3], axis=0).tolist(),
         placement=Placement(tuple(map(tuple, affine.tolist())), CANONICAL, stored) if known else None,
     )
 
 
-def _opened(path: Path) -> io.BufferedIOBase:
+def _open(path: Path) -> io.BufferedIOBase:
     # By its first bytes: some .nii.gz files aren't compressed, and some .nii files are.
     with path.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else path.open("rb")
 
 
-def _header(nibabel: ModuleType, start: bytes, path: Path) -> Any:
+def _read_header(nibabel: ModuleType, start: bytes, path: Path) -> Any:
     if start[344:347] == b"ni1" or start[4:7] == b"ni2":
         raise ImageError("a NIfTI of one file", f"{path}, half of a pair", "save the pair as one .nii.gz file")
     if start[344:347] != b"n+1" and start[4:7] != b"n+2":
         raise ImageError("a NIfTI file (.nii, .nii.gz)", f"{path}, which is none", "convert it to .nii.gz")
-    kind, size = (nibabel.Nifti1Header, 348) if start[344:347] == b"n+1" else (nibabel.Nifti2Header, START)
+    kind, size = (nibabel.Nifti1Header, 348) if start[344:347] == b"n+1" else (nibabel.Nifti2Header, HEADER_BYTES)
     try:
         header = kind(start[:size], check=False)
-        header.check_fix(logger=QUIET, error_level=40)
+        header.check_fix(logger=SILENT_LOGGER, error_level=40)
         return header
-    except (nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError, *BAD_NUMBERS) as error:
-        raise _damaged(path, error) from error
+    except (nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError, *HEADER_ERRORS) as error:
+        raise _damage_error(path, error) from error
 
 
 def _checked_shape(header: Any, path: Path, max_voxels: int) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ def _checked_shape(header: Any, path: Path, max_voxels: int) -> tuple[int, ...]:
     return shape
 
 
-def _values(header: Any, stream: io.BufferedIOBase, shape: tuple[int, ...]) -> np.ndarray:
+def _read_values(header: Any, stream: io.BufferedIOBase, shape: tuple[int, ...]) -> np.ndarray:
     """The numbers of the file in its own order; `slope · raw + intercept` where the header has them."""
     dtype, offset = header.get_data_dtype(), header["vox_offset"]
     if not 0 < offset <= MAX_OFFSET:
@@ -124,14 +124,14 @@ def _values(header: Any, stream: io.BufferedIOBase, shape: tuple[int, ...]) -> n
         return (slope * raw.astype(np.float64) + intercept).astype(np.float32)
 
 
-def _affine(nibabel: ModuleType, header: Any, path: Path) -> np.ndarray:
+def _read_affine(nibabel: ModuleType, header: Any, path: Path) -> np.ndarray:
     """The header's best affine (sform, else qform, else voxel sizes alone), in mm."""
     try:
         with np.errstate(all="ignore"):  # what isn't finite is refused below
             affine = np.array(header.get_best_affine(), dtype=np.float64)
             affine[:3] *= TO_MM.get(int(header["xyzt_units"]) % 8, 1.0)
-    except (nibabel.spatialimages.HeaderDataError, *BAD_NUMBERS) as error:
-        raise _damaged(path, error) from error
+    except (nibabel.spatialimages.HeaderDataError, *HEADER_ERRORS) as error:
+        raise _damage_error(path, error) from error
     if not _spans_a_volume(affine):
         rows = "; ".join(" ".join(f"{value:.4g}" for value in row) for row in affine[:3])
         raise ImageError("an affine whose axes span a volume", f"{path} with {rows}", "mend the header's sform")
@@ -145,18 +145,18 @@ def _spans_a_volume(affine: np.ndarray) -> bool:
     return bool(lengths.min() > 1e-9 and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3)
 
 
-def _own_range(values: np.ndarray) -> tuple[float, float]:
+def _data_range(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     return (low, high) if low != high else (low, low + max(1.0, abs(low)))
 
 
-def _damaged(path: Path, error: Exception) -> ImageError:
+def _damage_error(path: Path, error: Exception) -> ImageError:
     said = (str(error).splitlines() or [type(error).__name__])[0][:160]
     got = f"{path}, which is damaged or cut off ({said})"
     return ImageError("a whole NIfTI file", got, "fetch the file again")
 
 
-def _nibabel() -> ModuleType:
+def _import_nibabel() -> ModuleType:
     try:
         import nibabel  # noqa: PLC0415 (optional)
         import nibabel.spatialimages  # noqa: PLC0415

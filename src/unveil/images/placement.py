@@ -44,7 +44,7 @@ class Placement:
 
     def stored_affine(self, shape: tuple[int, ...]) -> Affine:
         """The affine of the file, in mm, for an image of this shape."""
-        return turned_affine(np.asarray(self.affine), shape, self.axes, self.stored)
+        return reorient_affine(np.asarray(self.affine), shape, self.axes, self.stored)
 
 
 def reorient(values: Shaped[np.ndarray, "a b c"], axes: str, wanted: str) -> Shaped[np.ndarray, "d e f"]:
@@ -56,7 +56,7 @@ def reorient(values: Shaped[np.ndarray, "a b c"], axes: str, wanted: str) -> Sha
     return values.transpose(order)[steps]
 
 
-def turned_affine(affine: Affine, shape: tuple[int, ...], axes: str, wanted: str) -> Affine:
+def reorient_affine(affine: Affine, shape: tuple[int, ...], axes: str, wanted: str) -> Affine:
     """The affine of `turned(values, axes, wanted)`, given that of `values` and their shape."""
     index = np.zeros((4, 4))  # from a new index to the old one
     index[3, 3] = 1

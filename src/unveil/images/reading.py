@@ -19,10 +19,10 @@ from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
 from unveil.images.png import missing_bytes
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
+IMAGE_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 100_000_000
 # The exceptions that Pillow's plugins raise for damaged files.
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
+DAMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
 # Modes whose values are used as they are, and the mode that any other one is converted to.
 DIRECT = ("1", "L", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 CONVERTED = {"LA": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
@@ -73,7 +73,7 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
     if isinstance(source, Pillow.Image):
         name = _name(getattr(source, "filename", ""), "PIL image")
         with _clear_errors(name, limit):
-            values = _pixels_of(source, name, limit)
+            values = _to_array(source, name, limit)
     elif isinstance(source, bytes | bytearray):
         name, values = "bytes", _decode(io.BytesIO(source), "bytes", limit)
     elif isinstance(source, str | os.PathLike):
@@ -86,7 +86,7 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
             values = _decode(file, name, limit)
     elif hasattr(source, "read"):
         name = _name(getattr(source, "name", ""), "file object")
-        values = _decode(_content(source, name), name, limit)
+        values = _decode(_read_content(source, name), name, limit)
     else:
         return Image.from_array(source, value_range=value_range)
     return Image.from_array(values, source=name, channels_last=True, value_range=value_range)
@@ -97,7 +97,7 @@ def _name(name: Any, default: str) -> str:
     return os.fsdecode(name) if name and isinstance(name, str | bytes | os.PathLike) else default
 
 
-def _content(file: Any, name: str) -> io.BufferedIOBase:
+def _read_content(file: Any, name: str) -> io.BufferedIOBase:
     try:
         content = file.read()
     except (OSError, ValueError) as error:
@@ -113,11 +113,11 @@ def _decode(file: io.BufferedIOBase, name: str, max_pixels: int) -> np.ndarray:
     file.seek(0)
     if not start:
         raise ImageError("an image file", f"{name}, which is empty (0 bytes)", "fetch the file again")
-    with _clear_errors(name, max_pixels, start), Pillow.open(cast(IO[bytes], file), formats=FORMATS) as image:
+    with _clear_errors(name, max_pixels, start), Pillow.open(cast(IO[bytes], file), formats=IMAGE_FORMATS) as image:
         _check_header(image, name, max_pixels)
         if image.format == "PNG" and (missing := missing_bytes(file)):
             raise EOFError(f"{missing} bytes of pixels are missing")
-        return _pixels_of(image, name, max_pixels)
+        return _to_array(image, name, max_pixels)
 
 
 @contextmanager
@@ -129,11 +129,11 @@ def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[No
         try:
             yield
         except UnidentifiedImageError as error:
-            expected = f"an image ({', '.join(FORMATS)})"
-            raise ImageError(expected, f"{name}, {_guess(start)}", "convert it to PNG") from error
+            expected = f"an image ({', '.join(IMAGE_FORMATS)})"
+            raise ImageError(expected, f"{name}, {_guess_content(start)}", "convert it to PNG") from error
         except Pillow.DecompressionBombError as error:
-            raise _too_large(name, _digits(error), max_pixels) from error
-        except DAMAGED as error:
+            raise _too_large(name, _pixel_count(error), max_pixels) from error
+        except DAMAGE_ERRORS as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             got = f"{name}, which is damaged or cut off ({reason})"
             raise ImageError("a whole image", got, "fetch the file again") from error
@@ -171,18 +171,18 @@ def _too_large(name: str, size: str, max_pixels: int) -> ImageError:
     return ImageError(f"an image of {limit}", f"{name} with {size} pixels", "scale it down or cut out a part")
 
 
-def _digits(error: Exception) -> str:
+def _pixel_count(error: Exception) -> str:
     # Pillow refuses the largest headers itself, and gives the number of pixels in its message only.
     return next((word for word in str(error).replace("(", " ").split() if word.isdecimal()), "far more")
 
 
-def _pixels_of(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
+def _to_array(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
     """The pixels of a PIL image, upright and channels last: gray, RGB or RGBA. The image isn't changed."""
     _check_header(image, name, max_pixels)
     image.load()
     if (turn := UPRIGHT.get(_orientation(image))) is not None:
         image = image.transpose(turn)
-    values = np.asarray(_converted(image))
+    values = np.asarray(_convert_mode(image))
     if image.mode.startswith("I"):
         # Pillow opens some 16-bit files as 32-bit integers.
         low, high = int(values.min()), int(values.max())
@@ -197,11 +197,11 @@ def _orientation(image: Pillow.Image) -> Any:
     # Viewers show files whose metadata can't be read, and show them as they are stored.
     try:
         return image.getexif().get(ORIENTATION)
-    except (*DAMAGED, KeyError, OverflowError):
+    except (*DAMAGE_ERRORS, KeyError, OverflowError):
         return None
 
 
-def _converted(image: Pillow.Image) -> Pillow.Image:
+def _convert_mode(image: Pillow.Image) -> Pillow.Image:
     match image.mode:
         case "P":
             return image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -215,7 +215,7 @@ def _converted(image: Pillow.Image) -> Pillow.Image:
             return image.convert(CONVERTED[mode]) if mode in CONVERTED else image
 
 
-def _guess(start: bytes) -> str:
+def _guess_content(start: bytes) -> str:
     if start[128:132] == b"DICM":
         return "a DICOM file, which this version can't read"
     if start[344:347] in (b"n+1", b"ni1") or start[:2] == b"\x1f\x8b":

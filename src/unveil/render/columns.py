@@ -17,24 +17,24 @@ from unveil.records import Region, Round, Run
 from unveil.render.parts import (
     APPEARED,
     COLORS,
+    COLUMN_WIDTH,
+    DISAPPEARED,
     FAINT,
-    GONE,
     INK,
-    PLAIN,
+    NEUTRAL,
     STYLE,
-    WIDTH,
-    color_of_targets,
-    legible,
-    percent,
-    short,
+    drawable_text,
+    format_percent,
+    shorten_label,
+    target_colors,
 )
 
-BARS = 5
-BAR = 0.233  # inches of one of them
+MAX_BARS = 5
+BAR_HEIGHT = 0.233  # inches of one of them
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class FigureColumn:
     """One column: what the classifier was shown and said, and what was found there (nothing in the last column)."""
 
     title: str
@@ -45,38 +45,40 @@ class Column:
     disappeared: tuple[str, ...]
 
 
-def columns_of(run: Run, track: str | None) -> list[Column]:
+def make_columns(run: Run, track: str | None) -> list[FigureColumn]:
     """A column a round, and one for what is left."""
     rounds = run.of_track(track)
-    columns: list[Column] = []
+    columns: list[FigureColumn] = []
     last: Round | None = None
     for one in rounds:
         changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-        columns.append(Column(f"round {one.index}", one.image, one.before, one, *changes))
+        columns.append(FigureColumn(f"round {one.index}", one.image, one.before, one, *changes))
         last = one
     changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
     columns.append(
-        Column("after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes)
+        FigureColumn(
+            "after" if last else "image", run.final_images[track], last.after if last else run.first, None, *changes
+        )
     )
     return columns
 
 
-def lay_out(
+def layout_figure(
     run: Run,
     track: str | None,
-    columns: Sequence[Column],
+    columns: Sequence[FigureColumn],
     rows: dict[str, float],
-    show: Callable[[Axes, str, Column], None],
+    show: Callable[[Axes, str, FigureColumn], None],
 ) -> Figure:
     """The frame of a run's figure: `rows` by name, with their height in inches, filled by `show(axes, row, column)`.
 
     The first row carries the columns' titles; the bars are the last row, head and foot stand around everything.
     """
-    rows = {**rows, "said": BAR * (_bars(run) + 1)}
+    rows = {**rows, "said": BAR_HEIGHT * (_bar_count(run) + 1)}
     with mpl.rc_context(STYLE):
         # Three columns at least: head and foot need their width.
         slots = max(3, len(columns))
-        figure = Figure(figsize=(WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)
+        figure = Figure(figsize=(COLUMN_WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)
         FigureCanvasAgg(figure)
         height, width = figure.get_figheight(), figure.get_figwidth()
         grid = figure.add_gridspec(
@@ -90,7 +92,7 @@ def lay_out(
             top=1 - 0.5 / height,
             bottom=0.26 / height,
         )
-        colors = color_of_targets(run, track)
+        colors = target_colors(run, track)
         for line, row in enumerate(rows):
             for number, column in enumerate(columns):
                 axes = figure.add_subplot(grid[line, number])
@@ -99,23 +101,23 @@ def lay_out(
                         -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
                     )
                 if row == "said":
-                    _show_bars(axes, column, run, colors)
+                    _draw_bars(axes, column, run, colors)
                 else:
                     show(axes, row, column)
                 if line == 0:
-                    _show_title(axes, column)
-        _show_head_and_foot(figure, run, track)
+                    _draw_title(axes, column)
+        _draw_head_and_foot(figure, run, track)
     return figure
 
 
-def show_note(axes: Axes, column: Column, first: str = "") -> None:
+def draw_note(axes: Axes, column: FigureColumn, first: str = "") -> None:
     """Drops of the logit, and what speaks against the regions; in full for three, the others counted. `first`: a line
     before them."""
     axes.axis("off")
     if column.found is None:
         return
     regions = column.found.regions
-    lines = [_in_words(region) for region in (regions if len(regions) <= 3 else regions[:2])]
+    lines = [_describe_region(region) for region in (regions if len(regions) <= 3 else regions[:2])]
     if len(regions) > 3:
         lines.append(f"and {len(regions) - 2} more")
     elif not regions:
@@ -125,51 +127,57 @@ def show_note(axes: Axes, column: Column, first: str = "") -> None:
     axes.text(0, 1, "\n".join(["", *lines] if first else lines), **style)
 
 
-def _show_title(axes: Axes, column: Column) -> None:
+def _draw_title(axes: Axes, column: FigureColumn) -> None:
     axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
     if column.found and column.found.erased.area_px:
         share = column.found.erased.area_px / column.image[0].size
         axes.set_title(f"{share:.1%} erased", fontsize=6.5, color=FAINT, pad=3, loc="right")
 
 
-def _in_words(region: Region) -> str:
+def _describe_region(region: Region) -> str:
     stability = "" if region.stability is None else f" · settled {region.stability:.2f}"
     return f"drop {region.drop:+z.2f}{stability}{' · rim' if region.is_rim else ''}"
 
 
-def _bars(run: Run) -> int:
-    return min(BARS, len(run.classifier.labels))
+def _bar_count(run: Run) -> int:
+    return min(MAX_BARS, len(run.classifier.labels))
 
 
-def _show_bars(axes: Axes, column: Column, run: Run, colors: dict[str, str]) -> None:
+def _draw_bars(axes: Axes, column: FigureColumn, run: Run, colors: dict[str, str]) -> None:
     """Leading labels; those predicted at first stay in view, wherever they have fallen."""
     labels, prediction = run.classifier.labels, column.prediction
     probabilities = prediction.probabilities
     kept = list(run.first.predicted()[:2])
-    leading = [index for index in prediction.leading(BARS) if index not in kept]
-    shown = sorted((kept + leading)[:BARS], key=lambda index: (-probabilities[index], index))
+    leading = [index for index in prediction.leading(MAX_BARS) if index not in kept]
+    shown = sorted((kept + leading)[:MAX_BARS], key=lambda index: (-probabilities[index], index))
     axes.set_xlim(0, 1)
-    axes.set_ylim(_bars(run) + 0.25, -0.75)
+    axes.set_ylim(_bar_count(run) + 0.25, -0.75)
     axes.axis("off")
     predicted = set(prediction.predicted())
     for row, index in enumerate(shown):
         name, value = labels[index], float(probabilities[index])
-        color = colors.get(name, COLORS[0] if index in kept else PLAIN)
+        color = colors.get(name, COLORS[0] if index in kept else NEUTRAL)
         axes.add_patch(Rectangle((0, row + 0.1), 1, 0.3, color="#EEF0F2", linewidth=0))
         axes.add_patch(Rectangle((0, row + 0.1), value, 0.3, color=color, linewidth=0))
         mark, ink = (
-            ("+ ", APPEARED) if name in column.appeared else ("− ", GONE) if name in column.disappeared else ("", INK)
+            ("+ ", APPEARED)
+            if name in column.appeared
+            else ("− ", DISAPPEARED)
+            if name in column.disappeared
+            else ("", INK)
         )
         weight = "bold" if index in predicted else "normal"
-        axes.text(0, row, mark + short(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
-        axes.text(1, row, percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
+        axes.text(
+            0, row, mark + shorten_label(name), ha="left", va="bottom", color=ink, fontsize=6.3, fontweight=weight
+        )
+        axes.text(1, row, format_percent(value), ha="right", va="bottom", color=ink, fontsize=6.3, fontweight=weight)
 
 
-def _show_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
+def _draw_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
     """Head and foot: what was asked of what, and why it ended."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
-    head = legible(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
+    head = drawable_text(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
     room = int(width * 7.5) - 16  # characters beside what was asked
     figure.text(
         left,
@@ -179,8 +187,10 @@ def _show_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
         fontweight="bold",
         va="top",
     )
-    asked = f"{legible(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    asked = f"{drawable_text(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
     figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
     legend = "bold: predicted   + appeared   − no longer predicted"
-    figure.text(left, 0.1 / height, f"ended: {legible(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom")
+    figure.text(
+        left, 0.1 / height, f"ended: {drawable_text(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom"
+    )
     figure.text(right, 0.1 / height, legend, fontsize=6.5, color=FAINT, va="bottom", ha="right")

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from unveil.errors import RecordError
-from unveil.render.parts import COLORS, FAINT, STYLE, legible, ruled
+from unveil.render.parts import COLORS, FAINT, STYLE, drawable_text, style_plot
 
-SIDE, TALL, GAP, MARGIN, HEAD, FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
+_SIDE, _TALL, _GAP, _MARGIN, _HEAD, _FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
 # Dark enough for a line on white; the region's colors are made for areas.
-LINES = (COLORS[5], COLORS[6], COLORS[2], COLORS[3], COLORS[0])
+LINE_COLORS = (COLORS[5], COLORS[6], COLORS[2], COLORS[3], COLORS[0])
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,25 @@ def draw_curves(panels: Sequence[Panel], title: str = "") -> Figure:
     """A panel beside the other, the names of curves in a legend. Raises `RecordError` without any panel."""
     if not panels:
         raise RecordError("at least one panel", "none", "give something to draw")
-    width = MARGIN + len(panels) * SIDE + (len(panels) - 1) * GAP + 0.15
-    height = HEAD + TALL + FOOT
+    width = _MARGIN + len(panels) * _SIDE + (len(panels) - 1) * _GAP + 0.15
+    height = _HEAD + _TALL + _FOOT
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         for number, panel in enumerate(panels):
-            left = MARGIN + number * (SIDE + GAP)
-            axes = figure.add_axes((left / width, FOOT / height, SIDE / width, TALL / height))
-            _show_panel(axes, panel)
-        figure.text(0.1 / width, 1 - 0.1 / height, legible(title), fontsize=8, fontweight="bold", va="top")
+            left = _MARGIN + number * (_SIDE + _GAP)
+            axes = figure.add_axes((left / width, _FOOT / height, _SIDE / width, _TALL / height))
+            _draw_panel(axes, panel)
+        figure.text(0.1 / width, 1 - 0.1 / height, drawable_text(title), fontsize=8, fontweight="bold", va="top")
     return figure
 
 
-def _show_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: Panel) -> None:
     rounds = max((len(curve.values) for curve in panel.curves), default=1)
-    ruled(axes)
+    style_plot(axes)
     for number, curve in enumerate(panel.curves):
         # A little apart, so that intervals don't lie on one another.
-        _show_curve(axes, curve, LINES[number % len(LINES)], 0.05 * (number - (len(panel.curves) - 1) / 2))
+        _draw_curve(axes, curve, LINE_COLORS[number % len(LINE_COLORS)], 0.05 * (number - (len(panel.curves) - 1) / 2))
     axes.set_xlim(0.8, max(rounds, 1) + 0.2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("round", color=FAINT, labelpad=2)
@@ -69,25 +69,31 @@ def _show_panel(axes: Axes, panel: Panel) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     elif axes.get_ylim()[0] > 0:
         axes.set_ylim(bottom=0)
-    axes.set_title(legible(panel.title), fontsize=7, loc="left", pad=14)
-    axes.text(0, 1.03, legible(panel.note), transform=axes.transAxes, fontsize=6.5, color=FAINT, va="bottom")
+    axes.set_title(drawable_text(panel.title), fontsize=7, loc="left", pad=14)
+    axes.text(0, 1.03, drawable_text(panel.note), transform=axes.transAxes, fontsize=6.5, color=FAINT, va="bottom")
     if panel.curves:
         axes.legend(fontsize=6, frameon=False, labelcolor="linecolor", handlelength=1.2, borderpad=0, labelspacing=0.3)
 
 
-def _show_curve(axes: Axes, curve: PlotCurve, color: str, aside: float) -> None:
+def _draw_curve(axes: Axes, curve: PlotCurve, color: str, aside: float) -> None:
     places = [index + 1 + aside for index in range(len(curve.values))]
     there = [(x, y) for x, y in zip(places, curve.values, strict=True) if y is not None]
     axes.plot(
-        *_columns(there), "o-", color=color, linewidth=1.3, markersize=3, label=legible(curve.name), clip_on=False
+        *_split_points(there),
+        "o-",
+        color=color,
+        linewidth=1.3,
+        markersize=3,
+        label=drawable_text(curve.name),
+        clip_on=False,
     )
     for x, interval in zip(places, curve.intervals, strict=False):
         if interval is not None:
             axes.plot([x, x], interval, color=color, linewidth=0.9, alpha=0.55, solid_capstyle="butt")
     chance = [(x, y) for x, y in zip(places, curve.against, strict=False) if y is not None]
     if chance:
-        axes.plot(*_columns(chance), "--", color=color, linewidth=0.9, alpha=0.8)
+        axes.plot(*_split_points(chance), "--", color=color, linewidth=0.9, alpha=0.8)
 
 
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+def _split_points(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]

@@ -5,8 +5,17 @@ from matplotlib.figure import Figure
 
 from unveil.errors import RecordError
 from unveil.records import Run
-from unveil.render.columns import Column, columns_of, lay_out, show_note
-from unveil.render.parts import WIDTH, bare, color_of_targets, rgb, show_regions, strongest, top_of, trace
+from unveil.render.columns import FigureColumn, draw_note, layout_figure, make_columns
+from unveil.render.parts import (
+    COLUMN_WIDTH,
+    color_limit,
+    draw_contour,
+    draw_regions,
+    hide_axes,
+    max_saliency,
+    target_colors,
+    to_rgb_pixels,
+)
 from unveil.render.triplanar import draw_volume
 
 
@@ -21,32 +30,32 @@ def draw_run(run: Run, track: str | None = None) -> Figure:
         return draw_volume(run, track)
     if len(shape) != 2:
         raise RecordError("a run of an image or a volume", f"one on a grid {shape}", "draw slices of it")
-    columns, colors = columns_of(run, track), color_of_targets(run, track)
-    tall = shape[0] / shape[1] * (WIDTH - 0.08)
+    columns, colors = make_columns(run, track), target_colors(run, track)
+    tall = shape[0] / shape[1] * (COLUMN_WIDTH - 0.08)
     rows = {"shown": tall, "saliency": tall, "region": tall, "note": 0.3} if len(columns) > 1 else {"shown": tall}
 
-    def show(axes: Axes, row: str, column: Column) -> None:
+    def show(axes: Axes, row: str, column: FigureColumn) -> None:
         match row:
             case "shown":
-                bare(axes)
-                axes.imshow(rgb(column.image), interpolation="lanczos")
+                hide_axes(axes)
+                axes.imshow(to_rgb_pixels(column.image), interpolation="lanczos")
             case "saliency":
-                _show_saliency(axes, column)
+                _draw_saliency(axes, column)
             case "region" if column.found:
-                show_regions(axes, columns[0].image, column.found, colors)
+                draw_regions(axes, columns[0].image, column.found, colors)
             case "region":
                 axes.axis("off")
             case _:
-                show_note(axes, column)
+                draw_note(axes, column)
 
-    return lay_out(run, track, columns, rows, show)
+    return layout_figure(run, track, columns, rows, show)
 
 
-def _show_saliency(axes: Axes, column: Column) -> None:
+def _draw_saliency(axes: Axes, column: FigureColumn) -> None:
     if column.found is None:
         axes.axis("off")
         return
-    bare(axes)
-    values = strongest(column.found)
-    axes.imshow(values, cmap="magma", vmin=0, vmax=top_of(values), interpolation="bilinear")
-    trace(axes, column.found.erased.to_array(), "white", 0.5, 0.55)
+    hide_axes(axes)
+    values = max_saliency(column.found)
+    axes.imshow(values, cmap="magma", vmin=0, vmax=color_limit(values), interpolation="bilinear")
+    draw_contour(axes, column.found.erased.to_array(), "white", 0.5, 0.55)

@@ -8,32 +8,32 @@ from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from unveil.render.parts import FAINT, STYLE, bare, rgb, short
+from unveil.render.parts import FAINT, STYLE, hide_axes, shorten_label, to_rgb_pixels
 
-SIDE, GAP, HEAD, MARGIN = 1.5, 0.06, 0.22, 0.3  # inches
+_SIDE, _GAP, _HEAD, _MARGIN = 1.5, 0.06, 0.22, 0.3  # inches
 
-Row = tuple[str, UInt8[np.ndarray, "c h w"], Sequence[Float[np.ndarray, "h w"]]]
+GridRow = tuple[str, UInt8[np.ndarray, "c h w"], Sequence[Float[np.ndarray, "h w"]]]
 
 
-def draw_grid(rows: Sequence[Row], titles: Sequence[str]) -> Figure:
+def draw_grid(rows: Sequence[GridRow], titles: Sequence[str]) -> Figure:
     """Each row: its name, the image, and non-negative maps, each map in its own scale up to its 99.5 % quantile."""
     columns = len(titles)
-    width, height = MARGIN + columns * (SIDE + GAP), HEAD + len(rows) * (SIDE + GAP)
+    width, height = _MARGIN + columns * (_SIDE + _GAP), _HEAD + len(rows) * (_SIDE + _GAP)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         for number, (name, image, maps) in enumerate(rows):
-            bottom = height - HEAD - (number + 1) * (SIDE + GAP) + GAP
-            middle = (bottom + SIDE / 2) / height
-            figure.text(0.12 / width, middle, short(name), rotation=90, va="center", ha="center", color=FAINT)
+            bottom = height - _HEAD - (number + 1) * (_SIDE + _GAP) + _GAP
+            middle = (bottom + _SIDE / 2) / height
+            figure.text(0.12 / width, middle, shorten_label(name), rotation=90, va="center", ha="center", color=FAINT)
             for column in range(columns):
-                left = MARGIN + column * (SIDE + GAP)
-                axes = figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height))
-                bare(axes)
+                left = _MARGIN + column * (_SIDE + _GAP)
+                axes = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height))
+                hide_axes(axes)
                 if number == 0:
                     axes.set_title(titles[column], fontsize=8, pad=3, loc="left")
                 if column == 0:
-                    axes.imshow(rgb(image))
+                    axes.imshow(to_rgb_pixels(image))
                 else:
                     values = maps[column - 1]
                     axes.imshow(values, cmap="magma", vmin=0, vmax=float(np.quantile(values, 0.995)) or 1)

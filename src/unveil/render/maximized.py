@@ -13,46 +13,56 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 from unveil.atomic import written_atomically
-from unveil.render.parts import COLORS, FAINT, INK, STYLE, bare, legible, rgb, ruled, short
+from unveil.render.parts import (
+    COLORS,
+    FAINT,
+    INK,
+    STYLE,
+    drawable_text,
+    hide_axes,
+    shorten_label,
+    style_plot,
+    to_rgb_pixels,
+)
 
-SIDE, CURVE, MARGIN, GAP, HEAD, FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
+_SIDE, _CURVE, _MARGIN, _GAP, _HEAD, _FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
 GOAL_CHARS = 38
-LINE = COLORS[5]
+_LINE = COLORS[5]
 
 
 def draw_maximized(
     image: UInt8[np.ndarray, "c h w"], scores: Sequence[float], goal: str, note: str, yaxis: str = "score"
 ) -> Figure:
     """The image, and its score from the start (step 0) to the end. `goal` is the title, `note` stands to its right."""
-    tall = min(SIDE * image.shape[1] / image.shape[2], 2 * SIDE)
+    tall = min(_SIDE * image.shape[1] / image.shape[2], 2 * _SIDE)
     wide = tall * image.shape[2] / image.shape[1]
-    width, height = MARGIN + wide + GAP + CURVE + MARGIN, HEAD + tall + FOOT
+    width, height = _MARGIN + wide + _GAP + _CURVE + _MARGIN, _HEAD + tall + _FOOT
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((MARGIN / width, FOOT / height, wide / width, tall / height))
-        bare(axes)
-        axes.imshow(rgb(image), interpolation="lanczos")
-        left = (MARGIN + wide + GAP) / width
-        _show_scores(figure.add_axes((left, FOOT / height, CURVE / width, tall / height)), scores, yaxis)
+        axes = figure.add_axes((_MARGIN / width, _FOOT / height, wide / width, tall / height))
+        hide_axes(axes)
+        axes.imshow(to_rgb_pixels(image), interpolation="lanczos")
+        left = (_MARGIN + wide + _GAP) / width
+        _draw_scores(figure.add_axes((left, _FOOT / height, _CURVE / width, tall / height)), scores, yaxis)
         top = 1 - 0.12 / height
-        figure.text(MARGIN / width, top, short(goal, GOAL_CHARS), fontsize=9, fontweight="bold", va="top")
-        figure.text(1 - MARGIN / width, top - 0.02 / height, legible(note), color=FAINT, va="top", ha="right")
+        figure.text(_MARGIN / width, top, shorten_label(goal, GOAL_CHARS), fontsize=9, fontweight="bold", va="top")
+        figure.text(1 - _MARGIN / width, top - 0.02 / height, drawable_text(note), color=FAINT, va="top", ha="right")
     return figure
 
 
 def write_image(image: UInt8[np.ndarray, "c h w"], path: Path) -> Path:
     """Write the pixels themselves as a .png of 8 bits, in one step. Raises `RecordError`."""
     with written_atomically(path, "an image") as part:
-        imsave(part, np.ascontiguousarray(rgb(image)), format="png")
+        imsave(part, np.ascontiguousarray(to_rgb_pixels(image)), format="png")
     return path
 
 
-def _show_scores(axes: Axes, scores: Sequence[float], yaxis: str) -> None:
+def _draw_scores(axes: Axes, scores: Sequence[float], yaxis: str) -> None:
     steps = len(scores) - 1
-    ruled(axes)
-    axes.plot(scores, color=LINE, linewidth=1.3, solid_capstyle="round", clip_on=False)
-    axes.plot([steps], [scores[-1]], "o", color=LINE, markersize=3.5, clip_on=False)
+    style_plot(axes)
+    axes.plot(scores, color=_LINE, linewidth=1.3, solid_capstyle="round", clip_on=False)
+    axes.plot([steps], [scores[-1]], "o", color=_LINE, markersize=3.5, clip_on=False)
     axes.set_xlim(0, steps)
     axes.set_xlabel("step", color=FAINT, labelpad=2)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -15,11 +15,11 @@ from unveil.atomic import written_atomically
 from unveil.errors import RecordError
 from unveil.records import Round, Run
 
-FORMATS = (".png", ".svg", ".pdf")
+FIGURE_FORMATS = (".png", ".svg", ".pdf")
 # Colors of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
 # first.
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
-APPEARED, GONE, PLAIN, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
+APPEARED, DISAPPEARED, NEUTRAL, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 7,
@@ -27,14 +27,14 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "unveil",
     "text.parse_math": False,
 }
-WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
+COLUMN_WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
 
 
 def write_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as .png (200 dpi), .svg or .pdf, in one step: a file that is there is whole."""
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise RecordError(f"a figure file {', '.join(FORMATS)}", path.name, "choose one of these endings")
+    if suffix not in FIGURE_FORMATS:
+        raise RecordError(f"a figure file {', '.join(FIGURE_FORMATS)}", path.name, "choose one of these endings")
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
     with written_atomically(path, "a figure") as part, mpl.rc_context(STYLE), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
@@ -43,49 +43,51 @@ def write_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
-def color_of_targets(run: Run, track: str | None) -> dict[str, str]:
+def target_colors(run: Run, track: str | None) -> dict[str, str]:
     """A color for every target asked about on this track."""
     names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
     return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
 
 
-def show_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colors: dict[str, str]) -> None:
+def draw_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colors: dict[str, str]) -> None:
     """A round's regions on a quiet copy of the image, with what was erased before laid under white."""
-    bare(axes)
-    color = rgb(image).astype(np.float32) / 255
+    hide_axes(axes)
+    color = to_rgb_pixels(image).astype(np.float32) / 255
     quiet = np.clip(0.25 + 0.75 * (0.35 * color + 0.65 * color.mean(2, keepdims=True)), 0, 1)
-    tint(quiet, found.erased.to_array(), "#ffffff", 0.6)
+    blend_color(quiet, found.erased.to_array(), "#ffffff", 0.6)
     for region in found.regions:
-        tint(quiet, region.model_mask.to_array(), colors[region.target], 0.45)
+        blend_color(quiet, region.model_mask.to_array(), colors[region.target], 0.45)
     axes.imshow(quiet, interpolation="lanczos")
     for region in found.regions:
-        trace(axes, region.model_mask.to_array(), "black", 1.6, 0.8)
-        trace(axes, region.model_mask.to_array(), colors[region.target], 0.9, 1.0)
+        draw_contour(axes, region.model_mask.to_array(), "black", 1.6, 0.8)
+        draw_contour(axes, region.model_mask.to_array(), colors[region.target], 0.9, 1.0)
 
 
-def strongest(found: Round) -> Float[np.ndarray, "*grid"]:
+def max_saliency(found: Round) -> Float[np.ndarray, "*grid"]:
     """The saliency of all targets of a round: the largest of their maps."""
     return np.max([one.saliency.astype(np.float32) for one in found.maps], axis=0)
 
 
-def top_of(values: Float[np.ndarray, "*grid"]) -> float:
+def color_limit(values: Float[np.ndarray, "*grid"]) -> float:
     """What is drawn brightest in a map: its 99.8 % quantile; 1 for a map that vanishes or isn't finite."""
     finite = values[np.isfinite(values)]
     return (float(np.quantile(finite, 0.998)) if finite.size else 0.0) or 1.0
 
 
-def rgb(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
+def to_rgb_pixels(image: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Three channels as they are, any other number by its first."""
     planes = image if image.shape[0] == 3 else np.repeat(image[:1], 3, axis=0)
     return planes.transpose(1, 2, 0)
 
 
-def tint(pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], color: str, strength: float) -> None:
+def blend_color(
+    pixels: Float[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"], color: str, strength: float
+) -> None:
     """Mix a color into some pixels."""
     pixels[inside] = (1 - strength) * pixels[inside] + strength * np.asarray(to_rgb(color))
 
 
-def trace(
+def draw_contour(
     axes: Axes, inside: Bool[np.ndarray, "h w"], color: str, width: float, alpha: float, *, closed: bool = False
 ) -> None:
     """The border of a region as a line; `closed` along the picture's own border too."""
@@ -96,7 +98,7 @@ def trace(
         axes.contour(x, y, inside.astype(np.float32), levels=[0.5], colors=[color], linewidths=width, alpha=alpha)
 
 
-def bare(axes: Axes) -> None:
+def hide_axes(axes: Axes) -> None:
     """A picture without ticks and frame."""
     axes.set_xticks([])
     axes.set_yticks([])
@@ -104,27 +106,27 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def ruled(axes: Axes) -> None:
+def style_plot(axes: Axes) -> None:
     """A field for curves: quiet lines to read values by, and no frame but the line below."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(PLAIN)
+    axes.spines["bottom"].set_color(NEUTRAL)
     axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=3)
     axes.grid(axis="y", color="#E6E9EC", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def legible(name: str) -> str:
+def drawable_text(name: str) -> str:
     """What a font can draw on one line: names of files and labels may hold bytes that are no text, and line breaks."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in name)
 
 
-def short(name: str, limit: int = NAME_CHARS) -> str:
+def shorten_label(name: str, limit: int = NAME_CHARS) -> str:
     """A label cut to the width of a column."""
-    name = legible(name)
+    name = drawable_text(name)
     return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """A probability, with a digit more where it is small."""
     return f"{value:.0%}" if value >= 0.095 else f"{value:.1%}" if value >= 0.0005 else "0%"

@@ -18,7 +18,7 @@ from torch import nn
 import unveil
 from unveil.attribution import Gradient, SmoothGrad
 from unveil.classifiers import Preprocessing, load_classifier
-from unveil.classifiers.sources.chexnet import LABELS
+from unveil.classifiers.sources.chexnet import CHESTXRAY14_LABELS
 from unveil.cli import main
 from unveil.cli.console import region_table
 from unveil.errors import ClassifierError, WeightsError
@@ -111,7 +111,7 @@ def test_every_form_gives_the_logits_of_the_original(form, network, expected, tm
     classifier = load_classifier(f"chexnet/{path}", device="cpu")
     with torch.no_grad():
         np.testing.assert_allclose(classifier.logits(PIXELS), expected, rtol=1e-4, atol=1e-4)
-    assert (classifier.labels, classifier.output) == (LABELS, Output.SIGMOID)
+    assert (classifier.labels, classifier.output) == (CHESTXRAY14_LABELS, Output.SIGMOID)
 
 
 def test_the_sigmoid_is_taken_once(network, tmp_path):
@@ -250,7 +250,7 @@ def with_bias(network: nn.Module, path: Path, bias: np.ndarray):
 @pytest.mark.parametrize("attribution", [Gradient(), SmoothGrad(samples=2)], ids=["Gradient", "SmoothGrad"])
 def test_labels_that_appear_only_after_erasing_are_named_and_asked_about(network, radiograph, attribution, tmp_path):
     """Biases are set so that Edema alone is predicted at first, and that erasing its regions brings another label."""
-    edema = LABELS.index("Edema")
+    edema = CHESTXRAY14_LABELS.index("Edema")
     recipe = Recipe(attribution=attribution, stop=MaxRounds(1))
     zero = with_bias(network, tmp_path / "zero.pth", np.zeros(14))
     first = zero.predict(zero.prepare(unveil.Image.from_array(radiograph)).pixels[None])[0].logits
@@ -267,14 +267,14 @@ def test_labels_that_appear_only_after_erasing_are_named_and_asked_about(network
     classifier = with_bias(network, tmp_path / "two.pth", bias)
     run = unveil.find_regions(radiograph, classifier, Recipe(attribution=attribution, stop=MaxRounds(2)))
     assert run.first.predicted() == (edema,)
-    assert run.appeared(run.rounds[0]) == (LABELS[hidden],)
+    assert run.appeared(run.rounds[0]) == (CHESTXRAY14_LABELS[hidden],)
     table = Console(width=200, file=io.StringIO())
     table.print(region_table(run))
-    assert f"+ {LABELS[hidden]}" in table.file.getvalue()
+    assert f"+ {CHESTXRAY14_LABELS[hidden]}" in table.file.getvalue()
     asked = [{one.target for one in each.maps} for each in run.rounds]
-    assert asked == [{"Edema"}, {"Edema", LABELS[hidden]}]
+    assert asked == [{"Edema"}, {"Edema", CHESTXRAY14_LABELS[hidden]}]
     for each in run.rounds:
-        positive = {label for label, logit in zip(LABELS, each.after.logits, strict=True) if logit >= 0}
+        positive = {label for label, logit in zip(CHESTXRAY14_LABELS, each.after.logits, strict=True) if logit >= 0}
         assert set(run.appeared(each)) <= positive
         assert not set(run.disappeared(each)) & positive
 
@@ -291,4 +291,4 @@ def test_the_command_runs_it(radiograph, tmp_path, monkeypatch, capsys):
     (done,) = json.loads(capsys.readouterr().out)["runs"]
     assert done["status"] == "done"
     run = unveil.load_run(done["folder"])
-    assert (run.classifier.name, run.classifier.labels) == ("chexnet", LABELS)
+    assert (run.classifier.name, run.classifier.labels) == ("chexnet", CHESTXRAY14_LABELS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unveil.datasets.chestxray14 import LABELS as CHEST
+from unveil.datasets.chestxray14 import CHESTXRAY14_LABELS as CHEST
 from unveil.errors import TargetError
 from unveil.evaluation.paper.label_matching import MatchingError, match_labels, plain_name
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from unveil.batching import out_of_memory
+from unveil.batching import is_out_of_memory
 
 SMALLEST, LARGEST = 8, 256
 GAIN = 1.1  # a batch twice as large has to do so much more a second to be worth its memory
@@ -34,7 +34,7 @@ def probe(ask: Ask, clock: Callable[[], float] = time.perf_counter) -> int:
             ask(size)
             seconds = clock() - started
         except RuntimeError as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             break
         if size / seconds < GAIN * best:

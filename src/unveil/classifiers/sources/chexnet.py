@@ -8,7 +8,7 @@ from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Prepro
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.classifiers.sources.weights import count_outputs, load_into, read_weights
-from unveil.datasets.chestxray14 import LABELS
+from unveil.datasets.chestxray14 import CHESTXRAY14_LABELS
 from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
 
@@ -30,11 +30,13 @@ def build(request: ModelRequest) -> LoadedModel:
     """
     source = _source(request)
     tensors = None if source == RANDOM else _modern(read_weights(source), source)
-    count = len(LABELS) if tensors is None else count_outputs(tensors, "classifier", len(LABELS))
-    labels = LABELS if request.labels is None else request.labels
-    if request.labels is None and count != len(LABELS):
+    count = (
+        len(CHESTXRAY14_LABELS) if tensors is None else count_outputs(tensors, "classifier", len(CHESTXRAY14_LABELS))
+    )
+    labels = CHESTXRAY14_LABELS if request.labels is None else request.labels
+    if request.labels is None and count != len(CHESTXRAY14_LABELS):
         do = "name the file's own outputs with --labels"
-        raise WeightsError(f"the {len(LABELS)} outputs of CheXNet", f"{source} with {count}", do)
+        raise WeightsError(f"the {len(CHESTXRAY14_LABELS)} outputs of CheXNet", f"{source} with {count}", do)
     if len(labels) != count:
         do = "give one name for each output, in their order"
         raise ClassifierError(f"{count} labels, one for each output of {source}", f"{len(labels)} labels", do)
