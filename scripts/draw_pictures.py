@@ -27,7 +27,7 @@ from unveil.planted.scenes.suites import SUITES, suite_scene
 from unveil.recipes import demo, paper
 from unveil.records.trust import TrustCard, Verdict
 from unveil.regions import RelativeToMax, SmoothedThreshold
-from unveil.render.parts import COLORS, FAINT, INK, PLAIN, STYLE, bare, trace
+from unveil.render.parts import COLORS, FAINT, INK, NEUTRAL, STYLE, draw_contour, hide_axes
 from unveil.trust.placement import random_placements
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
@@ -138,34 +138,34 @@ def _draw_card(figure: Figure, top: float, row: CardPicture) -> None:
     for axes in boxes[:2]:
         _show_erased(axes, row)
     for place in row.places:
-        trace(boxes[1], place, "white", 1.5, 0.55)
-        trace(boxes[1], place, INK, 0.6, 0.9)
+        draw_contour(boxes[1], place, "white", 1.5, 0.55)
+        draw_contour(boxes[1], place, INK, 0.6, 0.9)
     for axes in boxes[:2]:
-        trace(axes, inside, "black", 2.4, 0.85)
-        trace(axes, inside, ORANGE, 1.5, 1.0)
+        draw_contour(axes, inside, "black", 2.4, 0.85)
+        draw_contour(axes, inside, ORANGE, 1.5, 1.0)
     _draw_drops(boxes[2], row)
     _draw_numbers(boxes[3], row)
 
 
 def _show_erased(axes: Axes, row: CardPicture) -> None:
     """The image, with what was erased before in white."""
-    bare(axes)
+    hide_axes(axes)
     shown = np.clip(0.12 + 0.88 * (0.8 * row.pixels + 0.2 * row.pixels.mean(2, keepdims=True)), 0, 1)
     shown[row.erased] = 0.25 * shown[row.erased] + 0.75
     axes.imshow(shown, interpolation="lanczos")
-    trace(axes, row.erased, "white", 0.7, 0.9)
+    draw_contour(axes, row.erased, "white", 0.7, 0.9)
 
 
 def _draw_drops(axes: Axes, row: CardPicture) -> None:
     """Three strips of drops: the region's, with other fills, and at random places."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(PLAIN)
+    axes.spines["bottom"].set_color(NEUTRAL)
     axes.tick_params(colors=FAINT, labelsize=7, length=2, pad=2)
     values = (0.0, row.region.drop, *row.drops, *row.card.fill_drops)
     margin = 0.08 * (max(values) - min(values))
     axes.set(yticks=[], ylim=(-0.75, 2.6), xlim=(min(values) - margin, max(values) + margin))
-    axes.axvline(0, color=PLAIN, linewidth=0.8, zorder=0)
+    axes.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
     axes.axvline(row.region.drop, color=ORANGE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=0)
     drops = sorted(row.drops)
     heights = _swarm(drops, (max(values) - min(values)) / 40)

@@ -279,6 +279,7 @@ TOPICS = {
     "test_prose.py",
     "test_site.py",
     "test_volumes.py",
+    "images/test_reading_sources.py",
 }
 
 

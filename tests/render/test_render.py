@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", full)
-    with pytest.raises(RecordError, match="No space left on device; check the folder and the space"):
+    with pytest.raises(RecordError, match="No space left on device; check the folder and the free space"):
         write_figure(figure, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
 

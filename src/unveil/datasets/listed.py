@@ -107,7 +107,7 @@ def natural_sort(paths: Iterable[Path]) -> list[Path]:
 def natural_key(text: str) -> tuple[list[tuple[int, str]], str]:
     """Make a sort key that compares digits by their value (`2.png` before `10.png`) and ignores case for unequal texts.
 
-    >>> sorted(["b10", "b9", "B9", "a"], key=natural)
+    >>> sorted(["b10", "b9", "B9", "a"], key=natural_key)
     ['a', 'B9', 'b9', 'b10']
     """
     parts = re.split(r"([0-9]+)", text.casefold())
