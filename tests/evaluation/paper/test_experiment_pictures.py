@@ -12,8 +12,8 @@ from unveil.errors import RecordError
 from unveil.images import Geometry
 from unveil.render import write_figure
 from unveil.render.curves import Panel, PlotCurve, draw_curves
-from unveil.render.experiment import MOST_LINES, Example, draw_experiment
-from unveil.render.parts import APPEARED, FAINT, GONE, INK
+from unveil.render.experiment import MAX_LINES, Example, draw_experiment
+from unveil.render.parts import APPEARED, DISAPPEARED, FAINT, INK
 
 NAMES = ("Effusion", "Cardiomegaly", "Mass", "Nodule", "Edema")
 NO = -3.0
@@ -40,11 +40,11 @@ def test_a_row_shows_what_was_predicted_and_what_came_and_went():
     assert texts(one) == {
         "round 1": FAINT,
         "Effusion 88%": INK,
-        "− Effusion": GONE,
+        "− Effusion": DISAPPEARED,
         "+ Cardiomegaly": APPEARED,
     }
-    assert texts(two) == {"round 2": FAINT, "Cardiomegaly 73%": GONE}
-    assert texts(after) == {"after": FAINT, "Cardiomegaly 73%": GONE}
+    assert texts(two) == {"round 2": FAINT, "Cardiomegaly 73%": DISAPPEARED}
+    assert texts(after) == {"after": FAINT, "Cardiomegaly 73%": DISAPPEARED}
     assert "a chest" in [text.get_text() for text in figure.texts]
     # 2 px of the source are one of the grid; pixel (0, 0) is drawn around (0, 0).
     drawn = [patch for patch in image.patches if isinstance(patch, Rectangle)]
@@ -59,7 +59,7 @@ def test_many_changes_are_cut_and_said_to_be():
     figure = draw_experiment([Example(run, "x")])
     _, one, after = figure.axes
     assert "and 2 more" in texts(one)
-    assert sum(text.startswith(("−", "+")) for text in texts(one)) == MOST_LINES - 1
+    assert sum(text.startswith(("−", "+")) for text in texts(one)) == MAX_LINES - 1
     assert "and 3 more" in texts(one)
     assert "Edema 73%" in texts(after)
 
