@@ -70,12 +70,8 @@ class Example:
         """Format the labels that disappeared (−) and appeared (+) in a round, each line with its color."""
         before, after = (prediction.predicted(self.threshold) for prediction in (round_.before, round_.after))
         names = self.run.classifier.labels
-        disappeared = [
-            (f"− {shorten_label(names[index], NAME_CHARS)}", DISAPPEARED) for index in before if index not in after
-        ]
-        appeared = [
-            (f"+ {shorten_label(names[index], NAME_CHARS)}", APPEARED) for index in after if index not in before
-        ]
+        disappeared = [shorten_label(names[index], NAME_CHARS) for index in before if index not in after]
+        appeared = [shorten_label(names[index], NAME_CHARS) for index in after if index not in before]
         lines = [(f"− {name}", DISAPPEARED) for name in disappeared] + [(f"+ {name}", APPEARED) for name in appeared]
         more = len(lines) - MAX_LINES
         return lines if more <= 0 else [*lines[: MAX_LINES - 1], (f"and {more + 1} more", FAINT)]
