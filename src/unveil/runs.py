@@ -1,0 +1,249 @@
+"""Many images: one record per image, records of an earlier call kept, failures as results.
+
+for result in unveil.run_images(paths, classifier, out="runs"):
+    print(result.image, result.status, result.error or result.run)
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from torch import nn
+
+from unveil import __version__
+from unveil.classifiers import Classifier, load_classifier
+from unveil.errors import ImageError, RecordError, UnveilError
+from unveil.images import Image, read_image
+from unveil.recipes import Recipe, get_recipe
+from unveil.records import Run
+from unveil.rounds import OnProgress, find_regions
+from unveil.store import is_run, load_run, save_run
+from unveil.targets import Target
+
+MAX_NAME_BYTES = 100
+OnImage = Callable[[str], OnProgress]
+
+
+class FigureFormat(StrEnum):
+    """Formats of the figure beside a record."""
+
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+    NONE = "none"
+
+
+class RunStatus(StrEnum):
+    """What became of one image: its run was made, was there already, or failed."""
+
+    DONE = "done"
+    KEPT = "kept"
+    FAILED = "failed"
+
+
+class OtherRecordError(RecordError):
+    """The folder holds a record of another image, or one that was made with other settings."""
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """The result of one image: its `run` in `folder`, or the `error` in one line."""
+
+    image: Path
+    folder: Path
+    status: RunStatus
+    run: Run | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """What is done with each image: all settings of a run, and how its record is written."""
+
+    classifier: Classifier
+    recipe: Recipe
+    seed: int = 0
+    batch_size: int | None = None
+    overwrite: bool = False
+    figure: FigureFormat = FigureFormat.PNG
+
+
+def run_images(
+    images: Sequence[str | Path],
+    classifier: Classifier | nn.Module | str,
+    recipe: Recipe | str | Path = "recommended",
+    *,
+    out: str | Path,
+    target: Target | None = None,
+    trust: bool = True,
+    seed: int = 0,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    figure: FigureFormat | str = FigureFormat.PNG,
+    on_image: OnImage = lambda name: lambda progress: None,
+) -> Iterator[ImageResult]:
+    """Find the regions of many images, and write one record per image; yields one `ImageResult` per image, in order.
+
+    - `images`: paths. `out`: the folder of the records; `folder_names` names the folder of each image.
+    - `classifier`, `recipe`, `target`, `trust`, `seed`, `batch_size`: as in `find_regions`.
+    - `overwrite`: replace a record that was made with other settings. A record of another image is never replaced.
+    - `figure`: format of the figure in each record: png, svg, pdf or none.
+    - `on_image`: called with an image's name before its run; returns the `on_progress` of that run.
+
+    A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
+    that was stopped goes on where it was. An image that fails, for whatever reason, is a result with an `error` and
+    doesn't stop the others. Work is done as results are consumed; classifier, recipe and target are checked at once.
+    Raises an `UnveilError` for settings that can't be used for any image.
+    """
+    chosen = get_recipe(recipe)
+    if target is not None:
+        chosen = chosen.with_target(target)
+    if not trust:
+        chosen = replace(chosen, trust=None)
+    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure))
+    paths = [Path(path) for path in images]
+    folders = [Path(out) / name for name in folder_names(paths)]
+    return (_run_one(job, path, folder, on_image) for path, folder in zip(paths, folders, strict=True))
+
+
+def folder_names(images: Iterable[Path]) -> list[str]:
+    """The name of the record's folder for each image: its stem, in letters, digits, `.`, `_` and `-`.
+
+    Letters of all scripts are kept. Images whose stems are equal, also by case alone, get their stem and a hash of their
+    path, so that a name doesn't depend on the order of the images.
+
+    >>> folder_names([Path("a/dog.jpg"), Path("scan 1.nii.gz")])
+    ['dog', 'scan_1']
+    """
+    paths = list(images)
+    stems = [_safe_stem(path) for path in paths]
+    keys = [stem.casefold() for stem in stems]
+    names = []
+    for path, stem, key in zip(paths, stems, keys, strict=True):
+        if keys.count(key) == 1:
+            names.append(stem)
+        else:
+            digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogatepass")).hexdigest()
+            names.append(f"{stem}-{digest[:8]}")
+    # The same path given twice is one image, but each result has a folder of its own.
+    return [
+        name if names[:at].count(name) == 0 else f"{name}-{names[:at].count(name) + 1}" for at, name in enumerate(names)
+    ]
+
+
+def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
+    """The run of an image, and whether its record was there already; a new record is written to the folder.
+
+    `begin()` is called before a new run, and returns its `on_progress`.
+    """
+    existing = load_matching(job, image.sha256, folder)
+    if existing is not None:
+        return existing, True
+    run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
+    save_with_figure(run, folder, job.figure, overwrite=job.overwrite)
+    return run, False
+
+
+def load_matching(job: RunJob, sha256: str, folder: Path) -> Run | None:
+    """The record in a folder, if it is of this image and job; None if there is none, or if it is to be replaced.
+
+    Raises `OtherRecordError` for a record of another image, or with other settings unless these are to be replaced,
+    and `RecordError` for a damaged one.
+    """
+    if not is_run(folder):
+        return None
+    try:
+        run = load_run(folder)
+    except RecordError:
+        if job.overwrite:
+            return None
+        raise
+    if run.source.sha256 != sha256:
+        raise OtherRecordError(
+            "a folder without a record, or with one of this image",
+            f"{folder} with a record of another image, {run.source.name}",
+            "choose another --out, or rename the image",
+        )
+    differences = _differences(job, run)
+    if not differences:
+        return run
+    if job.overwrite:
+        return None
+    raise OtherRecordError(
+        "a record with this model, recipe, seed and version",
+        f"{folder}, where these differ: {'; '.join(differences)}",
+        "use --overwrite to replace it, or another --out",
+    )
+
+
+def save_with_figure(run: Run, folder: Path, figure: FigureFormat, *, overwrite: bool) -> None:
+    """Write the record; the figures of its tracks are inside before the folder appears."""
+
+    def draw(inside: Path) -> None:
+        for number, track in enumerate(run.tracks):
+            suffix = "" if number == 0 else f"-{number + 1}"
+            run.figure(inside / f"figure{suffix}.{figure}", track)
+
+    save_run(run, folder, overwrite=overwrite, extra=None if figure is FigureFormat.NONE else draw)
+
+
+def _run_one(job: RunJob, path: Path, folder: Path, on_image: OnImage) -> ImageResult:
+    try:
+        run, kept = run_or_keep(job, read_image(path), folder, lambda: on_image(path.name))
+    except UnveilError as error:
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(error))
+    except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
+        line = (str(error).strip().splitlines() or [""])[0][:200]
+        failure = ImageError("a run without errors", f"{type(error).__name__}: {line}", "check the model on this image")
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(failure))
+    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run)
+
+
+def _differences(job: RunJob, run: Run) -> list[str]:
+    """Everything that a run's numbers depend on and that differs: name, kept value and present one."""
+    classifier, info = job.classifier, run.classifier
+    pairs: list[tuple[str, object, object]] = [
+        ("weights", info.fingerprint[:12], classifier.fingerprint[:12]),
+        ("output", str(info.output), str(classifier.output)),
+        ("precision", info.precision, classifier.precision),
+        ("seed", run.seed, job.seed),
+        ("version of unveil", run.versions.get("unveil"), __version__),
+        *_setting_differences("recipe", run.recipe, job.recipe.as_dict()),
+    ]
+    differences = [f"{name} {kept} (now {present})" for name, kept, present in pairs if kept != present]
+    if info.labels != classifier.labels:
+        differences.append(f"labels: {len(info.labels)} (now {len(classifier.labels)}), or other names")
+    if not differences:
+        # Last, because it may have to be decided first.
+        present = job.recipe.attribution.averaging_precision(classifier)
+        if info.averaging_precision != present:
+            differences.append(f"precision of averaged gradients {info.averaging_precision} (now {present})")
+    return differences
+
+
+def _setting_differences(place: str, kept: object, present: object) -> list[tuple[str, object, object]]:
+    if isinstance(kept, dict) and isinstance(present, dict) and kept.get("kind") == present.get("kind"):
+        names = dict.fromkeys((*kept, *present))
+        return [
+            pair
+            for name in names
+            for pair in _setting_differences(f"{place}.{name}", kept.get(name, "none"), present.get(name, "none"))
+        ]
+    return [(place, _short(kept), _short(present))] if kept != present else []
+
+
+def _short(value: object) -> str:
+    text = str(value.get("kind", value)) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _safe_stem(path: Path) -> str:
+    stem = unicodedata.normalize("NFC", path.stem.removesuffix(".nii").encode(errors="replace").decode())
+    safe = re.sub(r"[^\w.-]+", "_", stem).lstrip(".")
+    while len(safe.encode()) > MAX_NAME_BYTES:
+        safe = safe[:-1]
+    return safe or "image"
