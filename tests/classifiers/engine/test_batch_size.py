@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unveil.classifiers import probing
+from unveil.classifiers.engine import batch_size
 from unveil.classifiers.engine.batch_size import probe
 
 
@@ -64,6 +64,6 @@ def test_an_error_is_not_taken_for_a_full_memory():
 
 def test_a_cpu_is_not_probed(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 48)
-    assert probing.size_for_cpu() == 48
+    assert batch_size.size_for_cpu() == 48
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert probing.size_for_cpu() == 8
+    assert batch_size.size_for_cpu() == 8

@@ -6,7 +6,8 @@ import torchvision
 from torch import nn
 
 from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, SmoothGrad
-from unveil.classifiers import Preprocessing, TorchClassifier, precision, torch_module
+from unveil.classifiers import Preprocessing, TorchClassifier, torch_module
+from unveil.classifiers.engine import precision
 from unveil.classifiers.engine.precision import compare_precisions
 from unveil.targets import TargetScore
 
@@ -64,7 +65,7 @@ def test_where_the_region_would_differ_it_stays_in_fp32():
 
 def test_on_a_processor_that_is_slow_at_it_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: False)
-    monkeypatch.setattr(torch_module, "agreement", lambda *args: pytest.fail("tried"))
+    monkeypatch.setattr(torch_module, "compare_precisions", lambda *args: pytest.fail("tried"))
     classifier = TorchClassifier(network(), PREPARATION, precision="auto")
     classifier.for_averaging(PIXELS)
     assert classifier.averaging_precision == "fp32: this processor isn't fast at bf16"

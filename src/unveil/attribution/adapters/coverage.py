@@ -14,8 +14,8 @@ from unveil.attribution.rules import nodes
 MOVES = frozenset(
     f"{name}Backward"
     for name in (
-        *("MaskedView", "UnsafeView", "ReshapeAlias", "Alias", "AsStrided", "Permute", "Transpose", "T", "Squeeze"),
-        *("Unsqueeze", "Clone", "ToCopy", "Cat", "Stack", "Slice", "Selector", "Split", "SplitWithSizes", "Unbind"),
+        *("View", "UnsafeView", "ReshapeAlias", "Alias", "AsStrided", "Permute", "Transpose", "T", "Squeeze"),
+        *("Unsqueeze", "Clone", "ToCopy", "Cat", "Stack", "Slice", "Select", "Split", "SplitWithSizes", "Unbind"),
         *("Index", "IndexSelect", "Narrow", "ConstantPadNd", "Expand", "PixelShuffle", "PixelUnshuffle", "Roll"),
         *("Flip", "MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D", "AdaptiveMaxPool3D"),
         *("UpsampleNearest1D", "UpsampleNearest2D", "UpsampleNearest3D", "Amax", "Max"),
