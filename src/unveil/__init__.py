@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unveil.recipes import Recipe
     from unveil.records import Region, Round, Run
     from unveil.rounds import find_regions, finish_run, iter_rounds, start_run
+    from unveil.runs import run_images
     from unveil.store import load_run
     from unveil.targets import Class, Margin, Predicted, Top
 
@@ -34,6 +35,7 @@ _ROOMS = {
     "recipes": ("Recipe",),
     "records": ("Region", "Round", "Run"),
     "rounds": ("find_regions", "finish_run", "iter_rounds", "start_run"),
+    "runs": ("run_images",),
     "store": ("load_run",),
     "targets": ("Class", "Margin", "Predicted", "Top"),
 }
@@ -60,6 +62,7 @@ __all__ = [
     "load_classifier",
     "load_run",
     "read_image",
+    "run_images",
     "start_run",
 ]
 

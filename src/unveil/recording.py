@@ -97,7 +97,7 @@ def make_run(context: RunContext, trust: TrustCards | None = None) -> Run:
             classifier.output,
             str(classifier.device),
             classifier.precision,
-            classifier.averaging_precision,
+            context.recipe.attribution.averaging_precision(classifier),
         ),
         recipe=context.recipe.as_dict(),
         seed=context.seed,

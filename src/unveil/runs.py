@@ -22,19 +22,11 @@ from unveil.recipes import Recipe, get_recipe
 from unveil.records import Run
 from unveil.rounds import OnProgress, find_regions
 from unveil.store import is_run, load_run, save_run
+from unveil.store.figures import FigureFormat
 from unveil.targets import Target
 
 MAX_NAME_BYTES = 100
 OnImage = Callable[[str], OnProgress]
-
-
-class FigureFormat(StrEnum):
-    """Formats of the figure beside a record."""
-
-    PNG = "png"
-    SVG = "svg"
-    PDF = "pdf"
-    NONE = "none"
 
 
 class RunStatus(StrEnum):
@@ -72,7 +64,7 @@ class RunJob:
     figure: FigureFormat = FigureFormat.PNG
 
 
-def run_images(
+def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of records)
     images: Sequence[str | Path],
     classifier: Classifier | nn.Module | str,
     recipe: Recipe | str | Path = "recommended",
@@ -113,8 +105,8 @@ def run_images(
 def folder_names(images: Iterable[Path]) -> list[str]:
     """The name of the record's folder for each image: its stem, in letters, digits, `.`, `_` and `-`.
 
-    Letters of all scripts are kept. Images whose stems are equal, also by case alone, get their stem and a hash of their
-    path, so that a name doesn't depend on the order of the images.
+    Letters of all scripts are kept. Images whose stems are equal, also by case alone, get their stem and a hash of
+    their path, so that a name doesn't depend on the order of the images.
 
     >>> folder_names([Path("a/dog.jpg"), Path("scan 1.nii.gz")])
     ['dog', 'scan_1']

@@ -300,7 +300,9 @@ def test_sums_of_moments_are_the_sums_of_all_samples():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"agreement": 0}, {"agreement": 1.0}, {"fewest": 7}, {"fewest": 65}, {"step": 0}], ids=repr
+    "settings",
+    [{"min_stability": 0}, {"min_stability": 1.0}, {"min_samples": 7}, {"min_samples": 65}, {"step": 0}],
+    ids=repr,
 )
 def test_settings_of_a_rule_outside_their_range(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):

@@ -18,11 +18,11 @@ OnHalves = Callable[["Moments", "Moments"], float]
 
 @dataclass(frozen=True)
 class AttributionRequest:
-    """Which pixels speak for these scalars, in this image?
+    """One image, the scores to attribute to its pixels, and how to compute the attribution.
 
-    `stream` names the noise: the same key gives the same noise, whatever the batch size or the device.
-    `on_sample(done, total)` is told of progress. `agreement(one, other)`: the IoU of the regions that two independent
-    halves of the samples would give, by which a method may tell that it has enough.
+    `stream` names the noise: the same name gives the same noise for any batch size and device. `on_sample(done,
+    total)` reports progress. `agreement(even, odd)` returns the IoU in [0, 1] of the regions from two independent
+    halves of the samples; `UntilStable` stops by it, and takes its `max_samples` where it is None.
     """
 
     classifier: Classifier
@@ -31,7 +31,7 @@ class AttributionRequest:
     stream: str
     batch_size: int
     on_sample: OnSample = lambda done, total: None
-    agreement: "OnHalves" = lambda one, other: 1.0
+    agreement: "OnHalves | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,25 +78,31 @@ class AttributionResult:
 
 
 class Attribution(ABC):
-    """A method that says how much every pixel speaks for a scalar."""
+    """A method that attributes a classifier's score to the pixels of an image."""
 
     @abstractmethod
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
-        """Answer a question; the classifier is left as it was."""
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
+        """Compute the attribution of every score in `request`; the classifier isn't changed."""
+
+    def averaging_precision(self, classifier: Classifier) -> str:
+        """Precision in which this method averages gradients of `classifier`, and why, for the record of a run."""
+        if classifier.precision != "auto":
+            return classifier.averaging_precision
+        return "fp32: the attribution doesn't average gradients"
 
 
 class GradientMethod(Attribution):
     """An attribution that is one backward pass, so that SmoothGrad can average it."""
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """The backward pass at the image itself: one sample, without noise."""
-        signed, rules = self.gradients(question.classifier, question.pixels[None], question.target_scores)
-        question.on_sample(1, 1)
+        signed, rules = self.gradients(request.classifier, request.pixels[None], request.target_scores)
+        request.on_sample(1, 1)
         total = signed[:, 0].double()
         return AttributionResult(Moments(1, total, total.square()), None, rules)
 
-    def averaged_form(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> Classifier:
-        """The form of a classifier whose gradients are averaged over noisy copies of `pixels`; itself, if in doubt."""
+    def averaging_classifier(self, classifier: Classifier) -> Classifier:
+        """The classifier that computes gradients to be averaged over noise; by default the classifier itself."""
         return classifier
 
     @abstractmethod

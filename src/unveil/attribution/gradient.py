@@ -22,9 +22,9 @@ class Gradient(GradientMethod):
 
     rule: ClassVar[BackwardRule | None] = None
 
-    def averaged_form(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> Classifier:
-        """In half the digits, where the classifier has seen that this changes nothing."""
-        return classifier.for_averaging(pixels)
+    def averaging_classifier(self, classifier: Classifier) -> Classifier:
+        """The classifier's bf16 form if its check found the regions unchanged, else the classifier itself."""
+        return classifier.for_averaging()
 
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
@@ -36,8 +36,8 @@ class Gradient(GradientMethod):
             if not logits.requires_grad:
                 raise AttributionError(
                     f"a classifier with gradients for {type(self).__name__}",
-                    f"{classifier.name}, which answers only",
-                    "use the recipe black-box, or Rise() or Occlusion()",
+                    f"{classifier.name}, whose logits have no gradient",
+                    "use --recipe black-box, or the attribution Rise() or Occlusion()",
                 )
             # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None

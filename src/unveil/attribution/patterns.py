@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,8 +35,12 @@ class PatternNet(GradientMethod):
         if not isinstance(classifier, TorchClassifier):
             raise PatternError("a PyTorch model for patterns", classifier.name, "use a method for black boxes")
         path = Path(self.patterns)
-        changed = path.stat().st_mtime_ns if path.exists() else 0
-        network = _rewired(classifier, self.patterns, changed, self.attribution)
+        modified = path.stat().st_mtime_ns if path.exists() else 0
+        network = classifier.cached(
+            type(self).__name__,
+            (self.patterns, modified),
+            lambda: _rewired(classifier, self.patterns, attribution=self.attribution),
+        )
         with torch.enable_grad():
             inputs = classifier.normalized(pixels).detach().requires_grad_()
             signed = backward(target_scores, network(inputs), inputs)
@@ -53,11 +56,10 @@ class PatternAttribution(PatternNet):
     attribution: ClassVar[bool] = True
 
 
-@lru_cache(maxsize=2)
-def _rewired(classifier: TorchClassifier, file: str, changed: int, attribution: bool) -> Rewired:
-    found = load_patterns(file)
-    if found.fingerprint != classifier.fingerprint:
+def _rewired(classifier: TorchClassifier, file: str, *, attribution: bool) -> Rewired:
+    patterns = load_patterns(file)
+    if patterns.fingerprint != classifier.fingerprint:
         raise PatternError(
             f"patterns of {classifier.name}", f"{file}, made for other weights", "make it with: unveil patterns"
         )
-    return Rewired.of(classifier.copy_of_module(), found.by_layer, attribution=attribution)
+    return Rewired.of(classifier.copy_of_module(), patterns.by_layer, attribution=attribution)

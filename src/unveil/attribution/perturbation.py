@@ -25,7 +25,7 @@ class Rise(Attribution):
 
     The paper has M_k in place of M_k − p (`centered` False). That adds mean(f)·E[M]/p, about the same number everywhere
     and mostly larger than the evidence; without it a pixel that doesn't matter has expectation 0, and a threshold means
-    something. Masks are streamed: memory doesn't grow with N = `masks`, and mask k depends on the question's key and k
+    something. Masks are streamed: memory doesn't grow with N = `masks`, and mask k depends on the request's key and k
     alone.
     """
 
@@ -39,21 +39,21 @@ class Rise(Attribution):
             got = f"masks {self.masks}, cells {self.cells}, share {self.share}"
             raise RecipeError("masks ≥ 2, cells ≥ 2 and a share between 0 and 1", got, "the paper has 4000, 7 and 0.5")
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Sums over the even and over the odd masks, two independent halves."""
-        grid = question.pixels.shape[1:]
-        sums = torch.zeros((2, 2, len(question.target_scores), 1, *grid), dtype=torch.float64)
-        for start in range(0, self.masks, question.batch_size):
-            stop = min(start + question.batch_size, self.masks)
-            open_ = torch.stack([self.mask(question.stream, number, grid) for number in range(start, stop)])
-            scores = _scores(question, _blend(question, open_[:, None].float()))
+        grid = request.pixels.shape[1:]
+        sums = torch.zeros((2, 2, len(request.target_scores), 1, *grid), dtype=torch.float64)
+        for start in range(0, self.masks, request.batch_size):
+            stop = min(start + request.batch_size, self.masks)
+            open_ = torch.stack([self.mask(request.stream, number, grid) for number in range(start, stop)])
+            scores = _scores(request, _blend(request, open_[:, None].float()))
             weights = (open_ - self.share if self.centered else open_) / self.share
             for offset, (weight, row) in enumerate(zip(weights, scores, strict=True)):
                 one = row.reshape(-1, 1, *(1,) * len(grid)) * weight
                 total, squares = sums[(start + offset) % 2]
                 total += one
                 squares += one.square()
-            question.on_sample(stop, self.masks)
+            request.on_sample(stop, self.masks)
         counts = ((self.masks + 1) // 2, self.masks // 2)
         even, odd = (Moments(count, *half) for count, half in zip(counts, sums, strict=True))
         return AttributionResult(even, odd)
@@ -76,9 +76,9 @@ class Rise(Attribution):
 class Occlusion(Attribution):
     """What covering a window takes away (Zeiler & Fergus 2014).
 
-    S(p) = mean over the windows W that contain p of f(x) − f(x without W). Windows are `size_px` px a side, `stride_px` px
-    apart, cut off at the border; a covered window shows the mean color. Two halves of the windows, in a chequered
-    order, say how settled it is.
+    S(p) = mean over the windows W that contain p of f(x) − f(x without W). Windows are `size_px` px a side,
+    `stride_px` px apart, cut off at the border; a covered window shows the mean color. Two halves of the windows, in a
+    chequered order, say how settled it is.
     """
 
     size_px: int = 16
@@ -90,22 +90,22 @@ class Occlusion(Attribution):
                 "1 ≤ stride ≤ size", f"stride {self.stride_px}, size {self.size_px}", "16 and 8 suit 224 x 224"
             )
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """The mean drop of the windows over every pixel."""
-        grid = question.pixels.shape[1:]
+        grid = request.pixels.shape[1:]
         windows = list(self.windows(grid))
-        (whole,) = _scores(question, question.pixels[None])
-        halves = torch.zeros((2, len(question.target_scores), 1, *grid), dtype=torch.float64)
+        (whole,) = _scores(request, request.pixels[None])
+        halves = torch.zeros((2, len(request.target_scores), 1, *grid), dtype=torch.float64)
         covered = torch.zeros(grid, dtype=torch.float64)
-        for start in range(0, len(windows), question.batch_size):
-            part = windows[start : start + question.batch_size]
+        for start in range(0, len(windows), request.batch_size):
+            part = windows[start : start + request.batch_size]
             open_ = torch.ones((len(part), 1, *grid))
             for number, (_, window) in enumerate(part):
                 open_[(number, 0, *window)] = 0
-            for (half, window), row in zip(part, _scores(question, _blend(question, open_)), strict=True):
+            for (half, window), row in zip(part, _scores(request, _blend(request, open_)), strict=True):
                 halves[(half, slice(None), 0, *window)] += (whole - row).reshape(-1, *(1,) * len(grid))
                 covered[window] += 1
-            question.on_sample(min(start + len(part), len(windows)), len(windows))
+            request.on_sample(min(start + len(part), len(windows)), len(windows))
         # Each half stands for all windows: their mean is the mean over all.
         even, odd = (Moments(1, total, total.square()) for total in 2 * halves / covered)
         return AttributionResult(even, odd)
@@ -118,14 +118,14 @@ class Occlusion(Attribution):
             yield sum(index) % 2, tuple(slice(first, first + self.size_px) for first in corner)
 
 
-def _blend(question: AttributionRequest, open_: Float[Tensor, "n 1 *grid"]) -> Float[Tensor, "n c *grid"]:
+def _blend(request: AttributionRequest, open_: Float[Tensor, "n 1 *grid"]) -> Float[Tensor, "n c *grid"]:
     """The image where open, the mean color of the training data where not."""
-    mean = torch.tensor(question.classifier.preprocessing.mean).reshape(-1, *(1,) * (question.pixels.ndim - 1))
-    seen = open_.to(question.pixels)
-    return seen * question.pixels + (1 - seen) * mean.to(question.pixels)
+    mean = torch.tensor(request.classifier.preprocessing.mean).reshape(-1, *(1,) * (request.pixels.ndim - 1))
+    seen = open_.to(request.pixels)
+    return seen * request.pixels + (1 - seen) * mean.to(request.pixels)
 
 
-def _scores(question: AttributionRequest, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n t"]:
+def _scores(request: AttributionRequest, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n t"]:
     """Every target's value for every image, float64. Raises `ClassifierError` for answers that aren't finite."""
-    logits = np.stack([one.logits for one in question.classifier.predict(pixels, question.batch_size)])
-    return torch.from_numpy(np.stack([target_score.of(logits) for target_score in question.target_scores], axis=1))
+    logits = np.stack([one.logits for one in request.classifier.predict(pixels, request.batch_size)])
+    return torch.from_numpy(np.stack([target_score.of(logits) for target_score in request.target_scores], axis=1))

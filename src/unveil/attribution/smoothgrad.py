@@ -11,19 +11,24 @@ from unveil.attribution.base import Attribution, AttributionRequest, Attribution
 from unveil.attribution.gradient import Gradient
 from unveil.attribution.rules import RuleReport
 from unveil.batching import AdaptiveBatches
+from unveil.classifiers.base import Classifier
 from unveil.errors import RecipeError
 from unveil.seeding import seeded_generator
 
-GROUPS = 4  # of draws with sums of their own: three ways to part them into halves
+GROUPS = 4  # of draws with separate sums, which allow three ways to split them into halves
 
 
 @dataclass(frozen=True)
 class UntilStable:
-    """As many samples as it takes until the regions are settled.
+    """Draw samples until the regions are stable.
 
-    After `min_samples` samples, and after every `step` more, up to `max_samples`: the samples are parted into independent halves in
-    three ways, and regions are found in each half; they are settled when the mean IoU of the halves is at least
-    `min_stability`. What the whole gives is closer to the truth than a half is to the other: docs/speed.md has how close.
+    After `min_samples` samples, and after every further `step` up to `max_samples`, the samples are split into
+    independent halves in three ways. They suffice when the mean IoU of the regions of both halves, in [0, 1], is at
+    least `min_stability`. The IoU is computed by `AttributionRequest.agreement`, which `find_regions` sets. **Without
+    it, stability is unknown, and `max_samples` samples are taken.** All samples together are closer to the limit of
+    infinitely many than one half is to the other: docs/speed.md says how close.
+
+    Raises `RecipeError` for settings out of range.
     """
 
     min_stability: float = 0.6
@@ -33,7 +38,7 @@ class UntilStable:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_stability < 1:
-            raise RecipeError("an agreement between 0 and 1", str(self.min_stability), "0.6 is usual")
+            raise RecipeError("min_stability between 0 and 1", str(self.min_stability), "0.6 is usual")
         if not 2 * GROUPS <= self.min_samples <= self.max_samples or self.step < 1:
             got = f"min_samples {self.min_samples}, max_samples {self.max_samples}, step {self.step}"
             raise RecipeError(f"{2 * GROUPS} ≤ min_samples ≤ max_samples and step ≥ 1", got, "8, 64 and 8 are usual")
@@ -45,8 +50,8 @@ class SmoothGrad(Attribution):
 
     Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own
     range of values, in pixel units before the classifier's normalization (the paper: 0.1 to 0.2). Samples are
-    streamed: memory doesn't grow with n. Sample k's noise depends on the question's key and k alone, and samples are
-    added up one by one in their order, so the batch size doesn't enter the result. `samples`: a number, or `UntilStable`;
+    streamed: memory doesn't grow with n. Sample k's noise depends on the request's `stream` and k, and samples are
+    added one by one in their order, so the batch size doesn't affect the result. `samples`: a number, or `UntilStable`;
     "auto" stands for `UntilStable()`.
 
     `antithetic`: every draw is used twice, as x + e and as x − e, and the mean of the two is one observation. Its
@@ -74,16 +79,22 @@ class SmoothGrad(Attribution):
         if not 0 < self.noise <= 1:
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def averaging_precision(self, classifier: Classifier) -> str:
+        """Precision in which the averaged gradients are computed, and why."""
+        averaging = self.method.averaging_classifier(classifier)
+        return super().averaging_precision(classifier) if averaging is classifier else averaging.averaging_precision
+
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Sums over the even and over the odd samples, two independent halves."""
-        sums = _Sums(self, question)
+        sums = _Sums(self, request)
         if not isinstance(self.samples, UntilStable):
             return sums.up_to(int(self.samples), int(self.samples)).result()
-        rule, found = self.samples, sums.up_to(self.samples.min_samples, self.samples.max_samples)
-        while found.count < rule.max_samples and not found.is_stable(rule.min_stability):
-            found = sums.up_to(min(found.count + rule.step, rule.max_samples), rule.max_samples)
-        question.on_sample(rule.max_samples, rule.max_samples)
-        return found.result()
+        rule = self.samples
+        sums.up_to(rule.min_samples, rule.max_samples)
+        while sums.count < rule.max_samples and not sums.is_stable(rule.min_stability):
+            sums.up_to(min(sums.count + rule.step, rule.max_samples), rule.max_samples)
+        request.on_sample(rule.max_samples, rule.max_samples)
+        return sums.result()
 
 
 class _Sums:
@@ -92,15 +103,15 @@ class _Sums:
     A draw is one sample, or a pair of antithetic ones, whose mean is g.
     """
 
-    def __init__(self, smooth: SmoothGrad, question: AttributionRequest) -> None:
-        self._method, self._question, self._draws = smooth.method, question, 0
+    def __init__(self, smooth: SmoothGrad, request: AttributionRequest) -> None:
+        self._method, self._request, self._draws = smooth.method, request, 0
         self._signs = (1, -1) if smooth.antithetic else (1,)
-        pixels = question.pixels
-        shape = (GROUPS, 2, len(question.target_scores), *pixels.shape)
+        pixels = request.pixels
+        shape = (GROUPS, 2, len(request.target_scores), *pixels.shape)
         self._sums = torch.zeros(shape, dtype=torch.float64, device=pixels.device)
         self._sigma = smooth.noise * (pixels.max() - pixels.min())
-        self._form = smooth.method.averaged_form(question.classifier, pixels)
-        self._batches = AdaptiveBatches(max(1, question.batch_size // len(self._signs)))
+        self._classifier = smooth.method.averaging_classifier(request.classifier)
+        self._batches = AdaptiveBatches(max(1, request.batch_size // len(self._signs)))
         self._rules: RuleReport | None = None
 
     @property
@@ -109,31 +120,34 @@ class _Sums:
         return self._draws * len(self._signs)
 
     def up_to(self, count: int, most: int) -> "_Sums":
-        """With all samples before `count`, of at most `most`."""
+        """Accumulate samples up to `count`; `most` is the total reported as progress."""
 
         def work(start: int, stop: int) -> None:
             signed, self._rules = self._method.gradients(
-                self._form, self._noisy(start, stop), self._question.target_scores
+                self._classifier, self._noisy(start, stop), self._request.target_scores
             )
             observed = signed.unflatten(1, (len(self._signs), -1)).double().mean(1)
-            for draw, one in enumerate(observed.unbind(1), start=start):
+            for draw, gradient in enumerate(observed.unbind(1), start=start):
                 total, squares = self._sums[draw % GROUPS]
-                total += one
-                squares.addcmul_(one, one)
-            self._question.on_sample(stop * len(self._signs), most)
+                total += gradient
+                squares.addcmul_(gradient, gradient)
+            self._request.on_sample(stop * len(self._signs), most)
 
         draws = count // len(self._signs)
         self._batches.over(self._draws, draws, work)
         self._draws = draws
         return self
 
-    def is_stable(self, agreement: float) -> bool:
-        """True once the regions of halves agree in the mean over the ways to part the draws."""
-        found = [self._question.agreement(*halves) for halves in self._halves()]
-        return sum(found) / len(found) >= agreement
+    def is_stable(self, min_stability: float) -> bool:
+        """True if the mean IoU of the regions of both halves, over three ways to split the draws, is large enough."""
+        agreement = self._request.agreement
+        if agreement is None:
+            return False
+        ious = [agreement(*halves) for halves in self._halves()]
+        return sum(ious) / len(ious) >= min_stability
 
     def result(self) -> AttributionResult:
-        """Everything so far, even and odd draws apart."""
+        """All samples so far, with even and odd draws separate."""
         even, odd = self._halves()[0]
         return AttributionResult(even, odd, self._rules)
 
@@ -143,7 +157,7 @@ class _Sums:
         return [(a + c, b + d), (a + b, c + d), (a + d, b + c)]
 
     def _noisy(self, start: int, stop: int) -> Float[Tensor, "n c *grid"]:
-        pixels, stream = self._question.pixels, self._question.stream
+        pixels, stream = self._request.pixels, self._request.stream
         # Drawn on the CPU, so that every device sees the same noise.
         draws = [torch.randn(pixels.shape, generator=seeded_generator(stream, draw)) for draw in range(start, stop)]
         unit = torch.stack(draws)

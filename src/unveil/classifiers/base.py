@@ -1,4 +1,4 @@
-"""Classifier: a frozen model with its preparation, labels and output meaning."""
+"""Classifier: a frozen model with its preprocessing, labels and output meaning."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ class PreparedImage:
 
 
 class Classifier(ABC):
-    """Anything that gives a vector of logits for pixels on its grid.
+    """A frozen model that maps pixels on its grid to logits, one per label.
 
-    `logits` is the one thing a new kind of classifier has to define. Pixels live in [0, 1]: normalization belongs to
+    A subclass only has to define `logits`. Pixels live in [0, 1]: normalization belongs to
     the classifier. All kinds have `preprocessing`, `labels`, `output`, a `name`, and a `fingerprint` (SHA-256 of the
     weights).
     """
@@ -45,19 +45,27 @@ class Classifier(ABC):
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; differentiable if the classifier is."""
 
-    def for_averaging(self, pixels: Float[Tensor, "c *grid"]) -> "Classifier":
-        """The form to ask for gradients that are averaged over noisy copies of `pixels`; here the classifier itself."""
+    def for_averaging(self) -> "Classifier":
+        """The classifier that computes gradients to be averaged over noise; here the classifier itself."""
         return self
 
     @property
     def batch_size(self) -> int:
-        """How many images to ask about at a time, where nobody says otherwise."""
+        """Default number of images per batch."""
         return SMALLEST
 
     @property
     def averaging_precision(self) -> str:
-        """In which digits averaged gradients are computed, and why."""
+        """Precision of gradients that are averaged over noise, and why it was chosen."""
         return self.precision
+
+    def __repr__(self) -> str:
+        """Name, number of labels, output, grid, device and precision, in one line."""
+        grid = " × ".join(map(str, self.preprocessing.crop))
+        return (
+            f"{type(self).__name__}({self.name}: {len(self.labels)} labels, {self.output.value}, "
+            f"{grid} px, {self.device}, {self.precision})"
+        )
 
     def prepare(self, image: Image) -> PreparedImage:
         """Bring an image onto the model's grid, on the model's device."""
@@ -65,7 +73,7 @@ class Classifier(ABC):
         return PreparedImage(pixels.to(self.device), geometry)
 
     def predict(self, pixels: Float[Tensor, "n c *grid"], batch_size: int = 8) -> list[Prediction]:
-        """The whole prediction vector of every image. Raises `ClassifierError` for logits that aren't finite."""
+        """Predictions of all labels for every image. Raises `ClassifierError` for logits that aren't finite."""
         rows: list[Float[Tensor, "n k"]] = []
         with torch.no_grad():
             AdaptiveBatches(batch_size).over(
@@ -76,7 +84,7 @@ class Classifier(ABC):
     def _prediction(self, row: Float[np.ndarray, "k"]) -> Prediction:
         if row.shape != (len(self.labels),):
             raise ClassifierError(
-                f"{len(self.labels)} logits, one a label",
+                f"{len(self.labels)} logits, one per label",
                 f"{row.shape[-1]} from {self.name}",
                 "give a matching label list",
             )
@@ -98,5 +106,7 @@ def numbered_labels(count: int) -> tuple[str, ...]:
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels as a tuple; raises `ClassifierError` if there are none or one is empty."""
     if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise ClassifierError("a list of non-empty label names", f"{len(labels)} labels, some empty", "one name a line")
+        raise ClassifierError(
+            "a list of non-empty label names", f"{len(labels)} labels, some empty", "write one name per line"
+        )
     return tuple(labels)

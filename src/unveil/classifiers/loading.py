@@ -1,5 +1,6 @@
 """`load_classifier`: from a text, or a module, to a classifier."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +119,22 @@ def _build(
         case "planted":
             from unveil.classifiers.sources import planted as door  # noqa: PLC0415
         case _:
-            forms = ", ".join(f"{source}/…" for source in SOURCES)
-            raise ClassifierError(f"a model {forms}", repr(model), "see: unveil models")
+            expected = f"a model {', '.join(f'{known}/…' for known in SOURCES)}"
+            raise ClassifierError(expected, repr(model), _suggest_model(source, name))
     return door.build(request)
+
+
+def _suggest_model(source: str, name: str) -> str:
+    """What to do about a model text without a known source: the nearest source, or torchvision's model of that name."""
+    if name:
+        near = difflib.get_close_matches(source.lower(), SOURCES, n=1, cutoff=0.6)
+        return f"did you mean {near[0]}/{name}?" if near else "see: unveil models"
+    if source.lower() in SOURCES:
+        return f"add a name: {source.lower()}/NAME; see: unveil models {source.lower()}"
+    from unveil.classifiers.sources import torchvision  # noqa: PLC0415 (a second of imports)
+
+    near = difflib.get_close_matches(source.lower(), torchvision.names(), n=1, cutoff=0.8)
+    return f"did you mean torchvision/{near[0]}?" if near else "see: unveil models"
 
 
 def _output(output: Output | str | None) -> Output | None:

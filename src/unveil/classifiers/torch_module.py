@@ -2,8 +2,9 @@
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,18 +14,20 @@ from unveil.classifiers.base import Classifier, check_labels, numbered_labels
 from unveil.classifiers.engine.batch_size import probe, size_for_cpu
 from unveil.classifiers.engine.folding import fold_network
 from unveil.classifiers.engine.plans import ExecutionPlan
-from unveil.classifiers.engine.precision import compare_precisions, has_fast_bf16
+from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
 from unveil.classifiers.engine.rearranging import rearranged
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
+Derived = TypeVar("Derived")
+
 
 class TorchClassifier(Classifier):
-    """A frozen, evaluating copy of a module, asked for logits and for gradients with respect to pixels.
+    """A frozen copy of a module in evaluation mode, with gradients with respect to pixels.
 
-    The copy is what makes sure that mode, hooks, `.grad` and `requires_grad` of the module given stay untouched, also
-    after an error and while a run is half done. A module that nobody else holds needs none: `copied=False`.
+    The copy keeps mode, hooks, `.grad` and `requires_grad` of the given module untouched, also after an error and
+    during a run. A module that nothing else uses needs no copy: `copied=False`.
     """
 
     def __init__(
@@ -41,11 +44,11 @@ class TorchClassifier(Classifier):
     ) -> None:
         """Freeze a copy on `device` (where the module is, if not given).
 
-        `precision`: `fp32`, `bf16`, or `auto`: answers in fp32, and gradients that are averaged over noise in bf16
+        `precision`: `fp32`, `bf16`, or `auto`: predictions in fp32, and gradients that are averaged over noise in bf16
         where the processor is fast at it and the regions stay the same. `copied`: False freezes the module itself,
         which saves the memory of its weights; don't use it any further.
 
-        Raises `ClassifierError` for a module that can't be copied or doesn't give a row of logits an image.
+        Raises `ClassifierError` for a module that can't be copied or doesn't return one row of logits per image.
         """
         self.name = name or type(module).__name__
         self.preprocessing, self.output = preprocessing, output
@@ -53,12 +56,13 @@ class TorchClassifier(Classifier):
         self.precision = precision
         self.fingerprint = fingerprint(module)
         self._module = _frozen(_copy_of(module) if copied else module).to(self.device)
-        # A network of volumes has weights that this layout isn't made for, whatever the preparation says.
+        # A network of volumes has weights that this layout isn't made for, whatever the preprocessing says.
         if len(preprocessing.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
             self._module = self._module.to(memory_format=torch.channels_last)
-        self._by_layers = ExecutionPlan(self._module, self._dtype)
-        self._quick: AveragingClassifier | None = None
+        self._layer_plan = ExecutionPlan(self._module, self._dtype)
+        self._averaging: AveragingClassifier | None = None
+        self._cache: dict[str, tuple[Hashable, Any]] = {}
         self._batch_size: int | None = None
         count = self._count_logits()
         self.labels = check_labels(labels) if labels is not None else numbered_labels(count)
@@ -67,68 +71,80 @@ class TorchClassifier(Classifier):
                 f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
             )
         if precision == "bf16":
-            self._by_layers = ExecutionPlan(self._module, self._dtype, autocast=True)
+            self._layer_plan = ExecutionPlan(self._module, self._dtype, autocast=True)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
-        return self.answers(self._form, pixels)
+        return self.logits_of(self._plan, pixels)
 
     def logits_by_layers(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
-        """The same, by the layers that the module has and not by folded ones: so that hooks on them are called."""
-        return self.answers(self._by_layers, pixels)
+        """Logits computed by the module's own layers, not by folded ones, so that hooks on them are called."""
+        return self.logits_of(self._layer_plan, pixels)
 
-    def for_averaging(self, pixels: Float[Tensor, "c *grid"]) -> Classifier:
-        """This classifier in the form for gradients that are averaged over noise.
+    def for_averaging(self) -> Classifier:
+        """The classifier that computes gradients to be averaged over noise.
 
-        With the precision `auto` the first image asked about decides: bf16, if the processor is fast at it and the
-        region of this image stays the same as in fp32, or differs far less than it does by the noise. The decision is
-        kept for all later images.
+        With the precision `auto` it runs in bf16 if the processor is fast at it and, on fixed synthetic images, the
+        regions of bf16 gradients match those of fp32 or differ far less than they do by noise
+        (`unveil.classifiers.engine.precision`). No image of the user enters the decision, so it doesn't depend on what
+        ran before. It is made at the first call and kept. Raises `AttributionError` for a network without gradients.
         """
         if self.precision != "auto":
             return self
-        if self._quick is None:
-            self._quick = AveragingClassifier.choose(self, pixels)
-        return self._quick
+        if self._averaging is None:
+            self._averaging = AveragingClassifier.choose(self)
+        return self._averaging
 
     @property
     def batch_size(self) -> int:
-        """On a CPU by its number of threads; on other devices by a probe when it is first asked for, then kept."""
+        """On a CPU by its number of threads; on other devices measured at first use, then kept."""
         if self._batch_size is None:
-            self._batch_size = size_for_cpu() if self.device.type == "cpu" else probe(self._ask_about)
+            self._batch_size = size_for_cpu() if self.device.type == "cpu" else probe(self._time_batch)
         return self._batch_size
 
     @property
     def averaging_precision(self) -> str:
-        """In which digits averaged gradients are computed, and why."""
-        if self.precision != "auto":
-            return self.precision
-        return "fp32: no averaged gradient was asked for" if self._quick is None else self._quick.why
+        """Precision of gradients that are averaged over noise, and why; decided here if it wasn't before."""
+        return self.precision if self.precision != "auto" else self.for_averaging().averaging_precision
+
+    def cached(self, key: str, version: Hashable, make: Callable[[], Derived]) -> Derived:
+        """What `make()` returns, kept under `key` until another `version` is asked for.
+
+        Methods keep networks that they derive from this one here and not in a global cache, so that everything is
+        freed together with the classifier.
+        """
+        if key not in self._cache or self._cache[key][0] != version:
+            self._cache[key] = version, make()
+        return self._cache[key][1]
 
     def in_bf16(self) -> ExecutionPlan:
-        """The form in bf16."""
-        return self._form.in_bf16(self.normalized(self._blank()))
+        """The execution plan in bf16."""
+        return self._plan.in_bf16(self.normalized(self._blank()))
 
-    def answers(self, form: ExecutionPlan, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
-        """What a form of this network says. Raises `ClassifierError` for anything but a row of logits an image."""
-        logits = form(self.normalized(pixels))
+    def logits_of(self, plan: ExecutionPlan, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
+        """Logits that an execution plan of this network computes.
+
+        Raises `ClassifierError` if it doesn't return one row of logits per image.
+        """
+        logits = plan(self.normalized(pixels))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(pixels):
             raise ClassifierError(
-                f"one row of logits an image from {self.name}",
+                f"one row of logits per image from {self.name}",
                 f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__,
                 "wrap the model so that it returns a tensor (images, labels)",
             )
         return logits if logits.dtype is torch.float64 else logits.float()
 
     def normalized(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
-        """What the module itself is given: `(x − mean) / std` in the precision of its weights."""
+        """Inputs of the module itself: `(x − mean) / std` in the precision of its weights."""
         return self.preprocessing.normalize(pixels.to(self._dtype))
 
     def copy_of_module(self) -> nn.Module:
-        """A copy of the frozen module, for methods that take a network apart."""
+        """A copy of the frozen module, for methods that change a network."""
         return copy.deepcopy(self._module)
 
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
-        """Another network in this one's place, frozen itself and not a copy: the same preparation, labels, output,
+        """Another network in this one's place, frozen itself and not a copy: the same preprocessing, labels, output,
         device and precision."""
         return TorchClassifier(
             module,
@@ -142,27 +158,27 @@ class TorchClassifier(Classifier):
         )
 
     @cached_property
-    def _form(self) -> ExecutionPlan:
-        """The form that answers. Made when it is first asked for: a classifier whose layers alone are wanted needs
-        none."""
-        # Whoever asks first may be in inference mode; weights made in it would never have gradients again.
+    def _plan(self) -> ExecutionPlan:
+        """The plan that computes logits. Built at first use: a classifier that only serves its layers needs none."""
+        # The first caller may be in inference mode; weights created in it would never have gradients.
         with torch.inference_mode(False), torch.no_grad():
             blank = self.normalized(self._blank())
-            form = ExecutionPlan(rearranged(fold_network(self._module, blank), blank), self._dtype)
-            return form.in_bf16(blank) if self.precision == "bf16" else form
+            plan = ExecutionPlan(rearranged(fold_network(self._module, blank), blank), self._dtype)
+            return plan.in_bf16(blank) if self.precision == "bf16" else plan
 
     @property
     def _dtype(self) -> torch.dtype:
         parameter = next((p for p in self._module.parameters() if p.is_floating_point()), None)
         return torch.float32 if parameter is None else parameter.dtype
 
-    def _ask_about(self, count: int) -> None:
-        """A forward and a backward pass, and its answer waited for."""
+    def _time_batch(self, count: int) -> None:
+        """Run a forward and a backward pass, and wait until both are done."""
         pixels = self._blank().expand(count, *(-1,) * (len(self.preprocessing.crop) + 1)).clone().requires_grad_()
-        form = self._quick or self
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(form.logits(pixels)[:, 0].sum(), pixels)
-        float(gradient.sum())
+            logits = self.logits(pixels)
+            if logits.requires_grad:
+                (logits,) = torch.autograd.grad(self.for_averaging().logits(pixels)[:, 0].sum(), pixels)
+        float(logits.sum())
 
     def _blank(self) -> Float[Tensor, "one c *grid"]:
         return torch.zeros(1, self.preprocessing.channels, *self.preprocessing.crop, device=self.device)
@@ -178,35 +194,46 @@ class TorchClassifier(Classifier):
             raise ClassifierError(
                 f"{self.name} to take images of {shape}",
                 got,
-                "give a preparation with the model's own size and channels",
+                "give a preprocessing with the model's own size and channels",
             ) from error
 
 
 class AveragingClassifier(Classifier):
-    """A classifier whose logits come from another form of its network; all else is the classifier's own."""
+    """A classifier whose logits come from another execution plan of its network; everything else is the same."""
 
-    def __init__(self, classifier: TorchClassifier, form: ExecutionPlan, why: str) -> None:
-        self._classifier, self._form, self.why = classifier, form, why
+    def __init__(self, classifier: TorchClassifier, plan: ExecutionPlan, reason: str) -> None:
+        self._classifier, self._plan, self._reason = classifier, plan, reason
         self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
         self.preprocessing, self.labels, self.output = classifier.preprocessing, classifier.labels, classifier.output
         self.device = classifier.device
 
     @classmethod
-    def choose(cls, classifier: TorchClassifier, pixels: Float[Tensor, "c *grid"]) -> "AveragingClassifier":
-        """In bf16 if that is fast here and shows the same region in `pixels`; else in fp32."""
-        exact = classifier._form
-        if exact.dtype is not torch.float32 or not has_fast_bf16(classifier.device):
+    def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":
+        """In bf16 if that is fast on the device and gives the same regions on all probe images, else unchanged."""
+        exact = classifier._plan
+        if exact.dtype is not torch.float32:
+            own = str(exact.dtype).removeprefix("torch.")
+            return cls(classifier, exact, f"{own}: the precision of the network's own weights")
+        if not has_fast_bf16(classifier.device):
             return cls(classifier, exact, "fp32: this processor isn't fast at bf16")
         half = classifier.in_bf16()
-        found = compare_precisions(classifier.logits, lambda x: classifier.answers(half, x), pixels)
-        if not found.enough:
-            return cls(classifier, exact, f"fp32: in bf16 the region would differ (IoU {found.same:.2f})")
-        why = f"bf16: the region is that of fp32 (IoU {found.same:.2f}; with other noise {found.noise:.2f})"
-        return cls(classifier, half, why)
+        check = probe_precisions(
+            classifier.logits, lambda x: classifier.logits_of(half, x), classifier.preprocessing, classifier.device
+        )
+        if not check.passed:
+            reason = f"fp32: on synthetic images the region would differ in bf16 (IoU {check.precision_iou:.2f})"
+            return cls(classifier, exact, reason)
+        ious = f"IoU {check.precision_iou:.2f}; with other noise {check.noise_iou:.2f}"
+        return cls(classifier, half, f"bf16: on synthetic images the region is that of fp32 ({ious})")
+
+    @property
+    def averaging_precision(self) -> str:
+        """Precision of this classifier's gradients, and why it was chosen."""
+        return self._reason
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; differentiable."""
-        return self._classifier.answers(self._form, pixels)
+        return self._classifier.logits_of(self._plan, pixels)
 
 
 def fingerprint(module: nn.Module) -> str:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from unveil.cli.benchmark_planted import planted
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
 from unveil.cli.paper_tables import paper_tables
-from unveil.cli.records import FigureFormat, Job, OtherRecordError, find_or_keep
+from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.paper.report import CountedSample, dataset_as_json, machine_info, write_report
 
 if TYPE_CHECKING:
     from unveil.datasets import Sample
     from unveil.evaluation.paper.experiment import ExperimentPlan
+    from unveil.runs import RunJob
 
 ERRORS_SHOWN = 10
 
@@ -83,7 +83,7 @@ def paper(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Which images, and the noise.")] = 0,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. [default: by the device]")
+        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. (default: by the device)")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace records made with other settings.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="All results as JSON on standard output.")] = False,
@@ -101,6 +101,8 @@ def paper(
     from unveil.evaluation.paper.experiment import ExperimentPlan, conclude, threshold_of  # noqa: PLC0415
     from unveil.evaluation.paper.label_matching import match_labels  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
+    from unveil.runs import RunJob  # noqa: PLC0415
+    from unveil.store.figures import FigureFormat  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     # Trust cards aren't part of the paper's experiment, and would take several times as long.
@@ -115,10 +117,10 @@ def paper(
     matching = match_labels(opened.labels, classifier.labels, given)
     if opened.labels and not matching.indices:
         told = f"no label of {opened.name} is one of the classifier's; see --match"
-        console.print(f"[bold yellow]warning[/] {escape(told)}", soft_wrap=True, highlight=False)
+        console.print(f"[bold yellow]warning[/] {as_text(told)}", soft_wrap=True, highlight=False)
     threshold = threshold_of(chosen_recipe.as_dict(), classifier.output)
     plan = ExperimentPlan(matching, classifier.labels, chosen_recipe.stop.most_rounds or 0, threshold)
-    job = Job(classifier, chosen_recipe, seed, batch_size, overwrite, FigureFormat.NONE)
+    job = RunJob(classifier, chosen_recipe, seed, batch_size, overwrite, FigureFormat.NONE)
     came = _run_all(job, plan, chosen, [out / "runs" / name for name in names])
     results = {
         "benchmark": "paper",
@@ -141,7 +143,7 @@ def paper(
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"tables, figures and records: {escape(str(out))}", soft_wrap=True)
+    console.print(f"tables, figures and records: {as_text(str(out))}", soft_wrap=True)
     if as_json:
         write_json(results)
     if came.errors:
@@ -149,7 +151,7 @@ def paper(
         raise typer.Exit(SOME_FAILED)
 
 
-def _settings(job: Job) -> dict:
+def _settings(job: "RunJob") -> dict:
     return {
         "classifier": job.classifier.name,
         "fingerprint": job.classifier.fingerprint,
@@ -161,8 +163,10 @@ def _settings(job: Job) -> dict:
     }
 
 
-def _run_all(job: Job, plan: "ExperimentPlan", chosen: Chosen, folders: Sequence[Path]) -> Progressed:
+def _run_all(job: "RunJob", plan: "ExperimentPlan", chosen: Chosen, folders: Sequence[Path]) -> Progressed:
     """Find or keep the record of every sample, and count it."""
+    from unveil.runs import OtherRecordError  # noqa: PLC0415 (torch)
+
     came = Progressed()
     with progress(len(folders), "images") as bars:
         for sample, folder in zip(chosen.samples, folders, strict=True):
@@ -177,7 +181,7 @@ def _run_all(job: Job, plan: "ExperimentPlan", chosen: Chosen, folders: Sequence
             bars.done()
             if not console.is_terminal:
                 console.print(
-                    f"{len(came.done) + len(came.errors)} of {len(folders)}: {escape(sample.id)}", soft_wrap=True
+                    f"{len(came.done) + len(came.errors)} of {len(folders)}: {as_text(sample.id)}", soft_wrap=True
                 )
     return came
 
@@ -190,10 +194,11 @@ def _show_failure(name: str, error: UnveilError, count: int) -> None:
         show_error(f"more than {ERRORS_SHOWN} images failed; the others will be listed in results.json")
 
 
-def _one(job: Job, plan: "ExperimentPlan", sample: "Sample", folder: Path, bars: Bars) -> CountedSample:
+def _one(job: "RunJob", plan: "ExperimentPlan", sample: "Sample", folder: Path, bars: Bars) -> CountedSample:
     from unveil.evaluation.paper.experiment import observe  # noqa: PLC0415
+    from unveil.runs import run_or_keep  # noqa: PLC0415
 
-    run, _ = find_or_keep(job, sample.read(), folder, lambda: bars.begin(sample.id))
+    run, _ = run_or_keep(job, sample.read(), folder, lambda: bars.begin(sample.id))
     return CountedSample(sample, folder, observe(run, sample, plan))
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from unveil import __version__
 from unveil.atomic import write_text
 from unveil.cli.console import console, live, write_json
+from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.formatting import format_number
 from unveil.evaluation.paper.report import machine_info
@@ -97,7 +97,7 @@ def planted(
     for row in rows:
         if "refused" in row:
             console.print(f"{row['network']}-{row['head']}, {row['method']}: {row['refused']}", markup=False)
-    console.print(f"rows: {escape(str(out))}", soft_wrap=True)
+    console.print(f"rows: {as_text(str(out))}", soft_wrap=True)
     if as_json:
         write_json(results)
 
@@ -110,7 +110,7 @@ def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
         bar = bars.add_task("questions", total=1, remark="")
 
         def tell(what: str, done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total, remark=escape(what))
+            bars.update(bar, completed=done, total=total, remark=as_text(what))
 
         for name in networks:
             bars.update(whole, remark=name)
@@ -244,5 +244,5 @@ def _table(rows: Sequence[dict]) -> Table:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("s", justify="right", no_wrap=True)
     for (network, method), row in zip(names, rows, strict=True):
-        table.add_row(network, escape(method), *(format_number(row[name]) for name in (*COLUMNS, "seconds")))
+        table.add_row(network, as_text(method), *(format_number(row[name]) for name in (*COLUMNS, "seconds")))
     return table

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_as_json
 
 if TYPE_CHECKING:
+    from unveil.predictions import Prediction
     from unveil.records import Run
     from unveil.rounds import OnProgress
     from unveil.rounds import Progress as Step
@@ -26,7 +27,7 @@ console = Console(stderr=True)
 
 def show_error(text: str) -> None:
     """One line in red."""
-    console.print(f"[bold red]error[/] {escape(' '.join(text.split()))}", soft_wrap=True, highlight=False)
+    console.print(f"[bold red]error[/] {as_text(' '.join(text.split()))}", soft_wrap=True, highlight=False)
 
 
 def write_json(value: Any) -> None:
@@ -74,7 +75,7 @@ class Bars:
     def begin(self, name: str) -> "OnProgress":
         """A run begins; returns what it tells its progress to."""
         self._bars.reset(self._one, total=1, visible=True)
-        self._bars.update(self._all, remark=escape(name))
+        self._bars.update(self._all, remark=as_text(name))
 
         def tell(step: "Step") -> None:
             done = (step.round - 1) * step.samples + step.sample
@@ -95,7 +96,7 @@ class Bars:
 
 
 def region_table(run: "Run") -> Table:
-    """All regions of a run, a line each; under a round the labels that came (+) and went (−) with it."""
+    """All regions of a run, one line each; under a round the labels that appeared (+) and disappeared (−) with it."""
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     cells = "area px" if len(run.source.geometry.source_shape) == 2 else "voxels"
     for name in ("round", "target", cells, "drop", "probability", "stability", "revealed", "rim"):
@@ -105,7 +106,7 @@ def region_table(run: "Run") -> Table:
             before, after = region.probability_before, region.probability_after
             table.add_row(
                 str(one.index),
-                escape(region.target),
+                as_text(region.target),
                 f"{region.area_px:,}",
                 f"{region.drop:+z.2f}",
                 "" if before is None or after is None else f"{before:.1%} → {after:.1%}",
@@ -113,7 +114,7 @@ def region_table(run: "Run") -> Table:
                 f"{region.revealed:.2f}",
                 f"[red]{region.rim_share:.2f}[/]" if region.is_rim else f"{region.rim_share:.2f}",
             )
-        came, went = ([escape(name) for name in names] for names in (run.appeared(one), run.disappeared(one)))
+        came, went = ([as_text(name) for name in names] for names in (run.appeared(one), run.disappeared(one)))
         if came or went:
             changes = [*(f"[green]+ {name}[/]" for name in came), *(f"[yellow]− {name}[/]" for name in went)]
             table.add_row("", "\n".join(changes))
@@ -138,7 +139,7 @@ def run_as_json(run: "Run") -> dict:
                 "appeared": list(run.appeared(one)),
                 "disappeared": list(run.disappeared(one)),
                 "coverage": one.coverage,
-                "no_region": {item.target: item.reason for item in one.maps if item.reason},
+                "no_region": [{"target": item.target, "reason": item.reason} for item in one.maps if item.reason],
                 "regions": [
                     {
                         "target": region.target,
@@ -161,6 +162,10 @@ def run_as_json(run: "Run") -> dict:
     }
 
 
-def _predicted(run: "Run", prediction) -> dict[str, float]:
+def _predicted(run: "Run", prediction: "Prediction") -> list[dict]:
+    # Labels may repeat, so none of them is a key.
     probabilities = prediction.probabilities
-    return {run.classifier.labels[index]: float(probabilities[index]) for index in prediction.predicted()}
+    return [
+        {"label": run.classifier.labels[index], "index": index, "probability": float(probabilities[index])}
+        for index in prediction.predicted()
+    ]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from unveil.atomic import write_text
 from unveil.cli.console import console, progress, write_json
-from unveil.cli.records import FigureFormat, save_with_figure
+from unveil.cli.texts import as_text
+from unveil.store.figures import FigureFormat
 
 if TYPE_CHECKING:
     from unveil.evaluation.planted.cue_recall import CueTally
@@ -43,6 +43,7 @@ def demo(
     from unveil.planted import draw_scene  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.rounds import find_regions  # noqa: PLC0415
+    from unveil.runs import save_with_figure  # noqa: PLC0415
 
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
@@ -62,7 +63,7 @@ def demo(
     result = summary(total)
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")
     console.print(_table(total), "")
-    console.print(f"records, and figures of {drawn} scenes: {escape(str(out))}", soft_wrap=True)
+    console.print(f"records, and figures of {drawn} scenes: {as_text(str(out))}", soft_wrap=True)
     if as_json:
         write_json(result)
 

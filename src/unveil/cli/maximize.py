@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from unveil.atomic import written_result
 from unveil.cli.console import console, live, write_json
+from unveil.cli.texts import as_text
 from unveil.errors import ClassifierError, TargetError
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def maximize(
     said = _summary(found, classifier, time.monotonic() - started)
     _write(found, classifier, said, out)
     console.print(
-        f"{escape(found.goal)}: {found.scores[0]:.4g} → {found.scores[-1]:.4g} in {steps} steps, "
-        f"{said['seconds']:.1f} s → {escape(str(out))}",
+        f"{as_text(found.goal)}: {found.scores[0]:.4g} → {found.scores[-1]:.4g} in {steps} steps, "
+        f"{said['seconds']:.1f} s → {as_text(str(out))}",
         soft_wrap=True,
         highlight=False,
     )

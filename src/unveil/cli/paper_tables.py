@@ -1,8 +1,8 @@
 """The tables that `unveil benchmark paper` prints."""
 
-from rich.markup import escape
 from rich.table import Table
 
+from unveil.cli.texts import as_text
 from unveil.evaluation.formatting import format_interval, format_number, format_share
 from unveil.evaluation.paper.report import SHORT_CRITERIA
 
@@ -37,7 +37,7 @@ def _box_table(boxes: dict, scope: str) -> Table:
     table = _new_table(f"{boxes['boxes']} boxes, {what}", "round 1", "others", "last", "others", "chance")
     for name, text in SHORT_CRITERIA.items():
         first, last = boxes[name][0], boxes[name][-1]
-        end = format_share(last["share"]) + escape(format_interval(last["share_95"], percent=True))
+        end = format_share(last["share"]) + as_text(format_interval(last["share_95"], percent=True))
         table.add_row(
             text,
             format_share(first["share"]),

@@ -1,21 +1,22 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from unveil.cli.console import SOME_FAILED, Bars, console, progress, region_table, run_as_json, show_error, write_json
-from unveil.cli.records import FigureFormat, Job, find_or_keep
+from unveil.cli.console import SOME_FAILED, console, progress, region_table, run_as_json, show_error, write_json
+from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_table
-from unveil.errors import UnveilError
+from unveil.store.figures import FigureFormat
+from unveil.targets import class_score
 
 if TYPE_CHECKING:
+    from unveil.classifiers import Classifier
     from unveil.records import Run
+    from unveil.runs import ImageResult
+    from unveil.targets import Target
 
 
 def run(
@@ -26,13 +27,13 @@ def run(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Name of published weights, a .safetensors or .pth file, or none. [default: the published ones]"
+            help="Name of published weights, a .safetensors or .pth file, or none. (default: the published ones)"
         ),
     ] = None,
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. [default: the recipe's]"
+            "--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. (default: the recipe's)"
         ),
     ] = None,
     recipe: Annotated[
@@ -42,17 +43,19 @@ def run(
         str | None,
         typer.Option(help="Instead of the recipe's: Rise …, or captum|zennit|pytorch-grad-cam/METHOD[:LAYER]."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for one record an image.")] = Path("unveil-runs"),
-    labels: Annotated[Path | None, typer.Option(help="Label names: one a line, or a list in a .json file.")] = None,
-    output: Annotated[str | None, typer.Option(help="softmax or sigmoid. [default: the model's]")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the records, one per image.")] = Path(
+        "unveil-runs"
+    ),
+    labels: Annotated[Path | None, typer.Option(help="Label names: one per line, or a list in a .json file.")] = None,
+    output: Annotated[str | None, typer.Option(help="softmax or sigmoid. (default: the model's)")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     trust: Annotated[
-        bool, typer.Option("--trust/--no-trust", help="A trust card for every region, if the recipe has them.")
+        bool, typer.Option("--trust/--no-trust", help="A trust card for each region, if the recipe has them.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. [default: by the device]")
+        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. (default: by the device)")
     ] = None,
     figure: Annotated[FigureFormat, typer.Option(help="Format of the figure in each record.")] = FigureFormat.PNG,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace records made with other settings.")] = False,
@@ -68,6 +71,7 @@ def run(
     from unveil.attribution.parsing import parse_attribution  # noqa: PLC0415 (torch)
     from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
+    from unveil.runs import run_images  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     chosen = get_recipe(recipe)
@@ -78,11 +82,22 @@ def run(
     if not trust:
         chosen = replace(chosen, trust=None)
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
-    job = Job(classifier, chosen, seed, batch_size, overwrite, figure)
+    check_target(chosen.target, classifier)
     results = []
     with progress(len(images), "images") as bars:
-        for path, name in zip(images, folder_names(images), strict=True):
-            results.append(_one(job, path, out / name, bars, table=len(images) == 1))
+        for result in run_images(
+            images,
+            classifier,
+            chosen,
+            out=out,
+            seed=seed,
+            batch_size=batch_size,
+            overwrite=overwrite,
+            figure=figure,
+            on_image=bars.begin,
+        ):
+            _show(result, tables=len(images) == 1)
+            results.append(_as_json(result))
             bars.done()
     if as_json:
         write_json({"runs": results})
@@ -93,45 +108,39 @@ def run(
         raise typer.Exit(SOME_FAILED)
 
 
-def folder_names(images: Iterable[Path]) -> list[str]:
-    """A folder name an image: its stem in safe characters, numbered where two are alike (also on case-blind disks)."""
-    taken: set[str] = set()
-    names = []
-    for path in images:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem.removesuffix(".nii")).lstrip(".")[:100] or "image"
-        name, number = stem, 2
-        while name.lower() in taken:
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name.lower())
-        names.append(name)
-    return names
+def check_target(target: "Target", classifier: "Classifier") -> None:
+    """Raise `TargetError` for a target that the classifier doesn't have: once, not for every image."""
+    import numpy as np  # noqa: PLC0415
+
+    from unveil.predictions import Prediction  # noqa: PLC0415
+
+    prediction = Prediction(np.zeros(len(classifier.labels)), classifier.output)
+    target.resolve(prediction, prediction, classifier.labels)
 
 
-def _one(job: Job, path: Path, folder: Path, bars: Bars, *, table: bool) -> dict:
-    """One image; its errors are shown and reported, not raised."""
-    from unveil.images import read_image  # noqa: PLC0415
-
-    result = {"image": str(path), "folder": str(folder)}
-    try:
-        done, was_there = find_or_keep(job, read_image(path), folder, lambda: bars.begin(path.name))
-        status = "kept" if was_there else "done"
-    except UnveilError as error:
-        show_error(str(error) if str(path) in str(error) else f"{path}: {error}")
-        return {**result, "status": "failed", "error": str(error)}
-    console.print(
-        f"{escape(path.name)}: {_summary(done)} → {escape(str(folder))}{' (kept)' if status == 'kept' else ''}",
-        soft_wrap=True,
-    )
-    if table and done.regions:
-        console.print(region_table(done))
-        if (cards := trust_table(done)) is not None:
+def _show(result: "ImageResult", *, tables: bool) -> None:
+    name, folder = as_text(result.image.name), as_text(str(result.folder))
+    if result.run is None:
+        error = result.error or ""
+        show_error(error if str(result.image) in error else f"{result.image}: {error}")
+        return
+    kept = " (kept)" if result.status == "kept" else ""
+    console.print(f"{name}: {_summary(result.run)} → {folder}{kept}", soft_wrap=True)
+    if tables and result.run.regions:
+        console.print(region_table(result.run))
+        if (cards := trust_table(result.run)) is not None:
             console.print("", cards)
-    return {**result, "status": status, **run_as_json(done)}
+
+
+def _as_json(result: "ImageResult") -> dict:
+    head = {"image": str(result.image), "folder": str(result.folder), "status": str(result.status)}
+    return {**head, "error": result.error} if result.run is None else {**head, **run_as_json(result.run)}
 
 
 def _summary(run: "Run") -> str:
     stops = "; ".join(dict.fromkeys(reason.text for reason in run.stops.values()))
     count = len(run.regions)
-    said = ", ".join(escape(run.classifier.labels[index]) for index in run.first.predicted()[:3]) or "nothing"
-    found = f"{count} region{'s' * (count != 1)} in {len(run.rounds)} round{'s' * (len(run.rounds) != 1)}"
-    return f"predicted {said}; {found}, {run.seconds:.1f} s ({escape(stops)})"
+    labels = [class_score(index, run.classifier.labels).name for index in run.first.predicted()[:3]]
+    predicted = ", ".join(map(as_text, labels)) or "nothing"
+    regions = f"{count} region{'s' * (count != 1)} in {len(run.rounds)} round{'s' * (len(run.rounds) != 1)}"
+    return f"predicted {predicted}; {regions}, {run.seconds:.1f} s ({as_text(stops)})"

@@ -1,38 +1,38 @@
 """Trust cards of a run: as a table for people, as plain values for scripts."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
-from unveil.records import TrustCard, Verdict
+from unveil.cli.texts import as_text
+from unveil.records import Verdict
 
 if TYPE_CHECKING:
-    from unveil.records import Region, Round, Run
+    from unveil.records import Run
 
 STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTIFACT: "red"}
 
 
 def trust_table(run: "Run") -> Group | None:
-    """A line a region, in the order of the run, then every verdict with its reason, which is a sentence and has no
-    place in a column; None for a run without cards."""
+    """One line per region in the order of the run, then each verdict with its reason; None for a run without cards."""
     if run.trust is None or not run.trust.cards:
         return None
     table, reasons = Table(box=None, pad_edge=False, header_style="bold"), Table.grid(padding=(0, 1))
-    for name in ("", "round", "target", "erased alone", "kept alone", "p", "fills agree", "border", "share"):
+    for name in ("", "round", "target", "drop alone", "score alone", "q-value", "fills agree", "boundary", "Shapley"):
         table.add_column(name, justify="left" if name == "target" else "right")
-    table.add_column("verdict")
-    reasons.add_column(justify="right")
-    for number, (one, region, card) in enumerate(_with_cards(run), start=1):
+    # A narrow terminal wraps headers and targets, not the verdict.
+    table.add_column("verdict", no_wrap=True)
+    reasons.add_column(justify="right", no_wrap=True)
+    regions = ((round_, region) for round_ in run.rounds for region in round_.regions)
+    for number, ((round_, region), card) in enumerate(zip(regions, run.trust.cards, strict=True), start=1):
         verdict = f"[{STYLES[card.verdict]}]{card.verdict}[/]"
         table.add_row(
             str(number),
-            str(one.index),
-            escape(region.target),
-            f"{-card.necessity:+z.2f}",
+            str(round_.index),
+            as_text(region.target),
+            f"{card.necessity:+z.2f}",
             f"{card.sufficiency:+z.2f}",
             "" if card.q_value is None else f"{card.q_value:.3f}",
             f"{card.fill_agreement:.0%}",
@@ -40,7 +40,7 @@ def trust_table(run: "Run") -> Group | None:
             "" if card.shapley_value is None else f"{card.shapley_value:+z.2f}",
             verdict,
         )
-        reasons.add_row(str(number), f"{verdict}: {escape(card.reason)}")
+        reasons.add_row(str(number), f"{verdict}: {as_text(card.reason)}")
     return Group(table, "", reasons)
 
 
@@ -51,10 +51,5 @@ def trust_as_json(run: "Run") -> dict | None:
     return {
         "passes": run.trust.passes,
         "cards": [{**asdict(card), "verdict": str(card.verdict)} for card in run.trust.cards],
-        "games": [asdict(game) for game in run.trust.games],
+        "games": [{"target": game.target, **asdict(game)} for game in run.trust.games],
     }
-
-
-def _with_cards(run: "Run") -> Iterator[tuple["Round", "Region", TrustCard]]:
-    cards = iter(run.trust.cards if run.trust else ())
-    return ((one, region, next(cards)) for one in run.rounds for region in one.regions)

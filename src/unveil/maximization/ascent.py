@@ -104,8 +104,8 @@ def maximize(
 ) -> MaximizedImage:
     """The image that a class, a unit or a channel answers to most strongly, as far as gradient ascent finds it.
 
-    `goal`: a `Class` or a `Margin`, which mean their logits, or a `NetworkUnit`. The same seed gives the same image on the
-    same machine. `on_step` is told of every step that is done (from 1 on) and of the score after it.
+    `goal`: a `Class` or a `Margin`, which mean their logits, or a `NetworkUnit`. The same seed gives the same image on
+    the same machine. `on_step` is told of every step that is done (from 1 on) and of the score after it.
 
     Raises `TargetError` for a goal that the classifier doesn't have or that doesn't answer to the pixels, and
     `ClassifierError` as soon as activation or gradient aren't finite. The classifier is left as it was in any case.

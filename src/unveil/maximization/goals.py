@@ -19,7 +19,8 @@ from unveil.targets import Predicted, Target, Top
 
 @dataclass(frozen=True)
 class NetworkUnit:
-    """A channel of a layer's output, or one unit of it: `NetworkUnit("features.3.conv1", 7)`, `NetworkUnit("layer4", 7, (3, 3))`.
+    """A channel of a layer's output, or one unit of it: `NetworkUnit("features.3.conv1", 7)`, `NetworkUnit("layer4",
+    7, (3, 3))`.
 
     `layer` is a name of the module's `named_modules()`. Channels are the second axis of the output, and the last one of
     an output with three axes (the tokens of a transformer). `position` has a value for each of the other axes but the

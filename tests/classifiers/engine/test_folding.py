@@ -69,12 +69,12 @@ def test_the_same_logits_and_gradients_as_layer_by_layer(name, method):
     """The reference is the module itself, never traced: in float64, to the last digits."""
     module = shaken(NETWORKS[name]())
     classifier = TorchClassifier(module, PREPARATION)
-    assert classifier._form.network is not classifier._module, "it was folded"
+    assert classifier._plan.network is not classifier._module, "it was folded"
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     found, report = method.gradients(classifier, pixels, SCALARS)
 
     unfolded = copy.copy(classifier)
-    unfolded._form = classifier._by_layers
+    unfolded._plan = classifier._layer_plan
     expected, other = method.gradients(unfolded, pixels, SCALARS)
     assert torch.allclose(classifier.logits(pixels), module(classifier.normalized(pixels)), rtol=1e-10)
     # Both are handed over as float32; what stands at a kink of a rectifier has no derivative to agree on.

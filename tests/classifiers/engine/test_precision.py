@@ -9,6 +9,7 @@ from unveil.attribution import AttributionRequest, Gradient, GuidedBackprop, Smo
 from unveil.classifiers import Preprocessing, TorchClassifier, torch_module
 from unveil.classifiers.engine import precision
 from unveil.classifiers.engine.precision import compare_precisions
+from unveil.errors import AttributionError
 from unveil.targets import TargetScore
 
 PREPARATION = Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3)
@@ -30,14 +31,11 @@ def network() -> nn.Module:
 def test_auto_has_exact_answers_and_quick_gradients_that_agree():
     exact, auto = (TorchClassifier(network(), PREPARATION, precision=name) for name in ("fp32", "auto"))
     assert torch.equal(auto.logits(PIXELS[None]), exact.logits(PIXELS[None]))
-    assert auto.averaging_precision.startswith("fp32: no averaged gradient")
     one, other = (
         SmoothGrad(GuidedBackprop(), samples=8).attribute(AttributionRequest(c, PIXELS, SCALARS, "key", 4))
         for c in (exact, auto)
     )
-    assert auto.averaging_precision.startswith(
-        ("bf16: the region is that of fp32 (IoU 0.9", "bf16: the region is that of fp32 (IoU 1")
-    )
+    assert auto.averaging_precision.startswith("bf16: on synthetic images the region is that of fp32 (IoU ")
     assert exact.averaging_precision == "fp32"
     difference = (one.all.mean - other.all.mean).norm() / one.all.mean.norm()
     assert 1e-4 < difference < 0.05, "in bf16, and close"
@@ -60,20 +58,76 @@ class Fine(nn.Module):
 def test_where_the_region_would_differ_it_stays_in_fp32():
     classifier = TorchClassifier(Fine(), PREPARATION, precision="auto")
     SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 4))
-    assert classifier.averaging_precision.startswith("fp32: in bf16 the region would differ (IoU 0.")
+    assert classifier.averaging_precision.startswith(
+        "fp32: on synthetic images the region would differ in bf16 (IoU 0."
+    )
 
 
 def test_on_a_processor_that_is_slow_at_it_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: False)
-    monkeypatch.setattr(torch_module, "compare_precisions", lambda *args: pytest.fail("tried"))
+    monkeypatch.setattr(torch_module, "probe_precisions", lambda *args: pytest.fail("tried"))
     classifier = TorchClassifier(network(), PREPARATION, precision="auto")
-    classifier.for_averaging(PIXELS)
+    classifier.for_averaging()
     assert classifier.averaging_precision == "fp32: this processor isn't fast at bf16"
 
 
 def test_double_precision_is_what_its_owner_wants():
     classifier = TorchClassifier(network().double(), PREPARATION, precision="auto")
-    assert classifier.for_averaging(PIXELS.double()).logits(PIXELS[None].double()).dtype is torch.float64
+    assert classifier.for_averaging().logits(PIXELS[None].double()).dtype is torch.float64
+    assert classifier.averaging_precision == "float64: the precision of the network's own weights"
+
+
+def test_half_precision_is_named_as_the_networks_own():
+    classifier = TorchClassifier(network().to(torch.bfloat16), PREPARATION, precision="auto")
+    assert classifier.averaging_precision == "bfloat16: the precision of the network's own weights"
+
+
+def test_a_network_without_gradients_names_the_recipe_that_needs_none():
+    class Detached(nn.Module):
+        def forward(self, x):
+            return torch.stack([x.detach().sum((1, 2, 3)), -x.detach().mean((1, 2, 3))], 1)
+
+    classifier = TorchClassifier(Detached(), PREPARATION, precision="auto")
+    with pytest.raises(AttributionError, match="--recipe black-box"):
+        SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 4))
+
+
+@pytest.mark.parametrize("mean, std, grid", [((0.5,) * 3, (0.25,) * 3, (40, 24)), ((0.5,), (1 / 2048,), (16, 16, 8))])
+def test_probe_images_are_the_same_every_time_and_like_images(mean, std, grid):
+    preprocessing = Preprocessing.whole(grid, mean, std)
+    pixels = precision.probe_pixels(preprocessing, 0)
+    assert torch.equal(pixels, precision.probe_pixels(preprocessing, 0))
+    assert not torch.equal(pixels, precision.probe_pixels(preprocessing, 1))
+    assert pixels.shape == (len(mean), *grid)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+    assert pixels.std() > 0.08
+    # Neighbors are alike in natural images, and unlike in white noise.
+    assert pixels.diff(dim=1).std() < 1.25 * pixels.std(), "white noise: √2"
+
+
+class BrightOnly(Fine):
+    """Needs the seventh digit of bright images only: the first image seen must not decide the precision."""
+
+    def forward(self, x):
+        fine, coarse = ((self.weight * values).sum((1, 2, 3)) for values in (torch.sin(1e4 * x), x))
+        logit = torch.where(x.mean((1, 2, 3)) > 0.75, fine, coarse)
+        return torch.stack([logit, 0 * logit - 1e6], 1)
+
+
+def test_the_decision_does_not_depend_on_the_first_image():
+    dark, bright = 0.4 * PIXELS, 0.8 + 0.2 * PIXELS
+    toy = TorchClassifier(BrightOnly(), PREPARATION)
+    half = toy.in_bf16()
+    checks = [compare_precisions(toy.logits, lambda x: toy.logits_of(half, x), pixels) for pixels in (dark, bright)]
+    assert [check.passed for check in checks] == [True, False], "by the first image it would differ"
+    reasons = set()
+    for images in ((dark, bright), (bright, dark), ()):
+        classifier = TorchClassifier(BrightOnly(), PREPARATION, precision="auto")
+        for pixels in images:
+            SmoothGrad(samples=4).attribute(AttributionRequest(classifier, pixels, SCALARS, "key", 4))
+        reasons.add(classifier.averaging_precision)
+    assert len(reasons) == 1
 
 
 class OfItsOwn(nn.Module):
@@ -90,30 +144,30 @@ class OfItsOwn(nn.Module):
 def test_a_network_that_cannot_be_cast_runs_under_autocast():
     exact, half = (TorchClassifier(OfItsOwn(), PREPARATION, precision=name) for name in ("fp32", "bf16"))
     half._module.load_state_dict(exact._module.state_dict())
-    assert half._form.autocast
+    assert half._plan.autocast
     assert torch.allclose(exact.logits(PIXELS[None]), half.logits(PIXELS[None]), atol=0.02)
 
 
 def test_the_agreement_is_one_with_itself_and_nothing_with_noise():
     classifier = TorchClassifier(network(), PREPARATION)
     itself = compare_precisions(classifier.logits, classifier.logits, PIXELS)
-    assert itself.same == 1.0
-    assert 0 < itself.noise < 1.0
-    assert itself.enough
+    assert itself.precision_iou == 1.0
+    assert 0 < itself.noise_iou < 1.0
+    assert itself.passed
     other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPARATION)
     different = compare_precisions(classifier.logits, other.logits, PIXELS)
-    assert different.same < precision.AGREEMENT - 0.1
-    assert different.noise == itself.noise, "of the exact form alone"
-    assert not different.enough
+    assert different.precision_iou < precision.MIN_IOU - 0.1
+    assert different.noise_iou == itself.noise_iou, "of the exact form alone"
+    assert not different.passed
     undefined = compare_precisions(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS)
-    assert (undefined.same, undefined.enough) == (0.0, False)
+    assert (undefined.precision_iou, undefined.passed) == (0.0, False)
 
 
 def test_a_form_may_change_a_region_by_half_of_what_noise_does():
-    assert precision.PrecisionCheck(same=0.85, noise=0.7).enough
-    assert not precision.PrecisionCheck(same=0.84, noise=0.7).enough
-    assert precision.PrecisionCheck(same=0.9, noise=0.99).enough, "the region itself is the same"
-    assert not precision.PrecisionCheck(same=0.4, noise=0.0).enough
+    assert precision.PrecisionCheck(precision_iou=0.85, noise_iou=0.7).passed
+    assert not precision.PrecisionCheck(precision_iou=0.84, noise_iou=0.7).passed
+    assert precision.PrecisionCheck(precision_iou=0.9, noise_iou=0.99).passed, "the region itself is the same"
+    assert not precision.PrecisionCheck(precision_iou=0.4, noise_iou=0.0).passed
 
 
 def test_what_has_no_bf16_is_told_by_torch_itself():

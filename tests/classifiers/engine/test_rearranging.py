@@ -169,7 +169,7 @@ def test_the_first_layer_of_the_usual_networks_is_replaced(name):
     """Its answers and gradients are the module's, which stays as it is."""
     module = stability(torchvision.models.get_model(name, weights=None, num_classes=7))
     classifier = TorchClassifier(module, Preprocessing.square(64, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)))
-    parts = list(classifier._form.network.modules())
+    parts = list(classifier._plan.network.modules())
     assert sum(isinstance(part, SteppedConvolution) for part in parts) == 1
     assert not any(isinstance(part, SteppedConvolution) for part in module.modules())
     pixels = torch.rand(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
@@ -260,7 +260,7 @@ def test_a_classifier_answers_by_the_faster_form_and_leaves_the_module():
     classifier = TorchClassifier(module, Preprocessing.square(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)))
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     answered = []
-    for part in classifier._form.network.modules():
+    for part in classifier._plan.network.modules():
         if isinstance(part, SelfAttention):
             part.register_forward_hook(lambda *_: answered.append(1))
     assert torch.allclose(classifier.logits(pixels), module(classifier.normalized(pixels)), rtol=1e-10)

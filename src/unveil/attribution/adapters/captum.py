@@ -38,7 +38,7 @@ class Captum(Attribution):
                 "a method of Captum that is right on every model", self.method, f"use {OURS_INSTEAD[self.method]}"
             )
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """One map a scalar, signed, without noise of ours. Raises `AttributionError` for what Captum can't do."""
         method = self.look_up()
         do = "try another method or layer" if self.layer else "try another method, or name a layer"
@@ -47,7 +47,7 @@ class Captum(Attribution):
             arguments = (asked, asked.find(self.layer)) if self.layer else (asked,)
             return method(*arguments).attribute(pixels, target=0)
 
-        return answer(question, "Captum", f"Captum's {self.method}", do, explain)
+        return answer(request, "Captum", f"Captum's {self.method}", do, explain)
 
     def look_up(self) -> Any:
         """The method's class. Raises `RecipeError` for a name that Captum doesn't have."""

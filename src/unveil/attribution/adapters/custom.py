@@ -60,15 +60,15 @@ class CustomAttribution(Attribution):
         note = f"made in Python: {_said(function, arguments)}"
         return cls(name, lambda module: partial(function, module), arguments, note)
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """One map a scalar. Raises `AttributionError` for black boxes and for whatever the method raises."""
-        grid = tuple(question.pixels.shape[1:])
+        grid = tuple(request.pixels.shape[1:])
         who, do = f"the attribution {self.name}", "the traceback of the method's own error stands above"
 
         def explain(asked: ScoreModule, pixels: Tensor) -> Tensor:
             return _shaped(self._found(asked, pixels), grid)
 
-        return answer(question, who, who, do, explain)
+        return answer(request, who, who, do, explain)
 
     def _found(self, asked: ScoreModule, pixels: Tensor) -> Any:
         method, given = self._make(copy.deepcopy(asked)), self._arguments  # type: ignore[attr-defined]

@@ -52,7 +52,7 @@ class Cam(Attribution):
                 "a method with a map before it is stretched", self.method, f"use {OURS_INSTEAD[self.method]}"
             )
 
-    def attribute(self, question: AttributionRequest) -> AttributionResult:
+    def attribute(self, request: AttributionRequest) -> AttributionResult:
         """One non-negative map a scalar. Raises `AttributionError` for black boxes and for what the library can't
         do."""
         method = self.look_up()
@@ -61,7 +61,7 @@ class Cam(Attribution):
         def explain(asked: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> Tensor:
             return unstretched(method(asked, [_layer(asked, pixels, self.layer)]), pixels)
 
-        return answer(question, "pytorch-grad-cam", f"pytorch-grad-cam's {self.method}", do, explain)
+        return answer(request, "pytorch-grad-cam", f"pytorch-grad-cam's {self.method}", do, explain)
 
     def look_up(self) -> Any:
         """The method's class. Raises `RecipeError` for a name that the library doesn't have."""

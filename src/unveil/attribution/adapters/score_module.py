@@ -48,7 +48,7 @@ class PixelNetwork(nn.Module):
 
 
 class ScoreModule(nn.Module):
-    """A classifier that answers one question, as other libraries want it: pixels (n c *grid) in [0, 1] to one score
+    """A classifier that answers one request, as other libraries want it: pixels (n c *grid) in [0, 1] to one score
     (n, 1) an image, so that their target is always 0."""
 
     def __init__(self, network: PixelNetwork, target_score: TargetScore) -> None:
@@ -75,21 +75,21 @@ class ScoreModule(nn.Module):
 
 
 def answer(
-    question: AttributionRequest, library: str, method: str, do: str, explain: Callable[[ScoreModule, Tensor], Tensor]
+    request: AttributionRequest, library: str, method: str, do: str, explain: Callable[[ScoreModule, Tensor], Tensor]
 ) -> AttributionResult:
     """One signed map a scalar by `explain(asked, pixels)`, pixels (1 c *grid) with gradients, on a copy of the model.
 
     Raises `AttributionError` for a classifier without a module, and for whatever `explain` raises, `do` being the
     advice.
     """
-    classifier = with_module(question.classifier, library)
+    classifier = with_module(request.classifier, library)
     network, maps = PixelNetwork(classifier, classifier.copy_of_module()), []
-    for number, target_score in enumerate(question.target_scores, start=1):
-        pixels = question.pixels[None].clone().requires_grad_()
-        with foreign(method, classifier, do), seeded(question.stream, classifier.device), torch.enable_grad():
+    for number, target_score in enumerate(request.target_scores, start=1):
+        pixels = request.pixels[None].clone().requires_grad_()
+        with foreign(method, classifier, do), seeded(request.stream, classifier.device), torch.enable_grad():
             found = explain(ScoreModule(network, target_score), pixels)
-        maps.append(on_grid(found.detach(), tuple(question.pixels.shape[1:])))
-        question.on_sample(number, len(question.target_scores))
+        maps.append(on_grid(found.detach(), tuple(request.pixels.shape[1:])))
+        request.on_sample(number, len(request.target_scores))
     total = torch.stack(maps).double().cpu()
     return AttributionResult(Moments(1, total, total.square()), None)
 
@@ -117,7 +117,7 @@ def foreign(method: str, classifier: Classifier, do: str) -> Iterator[None]:
 
 @contextmanager
 def seeded(stream: str, device: torch.device) -> Iterator[None]:
-    """The global random numbers of torch, numpy and Python by the question's key, as the noise of our own methods.
+    """The global random numbers of torch, numpy and Python by the request's key, as the noise of our own methods.
 
     Libraries draw from them. Afterwards they go on as if nothing had been drawn.
     """

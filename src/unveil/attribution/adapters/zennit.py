@@ -6,7 +6,6 @@ import inspect
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -75,7 +74,8 @@ class Zennit(GradientMethod):
         kind = self.look_up()
         torch_classifier = with_module(classifier, "zennit")
         with foreign(f"zennit's {self.composite}", classifier, ELSE), torch.enable_grad():
-            network = PixelNetwork(torch_classifier, copy.deepcopy(_form(torch_classifier)))
+            canonical_network = torch_classifier.cached("zennit", None, lambda: _canonical_network(torch_classifier))
+            network = PixelNetwork(torch_classifier, copy.deepcopy(canonical_network))
             composite = kind(**self._arguments(kind, torch_classifier))
             if relevance := _hands_back_relevance(composite):
                 # Relevance passes the normalization of pixels as it is; the chain rule would divide it by std.
@@ -159,8 +159,7 @@ def _activations(order: list[nn.Module]) -> dict[str, int]:
     return dict(Counter(type(layer).__name__ for layer in order if isinstance(layer, activation)))
 
 
-@lru_cache(maxsize=2)
-def _form(classifier: TorchClassifier) -> nn.Module:
+def _canonical_network(classifier: TorchClassifier) -> nn.Module:
     """The classifier's network in canonical form. Raises `AttributionError` where that changes its logits."""
     shape = (2, classifier.preprocessing.channels, *classifier.preprocessing.crop)
     pixels = torch.rand(shape, generator=seeded_generator(classifier.fingerprint, 0)).to(classifier.device)

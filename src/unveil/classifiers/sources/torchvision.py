@@ -1,5 +1,6 @@
 """`torchvision/NAME`: the one door to torchvision."""
 
+import difflib
 from collections.abc import Iterator
 
 from torch import nn
@@ -31,8 +32,11 @@ def build(request: ModelRequest) -> LoadedModel:
     `none` for random ones. A file's preparation is that of the model's first published weights; give `preprocessing`
     for another.
     """
-    if request.name not in set(names()):
-        raise ClassifierError("a classification model of torchvision", request.name, "see: unveil models torchvision")
+    known = list(names())
+    if request.name not in known:
+        near = difflib.get_close_matches(request.name.lower(), known, n=1, cutoff=0.6)
+        do = f"did you mean torchvision/{near[0]}?" if near else "see: unveil models torchvision"
+        raise ClassifierError("a classification model of torchvision", request.name, do)
     published = list(get_model_weights(request.name))
     weights = request.weights or "DEFAULT"
     if weights == RANDOM or is_file(weights):

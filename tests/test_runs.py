@@ -1,0 +1,157 @@
+"""Many images: names of folders, kept records and why others aren't kept, failures that end one image only."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from torch import nn
+
+from tiny_runs import RECIPES, classifier
+from unveil import __version__, find_regions, load_run, run_images
+from unveil.classifiers import TorchClassifier
+from unveil.errors import RecipeError
+from unveil.fills import Constant
+from unveil.runs import OtherRecordError, RunJob, RunStatus, folder_names, load_matching
+from unveil.targets import Class
+
+RECIPE = replace(RECIPES["no noise, a margin"], trust=None)
+
+
+@pytest.fixture
+def paths(tmp_path) -> list[Path]:
+    rng = np.random.default_rng(1)
+    paths = [tmp_path / f"{name}.png" for name in ("one", "two", "three")]
+    for path in paths:
+        Pillow.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def job(**settings) -> RunJob:
+    return RunJob(**{"classifier": classifier(), "recipe": RECIPE, **settings})
+
+
+def test_one_record_per_image_equal_to_a_single_run(paths, tmp_path):
+    results = list(run_images(paths, classifier(), RECIPE, out=tmp_path / "out", figure="none"))
+    assert [result.status for result in results] == [RunStatus.DONE] * 3
+    for path, result in zip(paths, results, strict=True):
+        assert result.folder == tmp_path / "out" / path.stem
+        assert load_run(result.folder) == result.run == find_regions(path, classifier(), RECIPE)
+
+
+def test_work_is_done_as_results_are_consumed_and_goes_on_in_the_next_call(paths, tmp_path):
+    begun = []
+
+    def on_image(name):
+        begun.append(name)
+        return lambda progress: None
+
+    settings = {"out": tmp_path / "out", "figure": "none", "on_image": on_image}
+    results = run_images(paths, classifier(), RECIPE, **settings)
+    assert begun == []
+    first = next(results)
+    assert begun == ["one.png"]
+    again = list(run_images(paths, classifier(), RECIPE, **settings))
+    assert [result.status for result in again] == [RunStatus.KEPT, RunStatus.DONE, RunStatus.DONE]
+    assert begun == ["one.png", "two.png", "three.png"]
+    assert again[0].run == first.run
+
+
+class Raises(nn.Module):
+    """Raises for images whose first pixel is bright, as a stranger's network may."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        if float(x[0, 0, 16, 16]) > 1.0:
+            raise KeyError("a bug of theirs\nwith two lines")
+        return self.inner(x)
+
+
+def test_an_image_that_fails_for_any_reason_does_not_stop_the_others(paths, tmp_path):
+    base = classifier()
+    broken = TorchClassifier(Raises(base.copy_of_module()), base.preprocessing, base.labels)
+    for path, gray in zip(paths, (10, 250, 20), strict=True):
+        Pillow.new("RGB", (50, 40), (gray,) * 3).save(path)
+    (tmp_path / "text.png").write_text("no image")
+    given_paths = [paths[0], tmp_path / "text.png", paths[1], tmp_path / "missing.png", paths[2]]
+    results = list(run_images(given_paths, broken, RECIPE, out=tmp_path / "out", figure="none"))
+    assert [result.status for result in results] == ["done", "failed", "failed", "failed", "done"]
+    for result in results:
+        assert (result.run is None) == (result.error is not None) == (not result.folder.exists())
+        assert "\n" not in (result.error or "")
+    assert "KeyError" in results[2].error
+
+
+def test_settings_that_no_image_can_use_raise_at_once(paths, tmp_path):
+    with pytest.raises(RecipeError):
+        run_images(paths, classifier(), "papper", out=tmp_path)
+    with pytest.raises(ValueError, match="gif"):
+        run_images(paths, classifier(), RECIPE, out=tmp_path, figure="gif")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"seed": 1}, "seed 0 (now 1)"),
+        ({"recipe": replace(RECIPE, fill=Constant(0.25))}, "recipe.fill Mean (now Constant)"),
+        ({"recipe": replace(RECIPE, target=Class(2))}, "recipe.target Margin (now Class)"),
+        ({"recipe": replace(RECIPE, joint=False)}, "recipe.joint True (now False)"),
+        ({"classifier": classifier(blind=True)}, "weights "),
+    ],
+)
+def test_a_record_with_other_settings_is_not_kept_and_the_difference_is_named(paths, tmp_path, changed, told):
+    (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+    sha256 = result.run.source.sha256
+    assert load_matching(job(), sha256, result.folder) == result.run
+    with pytest.raises(OtherRecordError) as error:
+        load_matching(job(**changed), sha256, result.folder)
+    assert told in error.value.got
+    assert error.value.got.count("(now") == 1
+    assert load_matching(job(**changed, overwrite=True), sha256, result.folder) is None
+
+
+def test_a_record_of_another_version_is_not_kept(paths, tmp_path):
+    (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+    older = replace(result.run, versions={**result.run.versions, "unveil": "0.0.9"})
+    older.save(result.folder, overwrite=True)
+    with pytest.raises(OtherRecordError, match=f"version of unveil 0.0.9 .now {__version__}"):
+        load_matching(job(), result.run.source.sha256, result.folder)
+
+
+def test_a_record_of_another_image_is_never_replaced(paths, tmp_path):
+    (first,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+    other = tmp_path / "elsewhere" / "one.png"
+    other.parent.mkdir()
+    other.write_bytes(paths[1].read_bytes())
+    for overwrite in (False, True):
+        (result,) = run_images([other], classifier(), RECIPE, out=tmp_path / "out", figure="none", overwrite=overwrite)
+        assert result.status == "failed"
+        assert "--overwrite" not in result.error
+        assert "choose another --out, or rename the image" in result.error
+    assert load_run(first.folder) == first.run
+
+
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=6))
+def test_folder_names_are_safe_and_different(stems):
+    """No separator, no control character, no leading dot, and short enough for any file system."""
+    paths = [Path("x") / f"{number}" / f"{stem.replace('/', '_')}.png" for number, stem in enumerate(stems)]
+    names = folder_names(paths)
+    assert len({name.casefold() for name in names}) == len(stems)
+    for name in names:
+        assert all(c.isalnum() or c in "._-" for c in name)
+        assert not name.startswith(".")
+        assert 0 < len(name.encode()) <= 120
+
+
+@given(st.permutations([Path("a/dog.jpg"), Path("b/dog.png"), Path("c/DOG.tif"), Path("a/犬.png"), Path("ä b.nii.gz")]))
+def test_folder_names_belong_to_the_path_whatever_the_order(paths):
+    names = dict(zip(paths, folder_names(paths), strict=True))
+    assert (names[Path("a/犬.png")], names[Path("ä b.nii.gz")]) == ("犬", "ä_b")
+    alone = dict(zip(sorted(paths), folder_names(sorted(paths)), strict=True))
+    assert names == alone
