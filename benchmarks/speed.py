@@ -159,7 +159,7 @@ def compare(setup: Setup, rule: str, options: argparse.Namespace) -> dict:
     pixels = ours.prepare(image).pixels
     label = int(ours.predict(pixels[None])[0].leading(1)[0])
     recipe = fast(rule, options.rounds)
-    start_s = timed(lambda: ours.for_averaging())
+    start_s = timed(ours.for_averaging)
     our_runs, their_runs = [], []
     for _ in range(options.repeats):
         our_runs.append(timed(lambda: whole_run(image, ours, recipe, label)))

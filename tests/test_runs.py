@@ -68,7 +68,7 @@ class Raises(nn.Module):
         self.inner = inner
 
     def forward(self, x):
-        if float(x[0, 0, 16, 16]) > 1.0:
+        if float(x.detach()[0, 0, 16, 16]) > 1.0:
             raise KeyError("a bug of theirs\nwith two lines")
         return self.inner(x)
 

@@ -185,7 +185,7 @@ def test_an_image_with_other_axes_than_the_model_is_refused(image):
 
 
 def test_a_network_of_volumes_without_a_preparation_is_one_clear_error():
-    with pytest.raises(ClassifierError, match="to take images of 3x224x224; got RuntimeError: .*give a preparation"):
+    with pytest.raises(ClassifierError, match="to take images of 3x224x224; got RuntimeError: .*give a preprocessing"):
         unveil.load_classifier(cubes.StrongestCube())
 
 

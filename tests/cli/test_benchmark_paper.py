@@ -211,7 +211,7 @@ def test_other_settings_stop_the_call_at_once(bench: Bench):
     before = bench.results
     code, out, err = bench(root, "breeds", "--split", "all", "--seed", 1)
     assert (code, out, bench.results) == (2, "", before)
-    assert err.count("use --overwrite, or another --out") == 1
+    assert err.count("use --overwrite to replace it, or another --out") == 1
     code, _, _ = bench(root, "breeds", "--split", "all", "--seed", 1, "--overwrite")
     assert (code, {run.seed for run in bench.runs().values()}) == (0, {1})
 

@@ -113,8 +113,10 @@ def test_json_is_all_of_standard_output(shell: Shell):
         assert areas == [region.area_px for region in run.regions]
         for item, done in zip(one["rounds"], run.rounds, strict=True):
             assert item["coverage"] == done.coverage
-            (name,) = item["predicted_before"]
-            assert item["predicted_before"][name] == pytest.approx(done.before.probabilities.max())
+            (predicted,) = item["predicted_before"]
+            assert predicted["probability"] == pytest.approx(done.before.probabilities.max())
+            assert predicted["index"] == int(np.argmax(done.before.logits))
+            assert predicted["label"] == run.classifier.labels[predicted["index"]]
     assert "a.png" in err
 
 
@@ -181,10 +183,10 @@ BAD = {
     "cut off": (cut_off, 1, "damaged or cut off"),
     "missing": (lambda shell: (shell.folder / "no.png", *shell.common), 1, "does not exist; check the path"),
     "a folder": (lambda shell: (shell.folder, *shell.common), 1, "an image file; got the folder"),
-    "a target": (with_words("--target", "Edma"), 1, r"got 'Edma'; try 'Edema', or an index"),
+    "a target": (with_words("--target", "Edma"), 2, r"got 'Edma'; try 'Edema', or an index"),
     "a target's form": (with_words("--target", "top:x"), 2, r"predicted\[:P\]"),
     "a recipe": (with_words("--recipe", "papper"), 2, "got 'papper'"),
-    "a model": (with_words("--model", "resnet50"), 2, "see: unveil models"),
+    "a model": (with_words("--model", "resnet50"), 2, "did you mean torchvision/resnet50"),
     "weights that don't fit": (
         unfitting,
         2,
@@ -284,7 +286,6 @@ def test_other_settings_are_refused_or_replace_the_record_when_told(shell: Shell
     before = (shell.folder / "out/a/run.json").read_bytes()
     code, _, err = shell("run", path, *shell.common, "--seed", 1)
     assert (code, (shell.folder / "out/a/run.json").read_bytes()) == (1, before)
-    assert "recipe" not in err
     assert "where these differ: seed 0 (now 1); use --overwrite to replace it, or another --out" in err
     code, _, _ = shell("run", path, *shell.common, "--seed", 1, "--overwrite")
     assert (code, unveil.load_run(shell.folder / "out/a").seed) == (0, 1)

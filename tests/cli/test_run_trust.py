@@ -33,14 +33,3 @@ def test_without_cards_nothing_of_them_is_told_and_the_record_is_another(shell):
     code, _, err = shell("run", path, *shell.common)
     assert code == 1
     assert "another" in " ".join(err.split())
-
-
-def test_a_record_made_before_there_were_cards_is_kept_by_a_run_without_them(shell):
-    path = shell.photograph("a.png")
-    shell("run", path, *shell.common, "--no-trust")
-    manifest = shell.folder / "out" / "a" / "run.json"
-    values = json.loads(manifest.read_text())
-    del values["trust"], values["recipe"]["trust"]
-    manifest.write_text(json.dumps(values))
-    code, out, _ = shell("run", path, *shell.common, "--no-trust", "--json")
-    assert (code, json.loads(out)["runs"][0]["status"]) == (0, "kept")

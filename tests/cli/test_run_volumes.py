@@ -67,4 +67,4 @@ def test_a_network_without_preprocessing_is_one_line(shell: Shell, asked):
     code, _, err = shell("run", path, "--model", asked[1].replace(":make", ":bare"))
     assert code == 2
     (line,) = [line for line in err.splitlines() if line.strip()]
-    assert "give a preparation with the model's own size and channels" in line
+    assert "give a preprocessing with the model's own size and channels" in line

@@ -147,7 +147,7 @@ def test_the_folded_form_is_made_when_logits_are_first_asked_for(monkeypatch):
         made.append(module)
         return fold_network(module, blank)
 
-    monkeypatch.setattr("unveil.classifiers.torch_module.folded", fold)
+    monkeypatch.setattr("unveil.classifiers.torch_module.fold_network", fold)
     classifier = TorchClassifier(shaken(NETWORKS["resnet18"]()), PREPARATION)
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     by_layers = classifier.logits_by_layers(pixels)

@@ -45,14 +45,14 @@ def test_auto_has_exact_answers_and_quick_gradients_that_agree():
 
 
 class Fine(nn.Module):
-    """Looks at the seventh digit of its input, which bf16 doesn't have."""
+    """Its leading logit depends on the seventh digit of the input, which bf16 doesn't have."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(1)))
 
     def forward(self, x):
-        return torch.stack([(self.weight * torch.sin(1e4 * x)).sum((1, 2, 3)), x.sum((1, 2, 3))], 1)
+        return torch.stack([(self.weight * torch.sin(1e4 * x)).sum((1, 2, 3)), x.sum((1, 2, 3)) - 1e6], 1)
 
 
 def test_where_the_region_would_differ_it_stays_in_fp32():
