@@ -247,7 +247,7 @@ class Watched(GradientMethod):
     batches: list = field(default_factory=list)
     alive: list = field(default_factory=list)
 
-    def attribute(self, question):
+    def attribute(self, request):
         raise AssertionError("SmoothGrad asks for gradients")
 
     def gradients(self, classifier, pixels, target_scores):

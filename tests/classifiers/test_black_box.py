@@ -90,7 +90,7 @@ def test_a_black_box_finds_cues_by_its_answers_alone(planted):
 
 
 def test_gradient_recipes_say_what_to_use_instead(planted):
-    with pytest.raises(unveil.UnveilError, match="use the recipe black-box"):
+    with pytest.raises(unveil.UnveilError, match="use --recipe black-box"):
         unveil.find_regions(Image.from_array(draw_scene(100_019).pixels), planted)
 
 

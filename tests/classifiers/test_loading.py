@@ -121,7 +121,7 @@ def make():
     return nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 def whole():
-    preparation = unveil.Preparation.square(32, (0.5,), (0.5,))
+    preparation = unveil.Preprocessing.square(32, (0.5,), (0.5,))
     return unveil.TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(1024, 3)), preparation, ["x", "y", "z"])
 
 def number():
@@ -263,7 +263,7 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (lambda x: {"logits": x.mean((2, 3))}, "one row of logits an image from Odd; got dict; wrap the model"),
+        (lambda x: {"logits": x.mean((2, 3))}, "one row of logits per image from Odd; got dict; wrap the model"),
         (lambda x: x, r"got shape \(1, 3, 224, 224\)"),
         (lambda x: x.mean((1, 2, 3)), r"got shape \(1,\)"),
         (lambda x: x.reshape(5, 7), "to take images of 3x224x224; got RuntimeError"),
@@ -298,3 +298,19 @@ def test_the_fingerprint_is_of_every_weight():
     with torch.no_grad():
         module[2].bias[1] += 1e-7
     assert fingerprint(module) != one
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("resnet18", "did you mean torchvision/resnet18?"),
+        ("ResNet-18", "did you mean torchvision/resnet18?"),
+        ("torchvison/resnet18", "did you mean torchvision/resnet18?"),
+        ("torchvision/resnet81", "did you mean torchvision/resnet"),
+        ("something else", "see: unveil models"),
+    ],
+)
+def test_a_misspelled_model_gets_the_nearest_name(text, advice):
+    with pytest.raises(ClassifierError) as caught:
+        load_classifier(text, "none")
+    assert caught.value.do.startswith(advice)

@@ -86,7 +86,7 @@ def _find_images(folder: Path) -> dict[str, Path]:
         raise DatasetError(
             "a folder images, or images_001/images …", f"neither in {printable(folder)}", "unpack the archives there"
         )
-    # If two folders have a file of the same name, the first one is used.
+    # Of files of the same name in two folders, the first one is used.
     return {path.name: path for place in reversed(existing) for path in list_folder(place)}
 
 
