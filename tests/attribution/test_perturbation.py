@@ -114,7 +114,7 @@ def test_progress_is_told():
 def test_gradients_of_a_black_box_are_refused(method):
     with pytest.raises(
         AttributionError,
-        match="a classifier with gradients for .*; got black box, which answers only; use the recipe black-box",
+        match="a classifier with gradients for .*; got black box, whose logits have no gradient; use --recipe black-box",
     ):
         method.attribute(question())
 

@@ -404,3 +404,24 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_call_goes_on(shell: Shell):
 def test_a_record_that_is_no_run_raises_in_the_library(shell: Shell):
     with pytest.raises(RecordError):
         unveil.load_run(shell.folder)
+
+
+def test_no_name_and_no_label_reaches_the_terminal_with_control_characters(shell: Shell):
+    """Neither colors nor a cleared screen, nor a forged line, from a file's name or a label."""
+    clear, forged = "\x1b[2J", "a\nerror forged"
+    labels = shell.folder / "labels.json"
+    labels.write_text(json.dumps([f"cat{clear}", f"dog{clear}\r", "x\x07"]))
+    (shell.folder / "plain.py").write_text(
+        "import torch\nfrom torch import nn\ndef make():\n    torch.manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 9, 4), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(16, 3))\n"
+    )
+    model = "--model", f"python/{shell.folder / 'plain.py'}:make", "--labels", str(labels)
+    paths = [shell.photograph(f"{clear}b.png"), shell.photograph(f"{forged}.png", 1), shell.folder / f"{forged}{clear}"]
+    for chosen in ([paths[0]], paths):
+        _, out, err = shell(
+            "run", *chosen, *model, "--recipe", str(shell.folder / "quick.toml"), "--out", shell.folder / "o"
+        )
+        assert out == ""
+        assert not {character for character in err if not character.isprintable()} - {"\n"}, repr(err)
+        assert "error forged" not in lines(err)
+        assert "\\x1b[2J" in err

@@ -1,4 +1,4 @@
-"""Preparation: how an image comes onto a model's grid, and how pixels are normalized there."""
+"""Preprocessing: how an image comes onto a model's grid, and how pixels are normalized there."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -3,11 +3,11 @@
 from rich.markup import escape
 
 
-def printable(text: str) -> str:
+def escape_control(text: str) -> str:
     """A text from outside as the terminal may get it: control characters as escapes, so that no name can move the
     cursor, change colors or forge a line.
 
-    >>> print(printable("a\\x1b[2Jb"))
+    >>> print(escape_control("a\\x1b[2Jb"))
     a\\x1b[2Jb
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
@@ -15,4 +15,4 @@ def printable(text: str) -> str:
 
 def as_text(text: str) -> str:
     """A text from outside for Rich: printable, and without markup."""
-    return escape(printable(text))
+    return escape(escape_control(text))
