@@ -259,6 +259,7 @@ def is_command(function: ast.FunctionDef) -> bool:
 
 # Tests of several modules at once, of the scripts beside the package, and of the repository.
 TOPICS = {
+    "classifiers/test_freed.py",
     "classifiers/test_left_as_found.py",
     "cli/test_benchmark_paper.py",
     "cli/test_patterns_command.py",
@@ -273,6 +274,7 @@ TOPICS = {
     "test_assets.py",
     "test_conformance.py",
     "test_docs.py",
+    "test_same_run.py",
     "test_docstrings.py",
     "test_house.py",
     "test_package.py",
