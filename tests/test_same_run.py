@@ -79,7 +79,7 @@ def runs(paths: list[Path], classifier: TorchClassifier, out: Path) -> dict[str,
     """The runs of these images, by name."""
     results = list(run_images(paths, classifier, RECIPE, out=out, figure="none"))
     assert all(result.run is not None for result in results), [result.error for result in results]
-    return {result.image.stem: result.run for result in results}
+    return {result.image.stem: result.run for result in results if result.run is not None}
 
 
 def same(first: dict[str, Run], second: dict[str, Run]) -> None:
