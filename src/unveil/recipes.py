@@ -268,3 +268,11 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError("a recipe file", f"{path}: {error}", "check the path") from error
     return Recipe.from_toml(text)
+
+
+def choose_recipe(recipe: Recipe | str | Path, target: Target | None = None, *, trust: bool = True) -> Recipe:
+    """The recipe of `get_recipe` with another target, if one is given, and without trust cards if `trust` is False."""
+    chosen = get_recipe(recipe)
+    if target is not None:
+        chosen = chosen.with_target(target)
+    return chosen if trust else replace(chosen, trust=None)

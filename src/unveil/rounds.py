@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from unveil.classifiers import Classifier, load_classifier
 from unveil.context import RunContext, Track
 from unveil.images import read_image
 from unveil.masks import iou, union
-from unveil.recipes import Recipe, get_recipe
+from unveil.recipes import Recipe, choose_recipe
 from unveil.recording import TargetFinding, make_round, make_run
 from unveil.records import Round, Run, TrustCards
 from unveil.stopping import StopKind, StopReason, StopState
@@ -105,11 +105,7 @@ def start_run(
     The image is read and predicted once, the target is resolved, and the fill is tried, so that input that can't be
     used raises here.
     """
-    chosen = get_recipe(recipe)
-    if target is not None:
-        chosen = chosen.with_target(target)
-    if not trust:
-        chosen = replace(chosen, trust=None)
+    chosen = choose_recipe(recipe, target, trust=trust)
     return RunContext.create(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
 
 

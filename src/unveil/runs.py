@@ -8,7 +8,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from unveil import __version__
 from unveil.classifiers import Classifier, load_classifier
 from unveil.errors import ImageError, RecordError, UnveilError
 from unveil.images import Image, read_image
-from unveil.recipes import Recipe, get_recipe
+from unveil.recipes import Recipe, choose_recipe
 from unveil.records import Run
 from unveil.rounds import OnProgress, find_regions
 from unveil.store import is_run, load_run, save_run
@@ -91,11 +91,7 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     doesn't stop the others. Work is done as results are consumed; classifier, recipe and target are checked at once.
     Raises an `UnveilError` for settings that can't be used for any image.
     """
-    chosen = get_recipe(recipe)
-    if target is not None:
-        chosen = chosen.with_target(target)
-    if not trust:
-        chosen = replace(chosen, trust=None)
+    chosen = choose_recipe(recipe, target, trust=trust)
     job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure))
     paths = [Path(path) for path in images]
     folders = [Path(out) / name for name in folder_names(paths)]
