@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from twins import ChainTwin, back_through_rectifier, matrix_of
 
+from twins import ChainTwin, back_through_rectifier, matrix_of
 from unveil.attribution import AttributionRequest, Deconvnet, Gradient, GuidedBackprop
 from unveil.attribution.rules import Deconv, Guided
 from unveil.classifiers import Preprocessing, TorchClassifier

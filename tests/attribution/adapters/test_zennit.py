@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.resnet import BasicBlock, ResNet
-from twins import matrix_of
 from zennit.attribution import Gradient as ZennitGradient
 from zennit.canonizers import SequentialMergeBatchNorm
 from zennit.composites import EpsilonAlpha2Beta1, EpsilonGammaBox, EpsilonPlus, EpsilonPlusFlat
@@ -20,6 +19,7 @@ from zennit.layer import Sum
 from zennit.torchvision import ResNetCanonizer
 
 import unveil
+from twins import matrix_of
 from unveil.attribution import AttributionRequest, Gradient, SmoothGrad, Zennit
 from unveil.classifiers import BlackBox, Preprocessing, TorchClassifier
 from unveil.errors import AttributionError, MissingLibraryError, RecipeError
