@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import matplotlib as mpl  # noqa: TID251 (pictures of the docs)
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -27,7 +26,8 @@ from unveil.planted.scenes.suites import SUITES, suite_scene
 from unveil.recipes import demo, paper
 from unveil.records.trust import TrustCard, Verdict
 from unveil.regions import RelativeToMax, SmoothedThreshold
-from unveil.render.parts import COLORS, FAINT, INK, NEUTRAL, STYLE, draw_contour, hide_axes
+from unveil.render.parts import COLORS, FAINT, NEUTRAL, draw_contour, hide_axes
+from unveil.render.style import INK, figure_style
 from unveil.trust.placement import random_placements
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
@@ -115,7 +115,7 @@ def _draw_trust_cards() -> None:
         _card_picture("The second of four poppies", Image.from_array(eight_bit), demo(), 1),
         _card_picture("A region along the rim of an erased area", Image.from_array(other.pixels), PAPER_128, 3),
     )
-    with mpl.rc_context(STYLE):
+    with figure_style():
         figure = Figure(figsize=(9.5, ROW * len(rows) + 0.1), facecolor="white")
         for number, row in enumerate(rows):
             _draw_card(figure, figure.get_figheight() - 0.5 - ROW * number, row)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from torch import nn
 
+import unveil.render
 from tiny_runs import RECIPES, classifier
 from unveil import __version__, find_regions, load_run, run_images
 from unveil.classifiers import TorchClassifier
@@ -86,6 +87,44 @@ def test_an_image_that_fails_for_any_reason_does_not_stop_the_others(paths, tmp_
         assert (result.run is None) == (result.error is not None) == (not result.folder.exists())
         assert "\n" not in (result.error or "")
     assert "KeyError" in results[2].error
+
+
+def test_a_figure_that_cannot_be_drawn_loses_no_record_and_is_drawn_by_the_next_call(paths, tmp_path, monkeypatch):
+    def fail(figure, path):
+        raise RuntimeError("Failed to process string with tex\nbecause latex could not be found")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("unveil.render.write_figure", fail)
+        results = list(run_images(paths, classifier(), RECIPE, out=tmp_path / "out"))
+    assert [result.status for result in results] == [RunStatus.DONE] * 3
+    for result in results:
+        assert "got RuntimeError: Failed to process string with tex; the record is complete" in result.warning
+        assert load_run(result.folder) == result.run
+        assert not (result.folder / "figure.png").exists()
+    again = list(run_images(paths, classifier(), RECIPE, out=tmp_path / "out", figure="svg"))
+    assert [(result.status, result.warning) for result in again] == [(RunStatus.KEPT, None)] * 3
+    drawn = [(result.folder / "figure.svg").read_bytes() for result in again]
+    assert all(b"</svg>" in figure for figure in drawn)
+    # A figure that is there isn't drawn again.
+    (again[0].folder / "figure.svg").write_bytes(b"mine")
+    list(run_images(paths, classifier(), RECIPE, out=tmp_path / "out", figure="svg"))
+    assert [(result.folder / "figure.svg").read_bytes() for result in again] == [b"mine", *drawn[1:]]
+
+
+def test_a_failure_in_the_figure_of_one_image_is_not_one_of_the_next(paths, tmp_path, monkeypatch):
+    write = unveil.render.write_figure
+    calls = []
+
+    def fail_first(figure, path):
+        calls.append(path)
+        if len(calls) == 1:
+            raise MemoryError
+        return write(figure, path)
+
+    monkeypatch.setattr("unveil.render.write_figure", fail_first)
+    results = list(run_images(paths, classifier(), RECIPE, out=tmp_path / "out"))
+    assert [result.warning is None for result in results] == [False, True, True]
+    assert [(result.folder / "figure.png").exists() for result in results] == [False, True, True]
 
 
 def test_settings_that_no_image_can_use_raise_at_once(paths, tmp_path):

@@ -43,13 +43,17 @@ class OtherRecordError(RecordError):
 
 @dataclass(frozen=True)
 class ImageResult:
-    """The result of one image: its `run` in `folder`, or the `error` in one line."""
+    """The result of one image: its `run` in `folder`, or the `error` in one line.
+
+    `warning`: why the record has no figure, in one line, where it should have one; the record itself is complete.
+    """
 
     image: Path
     folder: Path
     status: RunStatus
     run: Run | None = None
     error: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     - `images`: paths. `out`: the folder of the records; `folder_names` names the folder of each image.
     - `classifier`, `recipe`, `target`, `trust`, `seed`, `batch_size`: as in `find_regions`.
     - `overwrite`: replace a record that was made with other settings. A record of another image is never replaced.
-    - `figure`: format of the figure in each record: png, svg, pdf or none.
+    - `figure`: format of the figure in each record: png, svg, pdf or none. It is drawn after the record is written;
+      a figure that can't be drawn is the `warning` of a result. Kept records get the figures that they lack.
     - `on_image`: called with an image's name before its run; returns the `on_progress` of that run.
 
     A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
@@ -126,13 +131,15 @@ def folder_names(images: Iterable[Path]) -> list[str]:
 def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
     """The run of an image, and whether its record was there already; a new record is written to the folder.
 
+    Figures aren't drawn here: see `add_figures`.
+
     `begin()` is called before a new run, and returns its `on_progress`.
     """
     existing = load_matching(job, image.sha256, folder)
     if existing is not None:
         return existing, True
     run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
-    save_with_figure(run, folder, job.figure, overwrite=job.overwrite)
+    save_run(run, folder, overwrite=job.overwrite)
     return run, False
 
 
@@ -168,27 +175,41 @@ def load_matching(job: RunJob, sha256: str, folder: Path) -> Run | None:
     )
 
 
-def save_with_figure(run: Run, folder: Path, figure: FigureFormat, *, overwrite: bool) -> None:
-    """Write the record; the figures of its tracks are inside before the folder appears."""
+def add_figures(run: Run, folder: Path, figure: FigureFormat) -> str | None:
+    """Draw a figure of each track into the folder of a finished record, unless it is there; returns a failure as text.
 
-    def draw(inside: Path) -> None:
+    A figure that can't be drawn, for whatever reason, is no reason to lose a record.
+    """
+    if figure is FigureFormat.NONE:
+        return None
+    try:
         for number, track in enumerate(run.tracks):
             suffix = "" if number == 0 else f"-{number + 1}"
-            run.figure(inside / f"figure{suffix}.{figure}", track)
-
-    save_run(run, folder, overwrite=overwrite, extra=None if figure is FigureFormat.NONE else draw)
+            path = folder / f"figure{suffix}.{figure}"
+            if not path.exists():
+                run.figure(path, track)
+    except Exception as error:  # noqa: BLE001 (fonts, disks, settings of the drawing library)
+        got = error.got if isinstance(error, UnveilError) else _one_line(error)
+        do = "the record is complete; the same call tries again, or use --figure none"
+        return str(RecordError("a figure beside the record", got, do))
+    return None
 
 
 def _run_one(job: RunJob, path: Path, folder: Path, on_image: OnImage) -> ImageResult:
     try:
         run, kept = run_or_keep(job, read_image(path), folder, lambda: on_image(path.name))
+        warning = add_figures(run, folder, job.figure)
     except UnveilError as error:
         return ImageResult(path, folder, RunStatus.FAILED, error=str(error))
     except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
-        line = (str(error).strip().splitlines() or [""])[0][:200]
-        failure = ImageError("a run without errors", f"{type(error).__name__}: {line}", "check the model on this image")
+        failure = ImageError("a run without errors", _one_line(error), "check the model on this image")
         return ImageResult(path, folder, RunStatus.FAILED, error=str(failure))
-    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run)
+    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning=warning)
+
+
+def _one_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {line}"
 
 
 def _differences(job: RunJob, run: Run) -> list[str]:

@@ -30,6 +30,11 @@ def show_error(text: str) -> None:
     console.print(f"[bold red]error[/] {as_text(' '.join(text.split()))}", soft_wrap=True, highlight=False)
 
 
+def show_warning(text: str) -> None:
+    """One line in yellow."""
+    console.print(f"[bold yellow]warning[/] {as_text(' '.join(text.split()))}", soft_wrap=True, highlight=False)
+
+
 def write_json(value: Any) -> None:
     """The result, for machines."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")

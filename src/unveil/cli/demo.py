@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from unveil.atomic import write_text
-from unveil.cli.console import console, progress, write_json
+from unveil.cli.console import console, progress, show_warning, write_json
 from unveil.cli.texts import as_text
 from unveil.store.figures import FigureFormat
 
@@ -43,7 +43,7 @@ def demo(
     from unveil.planted import draw_scene  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.rounds import find_regions  # noqa: PLC0415
-    from unveil.runs import save_with_figure  # noqa: PLC0415
+    from unveil.runs import add_figures  # noqa: PLC0415
 
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
@@ -58,7 +58,9 @@ def demo(
             total += count_cues(run, scene, ROUNDS)
             draw = drawn < figures and worth_drawing(run, scene)
             drawn += draw
-            save_with_figure(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE, overwrite=True)
+            run.save(out / name, overwrite=True)
+            if warning := add_figures(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE):
+                show_warning(warning)
             bars.done()
     result = summary(total)
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unveil.cli.console import SOME_FAILED, console, progress, region_table, run_as_json, show_error, write_json
+from unveil.cli.console import (
+    SOME_FAILED,
+    console,
+    progress,
+    region_table,
+    run_as_json,
+    show_error,
+    show_warning,
+    write_json,
+)
 from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_table
 from unveil.store.figures import FigureFormat
@@ -126,6 +135,8 @@ def _show(result: "ImageResult", *, tables: bool) -> None:
         return
     kept = " (kept)" if result.status == "kept" else ""
     console.print(f"{name}: {_summary(result.run)} → {folder}{kept}", soft_wrap=True)
+    if result.warning:
+        show_warning(f"{result.image}: {result.warning}")
     if tables and result.run.regions:
         console.print(region_table(result.run))
         if (cards := trust_table(result.run)) is not None:
@@ -133,7 +144,12 @@ def _show(result: "ImageResult", *, tables: bool) -> None:
 
 
 def _as_json(result: "ImageResult") -> dict:
-    head = {"image": str(result.image), "folder": str(result.folder), "status": str(result.status)}
+    head = {
+        "image": str(result.image),
+        "folder": str(result.folder),
+        "status": str(result.status),
+        "warning": result.warning,
+    }
     return {**head, "error": result.error} if result.run is None else {**head, **run_as_json(result.run)}
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
@@ -20,14 +19,13 @@ from unveil.render.parts import (
     COLUMN_WIDTH,
     DISAPPEARED,
     FAINT,
-    INK,
     NEUTRAL,
-    STYLE,
     drawable_text,
     format_percent,
     shorten_label,
     target_colors,
 )
+from unveil.render.style import INK, figure_style
 
 MAX_BARS = 5
 BAR_HEIGHT = 0.233  # inches of one of them
@@ -75,7 +73,7 @@ def layout_figure(
     The first row carries the columns' titles; the bars are the last row, head and foot stand around everything.
     """
     rows = {**rows, "said": BAR_HEIGHT * (_bar_count(run) + 1)}
-    with mpl.rc_context(STYLE):
+    with figure_style():
         # Three columns at least: head and foot need their width.
         slots = max(3, len(columns))
         figure = Figure(figsize=(COLUMN_WIDTH * slots + 0.42, sum(rows.values()) + 0.8 + 0.07 * len(rows)), dpi=150)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from unveil.errors import RecordError
-from unveil.render.parts import COLORS, FAINT, STYLE, drawable_text, style_plot
+from unveil.render.parts import COLORS, FAINT, drawable_text, style_plot
+from unveil.render.style import figure_style
 
 _SIDE, _TALL, _GAP, _MARGIN, _HEAD, _FOOT = 2.7, 2.2, 0.62, 0.42, 0.62, 0.42  # inches
 # Dark enough for a line on white; the region's colors are made for areas.
@@ -44,7 +44,7 @@ def draw_curves(panels: Sequence[Panel], title: str = "") -> Figure:
         raise RecordError("at least one panel", "none", "give something to draw")
     width = _MARGIN + len(panels) * _SIDE + (len(panels) - 1) * _GAP + 0.15
     height = _HEAD + _TALL + _FOOT
-    with mpl.rc_context(STYLE):
+    with figure_style():
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         for number, panel in enumerate(panels):

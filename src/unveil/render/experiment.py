@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,8 +18,6 @@ from unveil.render.parts import (
     APPEARED,
     DISAPPEARED,
     FAINT,
-    INK,
-    STYLE,
     draw_regions,
     drawable_text,
     format_percent,
@@ -29,6 +26,7 @@ from unveil.render.parts import (
     target_colors,
     to_rgb_pixels,
 )
+from unveil.render.style import INK, figure_style
 
 _SIDE, _GAP, _LINE, _MARGIN, _FOOT = 1.35, 0.08, 0.105, 0.3, 0.08  # inches
 NAME_CHARS, MAX_LINES = 22, 3
@@ -93,7 +91,7 @@ def draw_experiment(examples: Sequence[Example]) -> Figure:
     columns = 2 + max(len(example.rounds) for example in examples)
     heads, feet = zip(*(_line_counts(example) for example in examples), strict=True)
     heights = [(head + 1 + foot) * _LINE + _SIDE + _FOOT + _GAP for head, foot in zip(heads, feet, strict=True)]
-    with mpl.rc_context(STYLE):
+    with figure_style():
         width, height = _MARGIN + columns * (_SIDE + _GAP), 0.08 + sum(heights)
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)

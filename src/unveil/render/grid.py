@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from unveil.render.parts import FAINT, STYLE, hide_axes, shorten_label, to_rgb_pixels
+from unveil.render.parts import FAINT, hide_axes, shorten_label, to_rgb_pixels
+from unveil.render.style import figure_style
 
 _SIDE, _GAP, _HEAD, _MARGIN = 1.5, 0.06, 0.22, 0.3  # inches
 
@@ -19,7 +19,7 @@ def draw_grid(rows: Sequence[GridRow], titles: Sequence[str]) -> Figure:
     """Each row: its name, the image, and non-negative maps, each map in its own scale up to its 99.5 % quantile."""
     columns = len(titles)
     width, height = _MARGIN + columns * (_SIDE + _GAP), _HEAD + len(rows) * (_SIDE + _GAP)
-    with mpl.rc_context(STYLE):
+    with figure_style():
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         for number, (name, image, maps) in enumerate(rows):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
@@ -16,14 +15,13 @@ from unveil.atomic import written_atomically
 from unveil.render.parts import (
     COLORS,
     FAINT,
-    INK,
-    STYLE,
     drawable_text,
     hide_axes,
     shorten_label,
     style_plot,
     to_rgb_pixels,
 )
+from unveil.render.style import INK, figure_style
 
 _SIDE, _CURVE, _MARGIN, _GAP, _HEAD, _FOOT = 2.5, 2.6, 0.12, 0.5, 0.58, 0.36  # inches
 GOAL_CHARS = 38
@@ -37,7 +35,7 @@ def draw_maximized(
     tall = min(_SIDE * image.shape[1] / image.shape[2], 2 * _SIDE)
     wide = tall * image.shape[2] / image.shape[1]
     width, height = _MARGIN + wide + _GAP + _CURVE + _MARGIN, _HEAD + tall + _FOOT
-    with mpl.rc_context(STYLE):
+    with figure_style():
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         axes = figure.add_axes((_MARGIN / width, _FOOT / height, wide / width, tall / height))

@@ -2,9 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from matplotlib.axes import Axes
@@ -14,19 +12,13 @@ from matplotlib.figure import Figure
 from unveil.atomic import written_atomically
 from unveil.errors import RecordError
 from unveil.records import Round, Run
+from unveil.render.style import figure_style
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 # Colors of regions, target by target (Okabe and Ito 2008: told apart by everyone); the first label's bar has the
 # first.
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
-APPEARED, DISAPPEARED, NEUTRAL, INK, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#22262B", "#6B727A"
-STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 7,
-    "text.color": INK,
-    "svg.hashsalt": "unveil",
-    "text.parse_math": False,
-}
+APPEARED, DISAPPEARED, NEUTRAL, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#6B727A"
 COLUMN_WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
 
 
@@ -36,7 +28,7 @@ def write_figure(figure: Figure, path: Path) -> Path:
     if suffix not in FIGURE_FORMATS:
         raise RecordError(f"a figure file {', '.join(FIGURE_FORMATS)}", path.name, "choose one of these endings")
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
-    with written_atomically(path, "a figure") as part, mpl.rc_context(STYLE), warnings.catch_warnings():
+    with written_atomically(path, "a figure") as part, figure_style(), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(part, dpi=200, metadata=dates)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,8 +12,6 @@ from unveil.records import Run
 from unveil.render.parts import (
     DISAPPEARED,
     FAINT,
-    INK,
-    STYLE,
     draw_regions,
     drawable_text,
     format_percent,
@@ -23,6 +20,7 @@ from unveil.render.parts import (
     target_colors,
     to_rgb_pixels,
 )
+from unveil.render.style import INK, figure_style
 
 _SIDE, _GAP, _HEAD, _MARGIN = (
     1.35,
@@ -47,7 +45,7 @@ def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figur
         got = volumes[0] if volumes else "0 runs"
         raise RecordError("runs of two-dimensional images", got, "draw volumes one by one with Run.figure")
     columns = 2 + max(len(run.of_track(run.tracks[0])) for run in runs)
-    with mpl.rc_context(STYLE):
+    with figure_style():
         width = _MARGIN + columns * (_SIDE + _GAP)
         height = 0.1 + len(runs) * (_SIDE + _HEAD + _GAP)
         figure = Figure(figsize=(width, height), dpi=150)
