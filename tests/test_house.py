@@ -261,7 +261,6 @@ def is_command(function: ast.FunctionDef) -> bool:
 TOPICS = {
     "classifiers/test_freed.py",
     "classifiers/test_left_as_found.py",
-    "cli/test_benchmark_paper.py",
     "cli/test_patterns_command.py",
     "cli/test_run_any_attribution.py",
     "cli/test_run_trust.py",

@@ -1,4 +1,7 @@
-"""The command line: one file a command, thin. Results go to standard output, everything else to standard error."""
+"""The command line, one module per command: parses arguments and prints.
+
+Results go to standard output, everything else to standard error.
+"""
 
 import sys
 
@@ -14,21 +17,24 @@ from unveil.cli.models import models
 from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
 from unveil.cli.run import run
+from unveil.cli.texts import help_text
 from unveil.errors import UnveilError
 
+HELP = """Find every region of an image that a classifier relies on, round after round.
+
+\b[bold]Start with one of these:[/]
+  try it       unveil demo
+  list models  unveil models resnet
+  your image   unveil run dog.jpg -m torchvision/resnet50"""
 app = typer.Typer(
     name="unveil",
-    help="Find every region of an image a classifier relies on, round after round.",
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(run)
-app.command()(demo)
-app.command()(models)
-app.command()(patterns)
-app.command()(maximize)
-app.command()(evaluate)
+for command in (run, demo, models, patterns, maximize, evaluate):
+    app.command(help=help_text(command))(command)
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(benchmark_app, name="benchmark")
 
@@ -50,7 +56,7 @@ def _root(
 def main() -> None:
     """Run a command; errors of use become one line on standard error and exit code 2, Ctrl-C becomes 130."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="unveil", standalone_mode=True)
     except UnveilError as error:
         show_error(str(error))
         sys.exit(FAILED)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from unveil import __version__
 from unveil.atomic import write_text
+from unveil.cli import options
 from unveil.cli.console import console, live, write_json
 from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
@@ -49,22 +50,54 @@ class BenchmarkPlan:
 
 def planted(
     networks: Annotated[
-        str, typer.Option(help="Such as resnet-max,vit-average; or all. With --full, all is the default.")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Such as resnet-max,vit-average; or all. With --full, all is the default.",
+            rich_help_panel=options.WHAT,
+        ),
     ] = SMALL_NETWORKS,
-    methods: Annotated[
-        str, typer.Option(help="Recipes (a name or a TOML file) and single maps, parted by commas; or all.")
+    suites: Annotated[
+        str, typer.Option(metavar="NAMES", help="Such as usual,overlap,absent; or all.", rich_help_panel=options.WHAT)
     ] = "all",
-    suites: Annotated[str, typer.Option(help="Such as usual,overlap,absent; or all.")] = "all",
     scenes: Annotated[
-        int | None, typer.Option(min=1, help=f"So many a suite. (default: {SMALL_SCENES}; --full: {FULL_SCENES})")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Scenes per suite.",
+            show_default=f"{SMALL_SCENES}; with --full {FULL_SCENES}",
+            rich_help_panel=options.WHAT,
+        ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="All networks, more scenes, RISE with all its masks.")] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for rows and tables.")] = Path("unveil-planted"),
     first_seed: Annotated[
-        int, typer.Option(min=0, help="From which seed scenes are drawn. Choose settings on others than the default's.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Seed of the first scene. To choose settings, use scenes other than those of the default.",
+            rich_help_panel=options.WHAT,
+        ),
     ] = FIRST_SEED,
-    seed: Annotated[int, typer.Option(min=0, help="The noise.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="All rows as JSON on standard output.")] = False,
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Recipes (a name or a TOML file) and single maps, separated by commas; or all.",
+            rich_help_panel=options.METHOD,
+        ),
+    ] = "all",
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="All networks, more scenes, RISE with all its masks.",
+            rich_help_panel=options.METHOD,
+        ),
+    ] = False,
+    seed: options.Seed = 0,
+    out: Annotated[Path, options.out_option("rows and tables")] = Path("unveil-planted"),
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure methods where the evidence is known: how many cues they find by which round, and what else they mark.
 

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from unveil.atomic import write_text
+from unveil.cli import options
 from unveil.cli.console import console, progress, show_warning, write_json
 from unveil.cli.texts import as_text
 from unveil.store.figures import FigureFormat
@@ -23,14 +24,18 @@ FIRST_SEED = 100_000  # scenes that neither the training nor the proof has seen
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for records and figures.")] = Path("unveil-demo"),
-    scenes: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 60,
-    figures: Annotated[int, typer.Option(min=0, help="How many of them to draw.")] = 4,
-    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A name or a TOML file.")] = "demo",
-    seed: Annotated[int, typer.Option(min=0, help="Which scenes, and the noise.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")] = False,
+    scenes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of scenes.", rich_help_panel=options.WHAT)
+    ] = 60,
+    recipe: options.RecipeText = "demo",
+    seed: Annotated[int, options.seed_option("the choice of scenes, and of the noise")] = 0,
+    out: Annotated[Path, options.out_option("records and figures")] = Path("unveil-demo"),
+    figures: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of scenes to draw.", rich_help_panel=options.RESULTS)
+    ] = 4,
+    as_json: options.AsJson = False,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
 ) -> None:
     """See the method work where the truth is known: scenes whose classes are announced by several cues each.
 

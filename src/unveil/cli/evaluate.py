@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from unveil.cli import options
+from unveil.cli.completion import complete_from
 from unveil.cli.console import console, write_json
 from unveil.cli.datasets import open_argument
 from unveil.errors import RecordError
@@ -21,12 +23,25 @@ SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the thresholds, as the paper's table
 
 def evaluate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that unveil benchmark paper wrote.")],
-    criterion: Annotated[str, typer.Option(help="iobb or iou: what the printed table is by. JSON has both.")] = "iobb",
+    criterion: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="iobb or iou: the overlap that the printed table uses. The JSON has both.",
+            autocompletion=complete_from(("iobb", "iou")),
+            rich_help_panel=options.METHOD,
+        ),
+    ] = "iobb",
     all_images: Annotated[
-        bool, typer.Option("--all-images", help="Count false boxes in images without a box of the label too.")
+        bool,
+        typer.Option(
+            "--all-images",
+            help="Also count false boxes in images without a box of the label.",
+            rich_help_panel=options.METHOD,
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws for the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="All tables as JSON on standard output.")] = False,
+    seed: Annotated[int, options.seed_option("the bootstrap intervals")] = 0,
+    as_json: options.AsJson = False,
 ) -> None:
     """Accuracy and false boxes of the regions, label by label, as the localization table of ChestX-ray8: one map cut at
     60 and 180, and what the rounds found.

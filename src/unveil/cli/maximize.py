@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unveil.atomic import written_result
+from unveil.cli import options
 from unveil.cli.console import console, live, write_json
 from unveil.cli.texts import as_text
 from unveil.errors import ClassifierError, TargetError
@@ -21,19 +22,31 @@ if TYPE_CHECKING:
 
 
 def maximize(
-    model: Annotated[str, typer.Option("--model", "-m", help="As for unveil run.")],
-    weights: Annotated[str | None, typer.Option(help="As for unveil run.")] = None,
-    target: Annotated[str | None, typer.Option("--target", "-t", help="class:NAME or margin:A,B.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Instead of a target: a layer, by its name in the module.")] = None,
-    channel: Annotated[int | None, typer.Option(help="The layer's channel, from 0.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the ascent.")] = 256,
-    seed: Annotated[int, typer.Option(help="Seed of the start and the jitter.")] = 0,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for image, figure and numbers.")] = Path(
-        "unveil-maximized"
-    ),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="A summary as JSON on standard output.")] = False,
+    model: options.Model,
+    weights: options.Weights = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", metavar="T", help="class:NAME or margin:A,B.", rich_help_panel=options.WHAT),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of a target: a layer, by its name in the module.",
+            rich_help_panel=options.WHAT,
+        ),
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(metavar="N", help="The layer's channel, from 0.", rich_help_panel=options.WHAT)
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Steps of the ascent.", rich_help_panel=options.METHOD)
+    ] = 256,
+    seed: Annotated[int, options.seed_option("the start and the jitter")] = 0,
+    out: Annotated[Path, options.out_option("image, figure and numbers")] = Path("unveil-maximized"),
+    as_json: options.AsJson = False,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
 ) -> None:
     """Draw what a class, or a channel inside the network, answers to most strongly.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from unveil.cli import options
+from unveil.cli.completion import complete_from
 from unveil.cli.console import SOME_FAILED, console, progress, show_error, write_json
 from unveil.errors import ImageError
 
@@ -12,12 +14,29 @@ KEEP_EVERY = 50  # images between two savings of the sums
 
 
 def patterns(
-    images: Annotated[list[Path], typer.Argument(help="Image files; a few hundred give stable patterns.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="As for unveil run: VGG, ResNet, DenseNet and the like.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
-    weights: Annotated[str | None, typer.Option(help="As for unveil run.")] = None,
-    estimator: Annotated[str, typer.Option(help="two-component or linear.")] = "two-component",
-    as_json: Annotated[bool, typer.Option("--json", help="A summary as JSON on standard output.")] = False,
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Image files; a few hundred give stable patterns."),
+    ],
+    *,
+    model: options.Model,
+    weights: options.Weights = None,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="two-component or linear.",
+            autocompletion=complete_from(("two-component", "linear")),
+            rich_help_panel=options.METHOD,
+        ),
+    ] = "two-component",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The .safetensors file to write.", rich_help_panel=options.RESULTS
+        ),
+    ],
+    as_json: options.AsJson = False,
 ) -> None:
     """Estimate patterns, streaming: memory doesn't grow with the images. Called again after a stop, it goes on.
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from unveil.cli.completion import complete_recipe
 from unveil.cli.console import console
 
 recipe_app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True)
@@ -19,7 +20,11 @@ def list_recipes() -> None:
 
 
 @recipe_app.command()
-def show(recipe: Annotated[str, typer.Argument(help="A name, or a TOML file.")] = "recommended") -> None:
+def show(
+    recipe: Annotated[
+        str, typer.Argument(help="A name or a TOML file.", autocompletion=complete_recipe)
+    ] = "recommended",
+) -> None:
     """Print a recipe as TOML: the start of one of your own."""
     from unveil.recipes import get_recipe  # noqa: PLC0415
 
@@ -27,7 +32,7 @@ def show(recipe: Annotated[str, typer.Argument(help="A name, or a TOML file.")] 
 
 
 @recipe_app.command()
-def check(recipe: Annotated[str, typer.Argument(help="A TOML file.")]) -> None:
+def check(recipe: Annotated[str, typer.Argument(help="A TOML file.", autocompletion=complete_recipe)]) -> None:
     """Check a recipe file: exit code 0 and the recipe in one line, or 2 and what is wrong."""
     from unveil.recipes import get_recipe  # noqa: PLC0415
 

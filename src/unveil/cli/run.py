@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unveil.cli import options
 from unveil.cli.console import (
     SOME_FAILED,
     console,
@@ -30,45 +31,37 @@ if TYPE_CHECKING:
 
 def run(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP, NIfTI … files.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="torchvision/NAME, timm/NAME, python/FILE.py:FACTORY, onnx/FILE …")
-    ],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of published weights, a .safetensors or .pth file, or none. (default: the published ones)"
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target", "-t", help="predicted[:P], top[:K], class:NAME or margin:A,B. (default: the recipe's)"
-        ),
-    ] = None,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="A name (unveil recipe list) or a TOML file.")
-    ] = "recommended",
+    model: options.Model,
+    weights: options.Weights = None,
+    labels: options.Labels = None,
+    output: options.OutputMeaning = None,
+    target: options.TargetText = None,
+    recipe: options.RecipeText = "recommended",
     attribution: Annotated[
         str | None,
-        typer.Option(help="Instead of the recipe's: Rise …, or captum|zennit|pytorch-grad-cam/METHOD[:LAYER]."),
+        typer.Option(
+            metavar="A",
+            help="Another attribution: Rise …, or captum, zennit or pytorch-grad-cam with /METHOD or /METHOD:LAYER.",
+            show_default="the recipe's",
+            rich_help_panel=options.METHOD,
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the records, one per image.")] = Path(
-        "unveil-runs"
-    ),
-    labels: Annotated[Path | None, typer.Option(help="Label names: one per line, or a list in a .json file.")] = None,
-    output: Annotated[str | None, typer.Option(help="softmax or sigmoid. (default: the model's)")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     trust: Annotated[
-        bool, typer.Option("--trust/--no-trust", help="A trust card for each region, if the recipe has them.")
+        bool,
+        typer.Option(
+            "--trust/--no-trust",
+            help="A trust card for each region, if the recipe has them.",
+            rich_help_panel=options.METHOD,
+        ),
     ] = True,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples at a time. Doesn't change the regions. (default: by the device)")
-    ] = None,
-    figure: Annotated[FigureFormat, typer.Option(help="Format of the figure in each record.")] = FigureFormat.PNG,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace records made with other settings.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON on standard output.")] = False,
+    seed: options.Seed = 0,
+    out: Annotated[Path, options.out_option("the records, one per image")] = Path("unveil-runs"),
+    figure: options.FigureKind = FigureFormat.PNG,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
 ) -> None:
     """Find every region a classifier relies on, in one or many images.
 

@@ -1,0 +1,123 @@
+"""Options that several commands have, each with its help, its panel, and the completion of its values."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unveil.cli.completion import DEVICES, OUTPUTS, PRECISIONS, complete_from, complete_model, complete_recipe
+from unveil.store.figures import FigureFormat
+
+# The panels of a command's help, in this order.
+WHAT, METHOD, RESULTS, MACHINE = "What to explain", "Method", "Results", "Machine"
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="torchvision/NAME, timm/NAME, python/FILE:FUNCTION, onnx/FILE … (see: unveil models)",
+        autocompletion=complete_model,
+        rich_help_panel=WHAT,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W",
+        help="Name of published weights, a .safetensors or .pth file, or none.",
+        show_default="the published ones",
+        rich_help_panel=WHAT,
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="File of label names: one per line, or a list in a .json file.",
+        show_default="the model's own",
+        rich_help_panel=WHAT,
+    ),
+]
+OutputMeaning = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        metavar="KIND",
+        help="What the outputs mean: softmax (exactly one label applies) or sigmoid (each label applies or not).",
+        show_default="the model's own",
+        autocompletion=complete_from(OUTPUTS),
+        rich_help_panel=WHAT,
+    ),
+]
+TargetText = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="T",
+        help="predicted, predicted:P, top:K, class:NAME or margin:A,B.",
+        show_default="the recipe's",
+        rich_help_panel=WHAT,
+    ),
+]
+RecipeText = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        "-r",
+        metavar="R",
+        help="A name (see: unveil recipe list) or a TOML file.",
+        autocompletion=complete_recipe,
+        rich_help_panel=METHOD,
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the noise.", rich_help_panel=METHOD)]
+FigureKind = Annotated[
+    FigureFormat,
+    typer.Option(
+        metavar="KIND", help="Format of the figure in each record: png, svg, pdf or none.", rich_help_panel=RESULTS
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace records made with other settings.", rich_help_panel=RESULTS)
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the results as JSON on standard output.", rich_help_panel=RESULTS)
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="D",
+        help="auto, cpu, cuda, cuda:N or mps.",
+        autocompletion=complete_from(DEVICES),
+        rich_help_panel=MACHINE,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="P", help="auto, fp32 or bf16.", autocompletion=complete_from(PRECISIONS), rich_help_panel=MACHINE
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Noise samples per batch; doesn't change the regions.",
+        show_default="by the device",
+        rich_help_panel=MACHINE,
+    ),
+]
+
+
+def out_option(what: str) -> object:
+    """The option `--out`: `what` it is a folder for."""
+    return typer.Option("--out", "-o", metavar="FOLDER", help=f"Folder for {what}.", rich_help_panel=RESULTS)
+
+
+def seed_option(what: str) -> object:
+    """The option `--seed`: `what` is drawn with it."""
+    return typer.Option(metavar="N", help=f"Seed of {what}.", rich_help_panel=METHOD)
