@@ -12,7 +12,7 @@ from measuring import timed
 from rich.console import Console
 from torch import Tensor, nn
 
-from unveil.classifiers.engine.rearranging import replace_class
+from unveil.classifiers.engine.faster_layers import replace_class
 from unveil.evaluation.paper.report_markdown import markdown_table as table
 
 BATCH = 8

@@ -11,7 +11,7 @@ from unveil.classifiers import Preprocessing, TorchClassifier, load_classifier
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.maximization import Fourier, Maximization, MaximizedImage, NetworkUnit, Pixels, maximize
 from unveil.maximization.ascent import EPSILON, offset, total_variation
-from unveil.maximization.goals import asking
+from unveil.maximization.goals import open_activation
 from unveil.maximization.parametrization import colors
 from unveil.planted import LABELS
 from unveil.targets import Class, Margin, Predicted, Top
@@ -218,7 +218,7 @@ def test_a_layer_s_own_output_counts_also_where_the_next_one_overwrites_it(layer
     with torch.no_grad():
         maps = plain[: int(layer) + 1](x - torch.tensor(MEAN)[:, None, None])[:, 2]
     expected = maps.mean((1, 2)) if position is None else maps[:, 2, 3]
-    with asking(TorchClassifier(network(), GRAY), NetworkUnit(layer, 2, position)) as (_, activation), torch.no_grad():
+    with open_activation(TorchClassifier(network(), GRAY), NetworkUnit(layer, 2, position)) as (_, activation), torch.no_grad():
         torch.testing.assert_close(activation(x), expected)
 
 
@@ -250,7 +250,7 @@ def test_channels_of_tokens_are_the_last_axis():
     x = torch.rand(2, 3, SIDE, SIDE)
     tokens = classifier.copy_of_module()[:2](classifier.normalized(x))
     for position, expected in ((None, tokens[..., 4].mean(1)), ((7,), tokens[:, 7, 4])):
-        with asking(classifier, NetworkUnit("1", 4, position)) as (_, activation):
+        with open_activation(classifier, NetworkUnit("1", 4, position)) as (_, activation):
             torch.testing.assert_close(activation(x), expected)
 
 

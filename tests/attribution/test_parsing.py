@@ -69,13 +69,13 @@ def test_names_of_no_attribution(text, do):
     [
         ("captum/IntegratedGradent", "captum.attr; got 'IntegratedGradent'; did you mean IntegratedGradients or"),
         ("zennit/epsilon-plus", "a composite of zennit; got 'epsilon-plus'; did you mean EpsilonPlus or"),
-        ("zennit/SmoothGrad", r"that unveil lacks; got SmoothGrad; use SmoothGrad\(Zennit"),
+        ("zennit/SmoothGrad", r"that isn't a method of unveil; got SmoothGrad; use SmoothGrad\(Zennit"),
         ("zennit/EpsilonPlus:layer4", "zennit/COMPOSITE, which is for all layers; got a layer 'layer4'; leave"),
         ("pytorch-grad-cam/GradCAM++", r"a method of pytorch_grad_cam; got 'GradCAM\+\+'; did you mean GradCAM"),
-        ("pytorch-grad-cam/FullGrad:x", "before it is stretched; got FullGrad"),
+        ("pytorch-grad-cam/FullGrad:x", "before it is scaled; got FullGrad"),
     ],
 )
-def test_names_that_a_library_lacks_are_told_at_once(text, message):
+def test_unknown_names_of_a_library_are_refused(text, message):
     with pytest.raises(RecipeError, match=message):
         parse_attribution(text)
 

@@ -299,7 +299,7 @@ def test_a_nonlinearity_without_a_rule_is_refused_by_name(layer, name, method):
     question = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("a", ((0, 1.0),))], "key", 8)
     with pytest.raises(
         AttributionError,
-        match=rf"expected rectifiers only .*; got a model with 1 × {name} beside 1 rectifiers; use Gradient",
+        match=rf"expected rectifiers only .*; got a model with 1 × {name} and 1 rectifiers; use Gradient",
     ):
         method.attribute(question)
     assert Gradient().attribute(question).all.count == 1

@@ -1,4 +1,4 @@
-"""Patterns: the published fixture, closed forms on linear data, and backward passes against twins of matrices."""
+"""Patterns: published numbers, closed forms on linear data, and backward passes compared with products of matrices."""
 
 from itertools import pairwise
 
@@ -13,15 +13,15 @@ from unveil.attribution import AttributionRequest, PatternAttribution, PatternNe
 from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.patterns import Estimation, LinearEstimator, PatternError, Patterns, TwoComponent, load_patterns
 from unveil.patterns.estimators import Sums
-from unveil.patterns.network import as_samples, linear_layers, take_apart
+from unveil.patterns.network import linear_layers, trace_and_fold, unfold_inputs
 from unveil.recipes import Recipe
 from unveil.targets import TargetScore
 
 PLAIN = Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3)
 
 
-def of_samples(x: np.ndarray, weights: np.ndarray, bias: np.ndarray, estimator) -> np.ndarray:
-    """Patterns of a linear layer, one row a unit."""
+def estimate(x: np.ndarray, weights: np.ndarray, bias: np.ndarray, estimator) -> np.ndarray:
+    """Patterns of a linear layer, one row per unit."""
     inputs, w = torch.from_numpy(x), torch.from_numpy(weights)
     y = inputs @ w.T
     return estimator.patterns(Sums.of(inputs, y, estimator.active(y + torch.from_numpy(bias))), w).numpy()
@@ -38,12 +38,12 @@ def fixture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_the_published_fixture_to_six_digits():
     x, w, b = fixture()
     positive = [[0.971423, -0.028577, 0.5], [1.261678, 1.333333, -0.035827]]
-    np.testing.assert_allclose(of_samples(x, w, b, TwoComponent()), positive, atol=5e-7)
+    np.testing.assert_allclose(estimate(x, w, b, TwoComponent()), positive, atol=5e-7)
     linear = [[0.983387, -0.016613, 0.5], [1.311006, 1.333333, -0.011164]]
-    np.testing.assert_allclose(of_samples(x, w, b, LinearEstimator()), linear, atol=5e-7)
+    np.testing.assert_allclose(estimate(x, w, b, LinearEstimator()), linear, atol=5e-7)
 
 
-def test_the_usual_mistake_gives_other_numbers():
+def test_the_conditional_mean_would_give_other_numbers():
     """With the mean of y over the regime in place of E[y] the second unit would have 1.225429."""
     x, w, b = fixture()
     y = x @ w.T
@@ -51,20 +51,20 @@ def test_the_usual_mistake_gives_other_numbers():
         on = y[:, unit] + b[unit] > 0
         c = (x[on] * y[on, unit, None]).mean(0) - x[on].mean(0) * y[on, unit].mean()
         np.testing.assert_allclose(c / (w[unit] @ c), wrong, atol=5e-7)
-        assert np.abs(of_samples(x, w, b, TwoComponent())[unit] - wrong).max() > 2e-3
+        assert np.abs(estimate(x, w, b, TwoComponent())[unit] - wrong).max() > 2e-3
 
 
 @pytest.mark.parametrize("estimator", [TwoComponent(), LinearEstimator()])
 def test_the_signal_is_recovered_where_the_weights_point_elsewhere(estimator):
-    """Kindermans et al., figure 2: w filters the distractor out and so is nothing like the signal's direction; a is."""
+    """Kindermans et al., figure 2: w filters out the distractor and differs from the signal's direction; a matches it."""
     rng = np.random.default_rng(1)
     for _ in range(5):
         signal, distractor = rng.normal(size=(2, 6))
         y, noise = rng.normal(size=(2, 200_000, 1))
         x = y * signal + noise * distractor
-        # The weights that read y: w·signal = 1, w·distractor = 0, of least length.
+        # The shortest weights with w·signal = 1 and w·distractor = 0.
         w = np.linalg.lstsq(np.stack([signal, distractor]), np.array([1.0, 0.0]), rcond=None)[0][None]
-        (a,) = of_samples(x, w, np.zeros(1), estimator)
+        (a,) = estimate(x, w, np.zeros(1), estimator)
         np.testing.assert_allclose(a, signal, atol=0.02)
         cosine = float(w[0] @ signal / np.linalg.norm(w) / np.linalg.norm(signal))
         assert np.linalg.norm(w[0] / np.linalg.norm(w) - signal / np.linalg.norm(signal)) > 0.05 or cosine > 0.99
@@ -74,12 +74,12 @@ def test_every_pattern_has_unit_product_with_its_weights():
     rng = np.random.default_rng(2)
     x, w, b = rng.normal(size=(500, 7)) @ rng.normal(size=(7, 7)), rng.normal(size=(9, 7)), rng.normal(size=9)
     for estimator in (TwoComponent(), LinearEstimator()):
-        np.testing.assert_allclose((of_samples(x, w, b, estimator) * w).sum(1), 1, rtol=1e-9)
+        np.testing.assert_allclose((estimate(x, w, b, estimator) * w).sum(1), 1, rtol=1e-9)
 
 
 def test_a_unit_that_is_never_active_has_no_pattern():
     x = np.abs(np.random.default_rng(3).normal(size=(50, 4)))
-    a = of_samples(x, np.array([[-1.0] * 4, [1.0] * 4]), np.zeros(2), TwoComponent())
+    a = estimate(x, np.array([[-1.0] * 4, [1.0] * 4]), np.zeros(2), TwoComponent())
     assert not a[0].any()
     assert a[1].any()
 
@@ -94,15 +94,15 @@ def test_a_unit_that_is_never_active_has_no_pattern():
         {"kernel_size": (1, 3)},
     ],
 )
-def test_what_a_convolution_sees_are_patches(settings):
+def test_the_inputs_of_a_convolution_are_patches(settings):
     """Samples times weights are the convolution's own outputs."""
     layer = nn.Conv2d(4, 6, **{"kernel_size": 3, **settings}).double()
     x = torch.randn(2, 4, 9, 8, dtype=torch.float64)
-    groups = as_samples(layer, x)
+    groups = unfold_inputs(layer, x)
     weights = layer.weight.flatten(1).chunk(layer.groups)
     ours = torch.cat([samples @ w.T for samples, w in zip(groups, weights, strict=True)], 1) + layer.bias
-    theirs = layer(x).permute(0, 2, 3, 1).reshape(-1, 6)
-    torch.testing.assert_close(ours, theirs)
+    expected = layer(x).permute(0, 2, 3, 1).reshape(-1, 6)
+    torch.testing.assert_close(ours, expected)
 
 
 class Small(nn.Module):
@@ -137,16 +137,16 @@ def images(count: int = 24) -> torch.Tensor:
     return torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-def estimated(classifier: TorchClassifier, estimator=None) -> Estimation:
+def run_estimation(classifier: TorchClassifier, estimator=None) -> Estimation:
     estimation = Estimation(classifier, estimator or TwoComponent())
     for batch in images().split(5):
         estimation.add(batch)
     return estimation
 
 
-def test_taken_apart_the_network_is_the_same_and_only_the_late_norm_is_left():
+def test_the_traced_network_has_the_same_outputs_and_keeps_only_the_late_norm():
     classifier = small()
-    traced = take_apart(classifier.copy_of_module())
+    traced = trace_and_fold(classifier.copy_of_module())
     torch.testing.assert_close(traced(images()), classifier.logits(images()), rtol=1e-4, atol=1e-5)
     assert list(linear_layers(traced)) == ["conv1", "conv2", "fc1", "fc2"]
     assert [name for name, layer in traced.named_modules() if isinstance(layer, nn.BatchNorm2d)].count("before") == 1
@@ -157,21 +157,21 @@ def test_taken_apart_the_network_is_the_same_and_only_the_late_norm_is_left():
 
 @pytest.mark.parametrize("estimator", [TwoComponent(), LinearEstimator()])
 def test_streamed_patterns_are_those_of_all_images_at_once(estimator):
-    """Once more in numpy: every input of every layer collected, then the formula."""
+    """Computed again in numpy: all inputs of every layer are collected, then the formula is applied."""
     classifier = small()
-    found = estimated(classifier, estimator).patterns()
-    seen: dict[str, list] = {}
-    traced = take_apart(classifier.copy_of_module()).double()
+    patterns = run_estimation(classifier, estimator).patterns()
+    calls: dict[str, list] = {}
+    traced = trace_and_fold(classifier.copy_of_module()).double()
     for name, layer in linear_layers(traced).items():
         layer.register_forward_hook(
-            lambda module, inputs, output, name=name: seen.setdefault(name, []).append(
+            lambda module, inputs, output, name=name: calls.setdefault(name, []).append(
                 (module, inputs[0].clone(), output.clone())
             )
         )
     with torch.no_grad():
         traced(images().double())
-    for name, ((layer, inputs, outputs),) in seen.items():
-        x = as_samples(layer, inputs)[0].numpy()
+    for name, ((layer, inputs, outputs),) in calls.items():
+        x = unfold_inputs(layer, inputs)[0].numpy()
         z = (outputs.permute(0, 2, 3, 1).reshape(-1, outputs.shape[1]) if outputs.ndim == 4 else outputs).numpy()
         w = layer.weight.detach().flatten(1).numpy()
         for unit in range(len(w)):
@@ -180,11 +180,11 @@ def test_streamed_patterns_are_those_of_all_images_at_once(estimator):
             if not on.any():
                 continue
             c = (x[on] * y[on, None]).mean(0) - x[on].mean(0) * y.mean()
-            np.testing.assert_allclose(found.by_layer[name][unit].flatten(), c / (w[unit] @ c), rtol=2e-3, atol=2e-4)
+            np.testing.assert_allclose(patterns.by_layer[name][unit].flatten(), c / (w[unit] @ c), rtol=2e-3, atol=2e-4)
 
 
 def matrix(layer: nn.Module, kernel: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
-    """The matrix of a layer with another kernel and no bias."""
+    """The matrix of a layer with the given kernel and without bias."""
     size = int(np.prod(shape))
     units = torch.eye(size, dtype=torch.float64).reshape(size, *shape)
     out = F.conv2d(units, kernel, padding=1) if isinstance(layer, nn.Conv2d) else F.linear(units, kernel)
@@ -193,19 +193,18 @@ def matrix(layer: nn.Module, kernel: torch.Tensor, shape: tuple[int, ...]) -> np
 
 @pytest.mark.parametrize("method", [PatternNet, PatternAttribution])
 def test_the_backward_pass_by_hand(tmp_path, method):
-    """Every layer as a matrix of patterns, gates from the forward pass, the late norm by 1/scale or 1."""
+    """Every layer is a matrix of patterns, gates are those of the forward pass, the late norm is 1/scale or 1."""
     classifier = small()
-    estimation = estimated(classifier)
+    estimation = run_estimation(classifier)
     file = estimation.patterns().save(tmp_path / "p.safetensors")
     patterns, weights = estimation.patterns().by_layer, estimation.weights()
-    traced = take_apart(classifier.copy_of_module()).double()
+    traced = trace_and_fold(classifier.copy_of_module()).double()
     layers = linear_layers(traced)
     x = images(1)[0]
     net = Small().double().eval()
     net.load_state_dict({key: value.double() for key, value in classifier.copy_of_module().state_dict().items()})
     with torch.no_grad():
-        given = x[None].double()
-        y_in = net.bn1(net.conv1(given))
+        y_in = net.bn1(net.conv1(x[None].double()))
         y = y_in.relu()
         z_in = net.bn2(net.conv2(y)) + y
         cat = torch.cat([y, z_in.relu()], 1)
@@ -229,28 +228,30 @@ def test_the_backward_pass_by_hand(tmp_path, method):
     g_y, g_z = g[:4].ravel(), g[4:].ravel() * (z_in[0].flatten().numpy() > 0)
     g_y = g_y + g_z + matrix(layers["conv2"], kernel("conv2"), (4, 8, 8)).T @ g_z
     expected = matrix(layers["conv1"], kernel("conv1"), (3, 8, 8)).T @ (g_y * (y_in[0].flatten().numpy() > 0))
-    question = AttributionRequest(classifier, x, [TargetScore("b", ((1, 1.0),))], "key", 8)
-    got = method(str(file)).attribute(question).all.mean[0].flatten().numpy()
+    request = AttributionRequest(classifier, x, [TargetScore("b", ((1, 1.0),))], "key", 8)
+    got = method(str(file)).attribute(request).all.mean[0].flatten().numpy()
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
-def test_the_normalization_is_a_linear_layer_too(tmp_path):
-    """The same network behind another normalization: the signal is in pixels, the attribution is the same."""
+def test_the_normalization_is_a_linear_layer(tmp_path):
+    """The same network after another normalization: the signal is in pixel values, the attribution is the same."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 2))
     torch.manual_seed(2)
     plain = TorchClassifier(module, PLAIN)
     scaled = TorchClassifier(module, Preprocessing.square(8, (0.4,) * 3, (0.5,) * 3))
-    file = estimated(plain).patterns().save(tmp_path / "p.safetensors")
+    file = run_estimation(plain).patterns().save(tmp_path / "p.safetensors")
     x = images(1)[0]
     target_scores = [TargetScore("a", ((0, 1.0),))]
     for method, factor in ((PatternNet, 0.5), (PatternAttribution, 1.0)):
-        one = method(str(file)).attribute(AttributionRequest(plain, (x - 0.4) / 0.5, target_scores, "key", 8)).all.mean
+        expected = (
+            method(str(file)).attribute(AttributionRequest(plain, (x - 0.4) / 0.5, target_scores, "key", 8)).all.mean
+        )
         other = method(str(file)).attribute(AttributionRequest(scaled, x, target_scores, "key", 8)).all.mean
-        torch.testing.assert_close(other, factor * one, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(other, factor * expected, rtol=1e-4, atol=1e-6)
 
 
-def test_an_estimation_that_was_stopped_goes_on(tmp_path):
-    straight = estimated(small()).patterns()
+def test_a_stopped_estimation_is_resumed(tmp_path):
+    uninterrupted = run_estimation(small()).patterns()
     first = Estimation(small())
     for batch in images().split(5)[:2]:
         first.add(batch)
@@ -261,7 +262,7 @@ def test_an_estimation_that_was_stopped_goes_on(tmp_path):
     for batch in images().split(5)[2:]:
         second.add(batch)
     for name, pattern in second.patterns().by_layer.items():
-        torch.testing.assert_close(pattern, straight.by_layer[name], rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(pattern, uninterrupted.by_layer[name], rtol=1e-6, atol=1e-9)
     other = Estimation(small(), LinearEstimator())
     with pytest.raises(PatternError, match="sums of this classifier and estimator"):
         other.resume(tmp_path / "sums.safetensors")
@@ -272,43 +273,43 @@ def test_memory_does_not_grow_with_the_images():
     sizes = []
     for batch in images().split(5):
         estimation.add(batch)
-        sizes.append(sum(one.xy.numel() + one.x.numel() for groups in estimation._sums.values() for one in groups))
+        sizes.append(sum(sums.xy.numel() + sums.x.numel() for groups in estimation._sums.values() for sums in groups))
     assert len(set(sizes)) == 1
     weights = sum(weight.numel() for weight in estimation.weights().values())
     assert sizes[0] == 2 * weights
 
 
-def test_files_say_what_they_belong_to(tmp_path):
-    found = estimated(small()).patterns()
-    loaded = load_patterns(found.save(tmp_path / "deep/p.safetensors"))
+def test_files_store_what_they_belong_to(tmp_path):
+    patterns = run_estimation(small()).patterns()
+    loaded = load_patterns(patterns.save(tmp_path / "deep/p.safetensors"))
     assert (loaded.estimator, loaded.images, loaded.fingerprint) == ("TwoComponent", 24, small().fingerprint)
-    assert all(torch.equal(loaded.by_layer[name], found.by_layer[name]) for name in found.by_layer)
-    assert all(value == pytest.approx(1) for value in loaded.cosine(found).values())
+    assert all(torch.equal(loaded.by_layer[name], patterns.by_layer[name]) for name in patterns.by_layer)
+    assert all(value == pytest.approx(1) for value in loaded.cosine(patterns).values())
     other = TorchClassifier(Small(), PLAIN, ["a", "b", "c"])
-    question = AttributionRequest(other, images(1)[0], [TargetScore("a", ((0, 1.0),))], "key", 8)
+    request = AttributionRequest(other, images(1)[0], [TargetScore("a", ((0, 1.0),))], "key", 8)
     with pytest.raises(PatternError, match="made for other weights"):
-        PatternNet(str(tmp_path / "deep/p.safetensors")).attribute(question)
+        PatternNet(str(tmp_path / "deep/p.safetensors")).attribute(request)
     with pytest.raises(PatternError, match="check the path"):
-        PatternNet(str(tmp_path / "none.safetensors")).attribute(question)
+        PatternNet(str(tmp_path / "none.safetensors")).attribute(request)
     (tmp_path / "bad.safetensors").write_bytes(b"hello")
     with pytest.raises(PatternError, match="a safetensors file"):
         load_patterns(tmp_path / "bad.safetensors")
     Patterns({"x": torch.zeros(1)}, "TwoComponent", 1, other.fingerprint).save(tmp_path / "few.safetensors")
     with pytest.raises(PatternError, match="patterns of this network's 4 linear layers; got 1 patterns"):
-        PatternNet(str(tmp_path / "few.safetensors")).attribute(question)
+        PatternNet(str(tmp_path / "few.safetensors")).attribute(request)
 
 
 @pytest.mark.parametrize(
-    ("module", "told"),
+    ("module", "message"),
     [
         (nn.Sequential(nn.Flatten(), nn.Linear(192, 2), nn.SiLU()), "SiLU at 2"),
         (nn.Sequential(nn.Flatten()), "a network with linear layers"),
         (nn.Sequential(nn.Flatten(), *[nn.Linear(192, 192)] * 2), "used once; got 1 used 2 times|used 2 times"),
     ],
 )
-def test_networks_without_patterns_are_refused(module, told):
+def test_networks_without_patterns_are_refused(module, message):
     classifier = TorchClassifier(module, PLAIN)
-    with pytest.raises(PatternError, match=told):
+    with pytest.raises(PatternError, match=message):
         Estimation(classifier)
 
 
@@ -326,7 +327,7 @@ def test_a_network_that_branches_on_its_input_is_refused():
 
 
 @pytest.mark.parametrize("name", ["vgg11_bn", "resnet18", "densenet121", "squeezenet1_1"])
-def test_real_architectures_go_through(tmp_path, name):
+def test_real_architectures_have_patterns(tmp_path, name):
     torch.manual_seed(0)
     module = torchvision.models.get_model(name, weights=None)
     classifier = TorchClassifier(module, Preprocessing.square(64, (0.5,) * 3, (0.25,) * 3))
@@ -335,12 +336,12 @@ def test_real_architectures_go_through(tmp_path, name):
     estimation.add(pixels)
     patterns = estimation.patterns()
     weights = estimation.weights()
-    for name_, pattern in patterns.by_layer.items():
-        product = (pattern.double() * weights[name_].double()).flatten(1).sum(1)
-        there = pattern.flatten(1).abs().sum(1) > 0
-        np.testing.assert_allclose(product[there], 1, atol=2e-3)
+    for layer, pattern in patterns.by_layer.items():
+        product = (pattern.double() * weights[layer].double()).flatten(1).sum(1)
+        exists = pattern.flatten(1).abs().sum(1) > 0
+        np.testing.assert_allclose(product[exists], 1, atol=2e-3)
     attribution = PatternAttribution(str(patterns.save(tmp_path / "p.safetensors")))
-    # A label that was positive for one of the images: others have no positive regime to estimate from.
+    # A label that is positive for one of the images; the others have no positive samples to estimate from.
     top = classifier.predict(pixels[:1])[0].leading(1)[0]
     result = attribution.attribute(
         AttributionRequest(classifier, pixels[0], [TargetScore("top", ((top, 1.0),))], "key", 8)

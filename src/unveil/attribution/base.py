@@ -1,4 +1,4 @@
-"""What an attribution is asked, and what it gives: sums of signed gradients, from which everything else is derived."""
+"""Requests and results of attributions: results are sums of signed gradients, from which all maps are derived."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,9 +20,15 @@ OnHalves = Callable[["Moments", "Moments"], float]
 class AttributionRequest:
     """One image, the scores to attribute to its pixels, and how to compute the attribution.
 
-    `stream` names the noise: the same name gives the same noise for any batch size and device. `on_sample(done,
-    total)` reports progress. `agreement(even, odd)` returns the IoU in [0, 1] of the regions from two independent
-    halves of the samples; `UntilStable` stops by it, and takes its `max_samples` where it is None.
+    Attributes:
+        classifier: The classifier to explain.
+        pixels: The image on the model's grid, (c, *grid), in pixel units: before the classifier's normalization.
+        target_scores: The scores, one map each.
+        stream: The name of the noise: the same name gives the same noise for any batch size and device.
+        batch_size: Images per batch.
+        on_sample: Called with the number of samples done and their total.
+        agreement: Returns the IoU in [0, 1] of the regions from two independent halves of the samples. `UntilStable`
+            stops by it, and takes its `max_samples` where it is None.
     """
 
     classifier: Classifier
@@ -36,24 +42,35 @@ class AttributionRequest:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over samples: `count` n, `total` Σg and `squares` Σg², float64. Counted first, divided last."""
+    """Sums over samples of signed gradients g, float64, in the shape (targets, channels, *grid).
+
+    Attributes:
+        count: The number of samples n.
+        total: Σ g, in logits per unit of pixel value.
+        squares: Σ g².
+
+    >>> ones = torch.ones(1, 1, 2, dtype=torch.float64)
+    >>> both = Moments(1, ones, ones) + Moments(1, 3 * ones, 9 * ones)
+    >>> both.mean.flatten().tolist(), both.variance_of_mean.flatten().tolist()
+    ([2.0, 2.0], [1.0, 1.0])
+    """
 
     count: int
     total: Float[Tensor, "t c *grid"]
     squares: Float[Tensor, "t c *grid"]
 
     def __add__(self, other: "Moments") -> "Moments":
-        """The sums of both sets of samples together."""
+        """Add the sums of two sets of samples."""
         return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
     @property
     def mean(self) -> Float[Tensor, "t c *grid"]:
-        """m = Σg / n, in logits per unit of pixel value."""
+        """The mean m = Σg / n, in logits per unit of pixel value."""
         return self.total / self.count
 
     @property
     def variance_of_mean(self) -> Float[Tensor, "t c *grid"]:
-        """v / n with the sample variance v = (Σg² − n·m²) / (n − 1); 0 for a single sample, which has none."""
+        """v / n with the sample variance v = (Σg² − n·m²) / (n − 1); 0 for a single sample, which has no variance."""
         if self.count < 2:
             return torch.zeros_like(self.total)
         variance = (self.squares - self.total.square() / self.count) / (self.count - 1)
@@ -62,9 +79,12 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class AttributionResult:
-    """Signed, per target, pixel and channel; as two independent halves of the samples.
+    """A signed attribution per target, channel and pixel, as two independent halves of the samples.
 
-    `odd` is None where there is a single sample (a plain gradient has no noise, so nothing to settle).
+    Attributes:
+        even: The sums over samples 0, 2, 4, …
+        odd: The sums over samples 1, 3, 5, …; None for a method without noise, which has a single sample.
+        rules: The rectifiers that a backward rule was applied to; None for methods without one.
     """
 
     even: Moments
@@ -73,40 +93,43 @@ class AttributionResult:
 
     @property
     def all(self) -> Moments:
-        """All samples together."""
+        """The sums over all samples."""
         return self.even if self.odd is None else self.even + self.odd
 
 
 class Attribution(ABC):
-    """A method that attributes a classifier's score to the pixels of an image."""
+    """Base class of methods that attribute a classifier's score to the pixels of an image."""
 
     @abstractmethod
     def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Compute the attribution of every score in `request`; the classifier isn't changed."""
 
     def averaging_precision(self, classifier: Classifier) -> str:
-        """Precision in which this method averages gradients of `classifier`, and why, for the record of a run."""
+        """Describe the precision in which this method averages gradients of `classifier`, and why, for records."""
         if classifier.precision != "auto":
             return classifier.averaging_precision
         return "fp32: the attribution doesn't average gradients"
 
 
 class GradientMethod(Attribution):
-    """An attribution that is one backward pass, so that SmoothGrad can average it."""
+    """Base class of attributions that are one backward pass, so that `SmoothGrad` can average them."""
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """The backward pass at the image itself: one sample, without noise."""
+        """Compute the backward pass at the image itself: one sample, without noise."""
         signed, rules = self.gradients(request.classifier, request.pixels[None], request.target_scores)
         request.on_sample(1, 1)
         total = signed[:, 0].double()
         return AttributionResult(Moments(1, total, total.square()), None, rules)
 
     def averaging_classifier(self, classifier: Classifier) -> Classifier:
-        """The classifier that computes gradients to be averaged over noise; by default the classifier itself."""
+        """Return the classifier that computes gradients to be averaged over noise; by default `classifier` itself."""
         return classifier
 
     @abstractmethod
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
-        """Signed gradients of every scalar for every image of a batch; one forward pass serves all scalars."""
+        """Compute signed gradients of every target score for every image of a batch, with one forward pass.
+
+        Returns the gradients and the rectifiers that a backward rule was applied to (None for methods without a rule).
+        """

@@ -1,4 +1,4 @@
-"""Gradient, Deconvnet and GuidedBackprop: one forward pass, and a backward pass for every scalar."""
+"""Gradient, Deconvnet and GuidedBackprop: one forward pass, and one backward pass per target score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +17,31 @@ from unveil.targets import TargetScore
 
 @dataclass(frozen=True)
 class Gradient(GradientMethod):
-    """∂score/∂pixels, the score being the target's logit (Simonyan et al. 2013). Works with every differentiable
-    model."""
+    """The gradient ∂score/∂pixels, where the score is the target's logit (Simonyan et al. 2013).
+
+    In logits per unit of pixel value; works with every differentiable model.
+
+    >>> from unveil import load_classifier
+    >>> from unveil.attribution import AttributionRequest
+    >>> classifier = load_classifier("planted/demo")
+    >>> request = AttributionRequest(classifier, torch.rand(3, 128, 128), [TargetScore("a", ((0, 1.0),))], "noise", 1)
+    >>> Gradient().attribute(request).all.mean.shape
+    torch.Size([1, 3, 128, 128])
+    """
 
     rule: ClassVar[BackwardRule | None] = None
 
     def averaging_classifier(self, classifier: Classifier) -> Classifier:
-        """The classifier's bf16 form if its check found the regions unchanged, else the classifier itself."""
+        """Return the classifier's bf16 form if its check found the regions unchanged, else the classifier itself."""
         return classifier.for_averaging()
 
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
-        """Signed gradients under this method's backward rule, and what the rule met."""
+        """Compute signed gradients under this method's backward rule, and the rectifiers that it was applied to.
+
+        Raises `AttributionError` for logits without a gradient, and for networks that the rule isn't defined for.
+        """
         with torch.enable_grad():
             pixels = pixels.detach().requires_grad_()
             logits = classifier.logits(pixels)
@@ -39,7 +51,7 @@ class Gradient(GradientMethod):
                     f"{classifier.name}, whose logits have no gradient",
                     "use --recipe black-box, or the attribution Rise() or Occlusion()",
                 )
-            # The rule is written once onto the graph; all backward passes of this forward pass then follow it.
+            # The rule is registered once on the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
             signed = backward(target_scores, logits, pixels)
         return signed.float(), report
@@ -47,16 +59,21 @@ class Gradient(GradientMethod):
 
 @dataclass(frozen=True)
 class Deconvnet(Gradient):
-    """Gradient with rectifiers that pass max(g, 0) (Zeiler & Fergus 2014)."""
+    """The gradient with another rule at rectifiers: they pass max(g, 0) for a gradient g (Zeiler & Fergus 2014).
+
+    In logits per unit of pixel value. For networks whose only nonlinear units are ReLU and ReLU6.
+    """
 
     rule: ClassVar[BackwardRule | None] = Deconv()
 
 
 @dataclass(frozen=True)
 class GuidedBackprop(Gradient):
-    """Gradient with rectifiers that pass max(g, 0) · [x > 0] (Springenberg et al. 2014).
+    """The gradient with another rule at rectifiers: they pass max(g, 0) · [x > 0] for an input x and a gradient g.
 
-    Sharp, but partly blind to the later layers: it fails the randomization test of Adebayo et al. 2018.
+    Springenberg et al. 2014. In logits per unit of pixel value. For networks whose only nonlinear units are ReLU and
+    ReLU6. Maps are sharp, but depend little on the later layers: the method fails the parameter randomization test of
+    Adebayo et al. 2018.
     """
 
     rule: ClassVar[BackwardRule | None] = Guided()
@@ -65,7 +82,7 @@ class GuidedBackprop(Gradient):
 def backward(
     target_scores: Sequence[TargetScore], logits: Float[Tensor, "n k"], inputs: Float[Tensor, "n c *grid"]
 ) -> Float[Tensor, "t n c *grid"]:
-    """A backward pass for every scalar, over the one graph from `inputs` to `logits`, which is gone afterwards."""
+    """Compute one backward pass per target score over the graph from `inputs` to `logits`, and free the graph."""
     scores = [score_of(target_score, logits).sum() for target_score in target_scores]
     return torch.stack(
         [
@@ -76,7 +93,7 @@ def backward(
 
 
 def score_of(target_score: TargetScore, logits: Float[Tensor, "n k"]) -> Float[Tensor, "n"]:
-    """Σ weight_i · logit_i for every image of a batch."""
+    """Compute Σ weight_i · logit_i for every image of a batch."""
     indices = [index for index, _ in target_score.weights]
     weights = torch.tensor([weight for _, weight in target_score.weights], dtype=logits.dtype, device=logits.device)
     return logits[:, indices] @ weights

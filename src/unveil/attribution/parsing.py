@@ -22,10 +22,10 @@ WELL_KNOWN = (
 
 
 def parse_attribution(text: str) -> Attribution:
-    """`Gradient`, `GuidedBackprop`, `SmoothGrad`, … with their defaults, or a method of another library:
-    `captum/METHOD[:LAYER]`, `zennit/COMPOSITE`, `pytorch-grad-cam/METHOD[:LAYER]`.
+    """Make an attribution from its name: `Gradient`, `GuidedBackprop`, `SmoothGrad`, …, with their default settings.
 
-    Raises `RecipeError` for a name that doesn't exist, with those that are near, and `MissingLibraryError`.
+    Methods of other libraries are `captum/METHOD[:LAYER]`, `zennit/COMPOSITE` and `pytorch-grad-cam/METHOD[:LAYER]`.
+    Raises `RecipeError` for an unknown name, with similar names, and `MissingLibraryError`.
 
     >>> parse_attribution("captum/LayerGradCam:layer4")
     Captum(method='LayerGradCam', layer='layer4')
@@ -43,16 +43,16 @@ def parse_attribution(text: str) -> Attribution:
 def _of_library(kind: type[Captum | Zennit | Cam], name: str, layer: str) -> Attribution:
     if kind is Zennit and layer:
         raise RecipeError("zennit/COMPOSITE, which is for all layers", f"a layer {layer!r}", "leave the layer out")
-    found = kind(name, layer) if layer else kind(name)  # type: ignore[arg-type]
-    found.look_up()
-    return found
+    attribution = kind(name, layer) if layer else kind(name)  # type: ignore[arg-type]
+    attribution.look_up()
+    return attribution
 
 
 def _nearest(text: str) -> str:
-    """The names, ours and of the libraries, that are written like this one."""
+    """Advice with similar names, of this package and of the libraries."""
     names = {_fold(name.rpartition("/")[2]): name for name in (*WELL_KNOWN, *NAMED)}
     near = difflib.get_close_matches(_fold(text.rpartition("/")[2].partition(":")[0]), names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(names[one] for one in near)}?" if near else "choose one of them"
+    return f"did you mean {' or '.join(names[match] for match in near)}?" if near else "choose one of them"
 
 
 def _fold(name: str) -> str:

@@ -13,16 +13,19 @@ from unveil.attribution.base import GradientMethod
 from unveil.attribution.gradient import backward
 from unveil.attribution.rules import RuleReport
 from unveil.classifiers import Classifier, TorchClassifier
-from unveil.patterns import PatternError, Rewired, load_patterns
+from unveil.patterns import PatternError, RewiredNetwork, load_patterns
 from unveil.targets import TargetScore
 
 
 @dataclass(frozen=True)
 class PatternNet(GradientMethod):
-    """The signal: the logit sent back with every linear layer's pattern a in place of its weights w.
+    """The signal: a backward pass with each layer's pattern a in place of its weights w (Kindermans et al. 2017).
 
-    `patterns`: a file made by `unveil patterns` for this model. Magnitudes grow through many layers; only directions
-    within a map mean something. The result is in units of pixel value per logit.
+    In units of pixel value per logit. Magnitudes grow through many layers, so only directions within a map have a
+    meaning.
+
+    Attributes:
+        patterns: The path of a file made by `unveil patterns` for this model.
     """
 
     patterns: str
@@ -31,7 +34,10 @@ class PatternNet(GradientMethod):
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]
     ) -> tuple[Float[Tensor, "t n c *grid"], RuleReport | None]:
-        """Backward passes of every scalar along the patterns."""
+        """Compute one backward pass along the patterns per target score.
+
+        Raises `PatternError` for black boxes, for a file that can't be read, and for patterns of other weights.
+        """
         if not isinstance(classifier, TorchClassifier):
             raise PatternError("a PyTorch model for patterns", classifier.name, "use a method for black boxes")
         path = Path(self.patterns)
@@ -39,7 +45,7 @@ class PatternNet(GradientMethod):
         network = classifier.cached(
             type(self).__name__,
             (self.patterns, modified),
-            lambda: _rewired(classifier, self.patterns, attribution=self.attribution),
+            lambda: _rewire(classifier, self.patterns, attribution=self.attribution),
         )
         with torch.enable_grad():
             inputs = classifier.normalized(pixels).detach().requires_grad_()
@@ -51,15 +57,21 @@ class PatternNet(GradientMethod):
 
 @dataclass(frozen=True)
 class PatternAttribution(PatternNet):
-    """How much each pixel's signal gave to the logit: every linear layer goes back by w ∘ a."""
+    """The contribution of each pixel's signal to the logit (Kindermans et al. 2017), in logits.
+
+    A backward pass with w ∘ a in place of each layer's weights w, where a is the layer's pattern.
+
+    Attributes:
+        patterns: The path of a file made by `unveil patterns` for this model.
+    """
 
     attribution: ClassVar[bool] = True
 
 
-def _rewired(classifier: TorchClassifier, file: str, *, attribution: bool) -> Rewired:
+def _rewire(classifier: TorchClassifier, file: str, *, attribution: bool) -> RewiredNetwork:
     patterns = load_patterns(file)
     if patterns.fingerprint != classifier.fingerprint:
         raise PatternError(
-            f"patterns of {classifier.name}", f"{file}, made for other weights", "make it with: unveil patterns"
+            f"patterns of {classifier.name}", f"{file}, made for other weights", "make it by: unveil patterns"
         )
-    return Rewired.of(classifier.copy_of_module(), patterns.by_layer, attribution=attribution)
+    return RewiredNetwork.of(classifier.copy_of_module(), patterns.by_layer, attribution=attribution)

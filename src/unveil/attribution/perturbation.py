@@ -1,4 +1,4 @@
-"""Rise and Occlusion: attributions that ask a classifier for answers only, so that it may be a black box."""
+"""Rise and Occlusion: attributions that need predictions only, so that the classifier may be a black box."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +17,21 @@ from unveil.seeding import seeded_generator
 
 @dataclass(frozen=True)
 class Rise(Attribution):
-    """Random masks, weighted by the answers to them (Petsiuk et al. 2018).
+    """Random masks, weighted by the scores of the masked images (RISE, Petsiuk et al. 2018).
 
-    S = 1/(p·N) Σ_k f(x_k) · (M_k − p) with x_k = M_k·x + (1 − M_k)·mean color. The masks M_k are grids of `cells` a
-    side that are open with probability p = `share`, enlarged linearly and shifted at random. f is the target's value
-    (a logit).
+    S = 1/(p·N) Σ_k f(x_k) · (M_k − p) with x_k = M_k·x + (1 − M_k)·mean color, where f is the target score (a logit).
+    S is in logits. The masks M_k are random grids that are enlarged linearly and shifted at random. They are made one
+    batch at a time, so memory doesn't grow with N, and mask k depends on the request's stream and k alone.
 
-    The paper has M_k in place of M_k − p (`centered` False). That adds mean(f)·E[M]/p, about the same number everywhere
-    and mostly larger than the evidence; without it a pixel that doesn't matter has expectation 0, and a threshold means
-    something. Masks are streamed: memory doesn't grow with N = `masks`, and mask k depends on the request's key and k
-    alone.
+    Attributes:
+        masks: The number of masks N, at least 2; the paper has 4000.
+        cells: Cells of the random grid along each axis, at least 2.
+        share: The probability p that a cell is open, between 0 and 1.
+        centered: False uses M_k in place of M_k − p, as the paper does. That adds mean(f)·E[M]/p, which is about the
+            same everywhere and usually larger than the evidence. Centered, a pixel that doesn't matter has
+            expectation 0, so that a threshold has a meaning.
+
+    Raises `RecipeError` for settings out of range.
     """
 
     masks: int = 1000
@@ -40,7 +45,7 @@ class Rise(Attribution):
             raise RecipeError("masks ≥ 2, cells ≥ 2 and a share between 0 and 1", got, "the paper has 4000, 7 and 0.5")
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """Sums over the even and over the odd masks, two independent halves."""
+        """Compute sums over the even and over the odd masks, two independent halves."""
         grid = request.pixels.shape[1:]
         sums = torch.zeros((2, 2, len(request.target_scores), 1, *grid), dtype=torch.float64)
         for start in range(0, self.masks, request.batch_size):
@@ -49,36 +54,42 @@ class Rise(Attribution):
             scores = _scores(request, _blend(request, open_[:, None].float()))
             weights = (open_ - self.share if self.centered else open_) / self.share
             for offset, (weight, row) in enumerate(zip(weights, scores, strict=True)):
-                one = row.reshape(-1, 1, *(1,) * len(grid)) * weight
+                weighted = row.reshape(-1, 1, *(1,) * len(grid)) * weight
                 total, squares = sums[(start + offset) % 2]
-                total += one
-                squares += one.square()
+                total += weighted
+                squares += weighted.square()
             request.on_sample(stop, self.masks)
         counts = ((self.masks + 1) // 2, self.masks // 2)
         even, odd = (Moments(count, *half) for count, half in zip(counts, sums, strict=True))
         return AttributionResult(even, odd)
 
     def mask(self, stream: str, number: int, grid: tuple[int, ...]) -> Float[Tensor, "*grid"]:
-        """Mask k, float64 in [0, 1]: 1 where the image is seen."""
+        """Draw mask k = `number` on a `grid`, float64, 1 where the image is kept and 0 where not; `stream` seeds it."""
         random = seeded_generator(f"{stream}/rise", number)
         cells = (torch.rand((1, 1, *(self.cells + 1,) * len(grid)), generator=random) < self.share).double()
-        sides = [-(-side // self.cells) for side in grid]  # of a cell, rounded up
+        sides = [-(-side // self.cells) for side in grid]  # px of a cell, rounded up
         mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(grid)]
-        large = functional.interpolate(
+        enlarged = functional.interpolate(
             cells, [side * (self.cells + 1) for side in sides], mode=mode, align_corners=False
         )
         shifts = [int(torch.randint(side, (1,), generator=random)) for side in sides]
         window = tuple(slice(shift, shift + side) for shift, side in zip(shifts, grid, strict=True))
-        return large[(0, 0, *window)]
+        return enlarged[(0, 0, *window)]
 
 
 @dataclass(frozen=True)
 class Occlusion(Attribution):
-    """What covering a window takes away (Zeiler & Fergus 2014).
+    """The mean drop of the score when a window around a pixel is covered (Zeiler & Fergus 2014).
 
-    S(p) = mean over the windows W that contain p of f(x) − f(x without W). Windows are `size_px` px a side,
-    `stride_px` px apart, cut off at the border; a covered window shows the mean color. Two halves of the windows, in a
-    chequered order, say how settled it is.
+    S(p) = mean over the windows W that contain p of f(x) − f(x without W), in logits. Windows are cut off at the
+    border; a covered window has the mean color. Two halves of the windows, in a checkerboard order, measure the
+    stability.
+
+    Attributes:
+        size_px: The side length of a window in px.
+        stride_px: The distance of neighboring windows in px, at least 1 and at most `size_px`.
+
+    Raises `RecipeError` for settings out of range.
     """
 
     size_px: int = 16
@@ -91,10 +102,10 @@ class Occlusion(Attribution):
             )
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """The mean drop of the windows over every pixel."""
+        """Compute the mean drop of the windows that contain each pixel, for both halves of the windows."""
         grid = request.pixels.shape[1:]
         windows = list(self.windows(grid))
-        (whole,) = _scores(request, request.pixels[None])
+        (original,) = _scores(request, request.pixels[None])
         halves = torch.zeros((2, len(request.target_scores), 1, *grid), dtype=torch.float64)
         covered = torch.zeros(grid, dtype=torch.float64)
         for start in range(0, len(windows), request.batch_size):
@@ -103,7 +114,7 @@ class Occlusion(Attribution):
             for number, (_, window) in enumerate(part):
                 open_[(number, 0, *window)] = 0
             for (half, window), row in zip(part, _scores(request, _blend(request, open_)), strict=True):
-                halves[(half, slice(None), 0, *window)] += (whole - row).reshape(-1, *(1,) * len(grid))
+                halves[(half, slice(None), 0, *window)] += (original - row).reshape(-1, *(1,) * len(grid))
                 covered[window] += 1
             request.on_sample(min(start + len(part), len(windows)), len(windows))
         # Each half stands for all windows: their mean is the mean over all.
@@ -111,21 +122,21 @@ class Occlusion(Attribution):
         return AttributionResult(even, odd)
 
     def windows(self, grid: tuple[int, ...]) -> Iterator[tuple[int, tuple[slice, ...]]]:
-        """Every window and the half it belongs to; all pixels are in at least one."""
+        """Yield every window of a `grid` with the half it belongs to, 0 or 1; each pixel is in at least one window."""
         starts = [range(0, max(1, side - self.size_px + self.stride_px), self.stride_px) for side in grid]
-        for index in product(*(range(len(one)) for one in starts)):
-            corner = [one[number] for one, number in zip(starts, index, strict=True)]
+        for index in product(*(range(len(axis)) for axis in starts)):
+            corner = [axis[number] for axis, number in zip(starts, index, strict=True)]
             yield sum(index) % 2, tuple(slice(first, first + self.size_px) for first in corner)
 
 
 def _blend(request: AttributionRequest, open_: Float[Tensor, "n 1 *grid"]) -> Float[Tensor, "n c *grid"]:
-    """The image where open, the mean color of the training data where not."""
+    """The image where the mask is open, the mean color of the training data elsewhere."""
     mean = torch.tensor(request.classifier.preprocessing.mean).reshape(-1, *(1,) * (request.pixels.ndim - 1))
-    seen = open_.to(request.pixels)
-    return seen * request.pixels + (1 - seen) * mean.to(request.pixels)
+    kept = open_.to(request.pixels)
+    return kept * request.pixels + (1 - kept) * mean.to(request.pixels)
 
 
 def _scores(request: AttributionRequest, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n t"]:
-    """Every target's value for every image, float64. Raises `ClassifierError` for answers that aren't finite."""
-    logits = np.stack([one.logits for one in request.classifier.predict(pixels, request.batch_size)])
+    """Every target score for every image, float64. Raises `ClassifierError` for logits that aren't finite."""
+    logits = np.stack([prediction.logits for prediction in request.classifier.predict(pixels, request.batch_size)])
     return torch.from_numpy(np.stack([target_score.of(logits) for target_score in request.target_scores], axis=1))

@@ -1,4 +1,4 @@
-"""Backward rules for rectifiers, written onto the autograd graph itself.
+"""Backward rules for rectifiers, registered on the autograd graph itself.
 
 A rectifier y = max(x, 0) passes back, for the gradient g that arrives at its output:
 
@@ -8,10 +8,10 @@ A rectifier y = max(x, 0) passes back, for the gradient g that arrives at its ou
 | deconvnet | max(g, 0)         | Zeiler & Fergus 2014       |
 | guided    | max(g, 0) · [x > 0] | Springenberg et al. 2014 |
 
-Other tools hang these rules on `nn.ReLU` modules, and so miss `F.relu`, `torch.relu`, `x.clamp(min=0)`, rectifiers
-inside scripted code, and get modules wrong that are reused. Every rectifier that a forward pass really used, however
-it was called, is one node of the graph that autograd recorded, so that is where the rules go: no module is touched,
-nothing has to be undone, and what was overridden can be counted. A graph in which the rule isn't defined is refused.
+Other tools hook `nn.ReLU` modules, and so miss `F.relu`, `torch.relu`, `x.clamp(min=0)` and rectifiers in scripted
+code, and are wrong for modules that are used twice. Every rectifier that a forward pass used, however it was called, is
+one node of the graph that autograd recorded. Rules are registered on these nodes: no module is changed, nothing has to
+be undone, and the overridden nodes can be counted. A graph for which the rule isn't defined is refused.
 """
 
 from abc import ABC, abstractmethod
@@ -40,26 +40,27 @@ UNDEFINED = {
     "LogSigmoidBackward": "LogSigmoid",
     "HardshrinkBackward": "Hardshrink",
     "SoftshrinkBackward": "Softshrink",
-    # A rectifier may hide in these, as torch.maximum(x, zeros) or torch.where(x > 0, x, 0), and can't be told apart.
+    # These may be rectifiers, as torch.maximum(x, zeros) or torch.where(x > 0, x, 0), which can't be detected.
     "MaximumBackward": "torch.maximum",
     "WhereBackward": "torch.where",
 }
-# These keep their own derivative under every rule: gates and attention weights, not the units of the network.
+# These keep their own derivative under every rule: they are gates and attention weights, not units of the network.
 KEPT = {
     "SigmoidBackward": "sigmoid",
     "TanhBackward": "tanh",
     "SoftmaxBackward": "softmax",
     "HardsigmoidBackward": "hardsigmoid",
 }
-# Whole pieces of network that autograd sees as one node: what is inside can't be known.
+# Parts of a network that are one node for autograd, so that their operations are unknown.
 OPAQUE = ("DifferentiableGraph", "CompiledFunction", "CheckpointFunction")
 
 
 @dataclass(frozen=True)
 class RuleReport:
-    """What a rule met in a graph: nonlinearities by name, with their number.
+    """The nonlinearities of a graph that a rule was applied to, by name, with their number.
 
-    `overridden`: rectifiers that got the rule. `kept`: gates (sigmoid, softmax, …) that kept their own derivative.
+    `overridden`: rectifiers that the rule was applied to. `kept`: gates (sigmoid, softmax, …) that kept their own
+    derivative.
     """
 
     overridden: dict[str, int] = field(default_factory=dict)
@@ -72,19 +73,20 @@ class RuleReport:
 
 
 class BackwardRule(ABC):
-    """What a rectifier does to the gradient on its way back."""
+    """Base class of rules for the gradient that a rectifier passes back."""
 
     @abstractmethod
     def override(self, rectifier: Node) -> None:
-        """Write the rule onto one rectifier's node."""
+        """Register the rule on the node of one rectifier."""
 
     def attach(self, output: torch.Tensor) -> RuleReport:
-        """Write the rule onto every rectifier of the graph behind `output`, and report what was met.
+        """Register the rule on every rectifier of the graph that computed `output`, and report the nonlinearities.
 
-        Raises `AttributionError` where the graph has no rectifier, or has nonlinearities the rule isn't defined for.
+        Raises `AttributionError` for a graph without a rectifier, or with nonlinearities that the rule isn't defined
+        for.
         """
         overridden, kept, undefined, rectifiers = Counter(), Counter(), Counter(), []
-        for node in nodes(output):
+        for node in graph_nodes(output):
             if name := rectifier_name(node):
                 overridden[name] += 1
                 rectifiers.append(node)
@@ -105,39 +107,45 @@ class Guided(BackwardRule):
     derivative."""
 
     def override(self, rectifier: Node) -> None:
-        """Clamp what arrives, and let the node's own backward do the rest."""
+        """Clamp the gradient before the node's own backward pass."""
         rectifier.register_prehook(_positive_part)
 
 
 @dataclass(frozen=True)
 class Deconv(BackwardRule):
-    """Pass max(g, 0), whatever the input was; at a ReLU6 too."""
+    """Pass max(g, 0) for any input, also at a ReLU6."""
 
     def override(self, rectifier: Node) -> None:
-        """Replace what the node passes on."""
-        rectifier.register_hook(lambda passed, arrived: (*_positive_part(arrived), *passed[1:]))
+        """Replace the gradient that the node passes back."""
+        rectifier.register_hook(lambda passed, received: (*_positive_part(received), *passed[1:]))
 
 
-def nodes(output: torch.Tensor, around: Mapping[Node, Sequence[Node]] = MappingProxyType({})) -> Iterator[Node]:
-    """Every node of the autograd graph behind a tensor, once; in place of a node in `around`, and of those behind it,
-    the nodes that it names."""
-    seen: set[Node] = set()
-    waiting = [output.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
+def graph_nodes(
+    output: torch.Tensor, shortcuts: Mapping[Node, Sequence[Node]] = MappingProxyType({})
+) -> Iterator[Node]:
+    """Yield every node of the autograd graph of a tensor once.
+
+    `shortcuts` maps a node to the nodes where the walk continues; the node itself is left out.
+    """
+    visited: set[Node] = set()
+    pending = [output.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in visited:
             continue
-        seen.add(node)
-        if node in around:
-            waiting.extend(around[node])
+        visited.add(node)
+        if node in shortcuts:
+            pending.extend(shortcuts[node])
             continue
         yield node
-        waiting.extend(parent for parent, _ in node.next_functions)
+        pending.extend(parent for parent, _ in node.next_functions)
 
 
 def rectifier_name(node: Node) -> str | None:
-    """`ReLU` or `ReLU6` if the node is a rectifier: relu, threshold(x, 0, 0), clamp(min=0), hardtanh(0, b), clamp(0,
-    b)."""
+    """`ReLU` or `ReLU6` for the node of a rectifier, else None.
+
+    Rectifiers are relu, threshold(x, 0, 0), clamp(min=0), hardtanh(0, b) and clamp(0, b).
+    """
     name = node.name()
     if name.startswith("ReluBackward"):
         return "ReLU"
@@ -173,10 +181,10 @@ def _opaque(node: Node) -> str | None:
 
 
 def _refusal(rule: str, overridden: Counter, undefined: Counter) -> AttributionError:
-    met = [f"{count} × {name}" for name, count in undefined.most_common()]
-    got = "a model with " + ", ".join(met) if met else "a model without any rectifier"
-    if overridden and met:
-        got += f" beside {sum(overridden.values())} rectifiers"
+    names = [f"{count} × {name}" for name, count in undefined.most_common()]
+    got = "a model with " + ", ".join(names) if names else "a model without any rectifier"
+    if overridden and names:
+        got += f" and {sum(overridden.values())} rectifiers"
     return AttributionError(
         f"rectifiers only (ReLU, ReLU6) for the backward rule {rule}", got, "use Gradient() for this model"
     )

@@ -15,7 +15,7 @@ from unveil.classifiers.base import Classifier
 from unveil.errors import RecipeError
 from unveil.seeding import seeded_generator
 
-GROUPS = 4  # of draws with separate sums, which allow three ways to split them into halves
+GROUPS = 4  # groups of draws with separate sums, which can be split into halves in three ways
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,21 @@ class UntilStable:
     """Draw samples until the regions are stable.
 
     After `min_samples` samples, and after every further `step` up to `max_samples`, the samples are split into
-    independent halves in three ways. They suffice when the mean IoU of the regions of both halves, in [0, 1], is at
-    least `min_stability`. The IoU is computed by `AttributionRequest.agreement`, which `find_regions` sets. **Without
-    it, stability is unknown, and `max_samples` samples are taken.** All samples together are closer to the limit of
+    independent halves in three ways. They suffice when the mean IoU of the regions of both halves is at least
+    `min_stability`. The IoU is computed by `AttributionRequest.agreement`, which `find_regions` sets. **Without it,
+    stability is unknown, and `max_samples` samples are taken.** All samples together are closer to the limit of
     infinitely many than one half is to the other: docs/speed.md says how close.
 
+    Attributes:
+        min_stability: The mean IoU of the regions of two halves that suffices, between 0 and 1.
+        min_samples: The number of samples before the first check, at least 8.
+        max_samples: The largest number of samples.
+        step: The number of samples between two checks.
+
     Raises `RecipeError` for settings out of range.
+
+    >>> UntilStable(max_samples=32)
+    UntilStable(min_stability=0.6, min_samples=8, max_samples=32, step=8)
     """
 
     min_stability: float = 0.6
@@ -46,17 +55,27 @@ class UntilStable:
 
 @dataclass(frozen=True)
 class SmoothGrad(Attribution):
-    """m = 1/n Σ_k g(x + e_k) with e_k ~ N(0, (noise · (max x − min x))²), n = `samples`.
+    """The mean of signed gradients g at noisy copies of the image (Smilkov et al. 2017).
 
-    Signed gradients are averaged; their magnitude is taken once, at the end. `noise` is a share of the image's own
-    range of values, in pixel units before the classifier's normalization (the paper: 0.1 to 0.2). Samples are
-    streamed: memory doesn't grow with n. Sample k's noise depends on the request's `stream` and k, and samples are
-    added one by one in their order, so the batch size doesn't affect the result. `samples`: a number, or `UntilStable`;
-    "auto" stands for `UntilStable()`.
+    m = 1/n Σ_k g(x + e_k) with e_k ~ N(0, (noise · (max x − min x))²), n = `samples`, in logits per unit of pixel
+    value. Signed gradients are averaged; their magnitude is taken once, at the end. Sums are accumulated, so memory
+    doesn't grow with n. Sample k's noise depends on the request's `stream` and k, and samples are added one by one in
+    their order, so the batch size doesn't affect the result.
 
-    `antithetic`: every draw is used twice, as x + e and as x − e, and the mean of the two is one observation. Its
-    expectation is the same; its variance is (1 + ρ)/2 of one gradient's, ρ the correlation of the two. What is odd in e
-    drops out: with guided backprop ρ is about −.5, so that half of the samples are enough (docs/speed.md).
+    Attributes:
+        method: The gradient that is averaged.
+        samples: A number of at least 2, or `UntilStable`; "auto" is `UntilStable()`.
+        noise: The standard deviation of the noise, as a share in (0, 1] of the image's own range of pixel values (the
+            paper: 0.1 to 0.2).
+        antithetic: Whether every draw is used twice, as x + e and as x − e; the mean of the two is one observation,
+            and counts as two samples. Its expectation is the same; its variance is (1 + ρ)/2 of one gradient's, where ρ
+            is the correlation of the two. Terms that are odd in e cancel: with guided backprop ρ is about −.5, so that
+            half of the samples are enough (docs/speed.md). Needs an even number of samples, 4 or more.
+
+    Raises `RecipeError` for settings out of range.
+
+    >>> SmoothGrad(samples=20).samples
+    20
     """
 
     method: GradientMethod = field(default_factory=Gradient)
@@ -80,12 +99,12 @@ class SmoothGrad(Attribution):
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 
     def averaging_precision(self, classifier: Classifier) -> str:
-        """Precision in which the averaged gradients are computed, and why."""
+        """Describe the precision in which the averaged gradients of `classifier` are computed, and why."""
         averaging = self.method.averaging_classifier(classifier)
         return super().averaging_precision(classifier) if averaging is classifier else averaging.averaging_precision
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """Sums over the even and over the odd samples, two independent halves."""
+        """Compute sums over the even and over the odd samples, two independent halves."""
         sums = _Sums(self, request)
         if not isinstance(self.samples, UntilStable):
             return sums.up_to(int(self.samples), int(self.samples)).result()
@@ -158,7 +177,7 @@ class _Sums:
 
     def _noisy(self, start: int, stop: int) -> Float[Tensor, "n c *grid"]:
         pixels, stream = self._request.pixels, self._request.stream
-        # Drawn on the CPU, so that every device sees the same noise.
+        # Drawn on the CPU, so that the noise is the same on every device.
         draws = [torch.randn(pixels.shape, generator=seeded_generator(stream, draw)) for draw in range(start, stop)]
         unit = torch.stack(draws)
         if pixels.device.type == "cuda":

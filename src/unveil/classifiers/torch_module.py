@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from unveil.classifiers.base import Classifier, check_labels, numbered_labels
 from unveil.classifiers.engine.batch_size import probe, size_for_cpu
-from unveil.classifiers.engine.folding import fold_network
+from unveil.classifiers.engine.faster_layers import replace_slow_layers
+from unveil.classifiers.engine.folding import fold_batch_norms
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
-from unveil.classifiers.engine.rearranging import rearranged
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
@@ -163,7 +163,7 @@ class TorchClassifier(Classifier):
         # The first caller may be in inference mode; weights created in it would never have gradients.
         with torch.inference_mode(False), torch.no_grad():
             blank = self.normalized(self._blank())
-            plan = ExecutionPlan(rearranged(fold_network(self._module, blank), blank), self._dtype)
+            plan = ExecutionPlan(replace_slow_layers(fold_batch_norms(self._module, blank), blank), self._dtype)
             return plan.in_bf16(blank) if self.precision == "bf16" else plan
 
     @property

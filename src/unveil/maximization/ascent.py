@@ -15,7 +15,7 @@ from unveil.classifiers import TorchClassifier
 from unveil.codec import Codec
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.images import Image
-from unveil.maximization.goals import Activation, Goal, asking
+from unveil.maximization.goals import Activation, Goal, open_activation
 from unveil.maximization.parametrization import Fourier, Parametrization, Pixels
 from unveil.recording import to_uint8
 from unveil.seeding import seeded_generator
@@ -115,7 +115,7 @@ def maximize(
     crop, mean = classifier.preprocessing.crop, classifier.preprocessing.mean
     if len(crop) != 2:
         raise ClassifierError("a classifier of two-dimensional images", f"a grid {crop}", "take another model")
-    with asking(classifier, goal) as (name, activation), torch.enable_grad():
+    with open_activation(classifier, goal) as (name, activation), torch.enable_grad():
         ascent = _Ascent(name, activation, settings, f"maximize/{seed}/{name}", mean, (len(mean), *crop))
         pixels, scores = ascent.climb(classifier.device, on_step)
     return MaximizedImage(pixels.cpu().numpy(), scores, name, settings, seed, classifier.name)

@@ -42,7 +42,7 @@ Activation = Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n"]]
 
 
 @contextmanager
-def asking(classifier: TorchClassifier, goal: Goal) -> Iterator[tuple[str, Activation]]:
+def open_activation(classifier: TorchClassifier, goal: Goal) -> Iterator[tuple[str, Activation]]:
     """The goal's name, and its activation as a differentiable function of pixels in [0, 1].
 
     A layer is watched by a forward hook that is gone when the context is left, however it is left. Raises `TargetError`

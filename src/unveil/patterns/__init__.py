@@ -1,9 +1,9 @@
-"""Patterns (Kindermans et al. 2017): for every linear layer the direction of its signal, estimated from images."""
+"""Patterns (Kindermans et al. 2017): the direction of the signal of every linear layer, estimated from images."""
 
 from unveil.patterns.estimation import Estimation
 from unveil.patterns.estimators import Estimator, LinearEstimator, TwoComponent
 from unveil.patterns.files import Patterns, load_patterns
-from unveil.patterns.network import PatternError, Rewired, linear_layers
+from unveil.patterns.network import PatternError, RewiredNetwork, linear_layers
 
 __all__ = [
     "Estimation",
@@ -11,7 +11,7 @@ __all__ = [
     "LinearEstimator",
     "PatternError",
     "Patterns",
-    "Rewired",
+    "RewiredNetwork",
     "TwoComponent",
     "linear_layers",
     "load_patterns",

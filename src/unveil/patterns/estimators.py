@@ -1,8 +1,8 @@
-"""Estimators of the signal: from sums over samples to one pattern a unit.
+"""Estimators of the signal: they compute one pattern per unit from sums over samples.
 
-A linear unit y = w·x (its bias left out) sees x = s + d: signal, which y tells of, and distractor, which w filters
-out. An estimator is optimal if nothing of y is left in the distractor: cov[y, x] = cov[y, S(x)] (eq. 2 of the paper).
-All of them give a pattern a with w·a = 1.
+The input of a linear unit y = w·x (without its bias) is x = s + d: the signal s, which determines y, and the
+distractor d, which w filters out. An estimator S is optimal if the distractor has no information on y:
+cov[y, x] = cov[y, S(x)] (eq. 2 of the paper). All estimators give a pattern a with w·a = 1.
 """
 
 from abc import ABC, abstractmethod
@@ -15,10 +15,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Sums over samples for the units of one layer, float64; `active` marks the samples in a unit's regime.
+    """Sums over samples for the units of one layer, in float64; sums of two sets of samples add up.
 
-    `count` N; `y` Σ y; and over the active samples `n` Σ 1, `x` Σ x, `xy` Σ x·y. Counted first, divided last: sums of
-    two sets of samples add up.
+    Attributes:
+        count: The number of samples N.
+        y: Σ y over all samples.
+        n: The number of active samples of each unit.
+        x: Σ x over the active samples.
+        xy: Σ x·y over the active samples.
     """
 
     count: Float[Tensor, ""]
@@ -34,7 +38,7 @@ class Sums:
         outputs: Float[Tensor, "samples units"],
         active: Bool[Tensor, "samples units"],
     ) -> "Sums":
-        """The sums of one batch."""
+        """Compute the sums of one batch; `active` marks the samples that count for a unit."""
         gate = active.to(inputs.dtype)
         return cls(
             torch.tensor(float(len(inputs)), dtype=torch.float64),
@@ -45,22 +49,23 @@ class Sums:
         )
 
     def __add__(self, other: "Sums") -> "Sums":
-        """The sums of both sets of samples."""
-        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        """Add the sums of two sets of samples."""
+        return Sums(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
 
 
 class Estimator(ABC):
-    """How a pattern follows from sums; and which samples are in a unit's regime."""
+    """Base class of estimators: which samples count for a unit, and how its pattern is computed from sums."""
 
     @abstractmethod
     def active(self, activations: Float[Tensor, "samples units"]) -> Bool[Tensor, "samples units"]:
-        """Which samples count for which unit, by its value with its bias, before the rectifier."""
+        """Choose the samples that count for each unit, by `activations`: outputs with bias, before the rectifier."""
 
     def patterns(self, sums: Sums, weights: Float[Tensor, "units inputs"]) -> Float[Tensor, "units inputs"]:
-        """a = c / (w·c) with c = E₊[x·y] − E₊[x]·E[y], in units of the input per unit of the output.
+        """Compute a = c / (w·c) with c = E₊[x·y] − E₊[x]·E[y], in units of the input per unit of the output.
 
-        E₊ runs over the samples in the regime, **E[y] over all of them**: with the conditional mean in its place the
-        estimator isn't optimal any more. A unit that is never active, or whose w·c vanishes, has no pattern: zeros.
+        `sums` are those of one layer with these `weights`. E₊ is the mean over the active samples, but **E[y] is the
+        mean over all samples**: with the conditional mean the estimator isn't optimal any more. A unit that is never
+        active, or whose w·c vanishes, has no pattern: zeros.
         """
         n = sums.n.clamp(min=1)[:, None]
         covariance = sums.xy / n - (sums.x / n) * (sums.y / sums.count.clamp(min=1))[:, None]
@@ -72,21 +77,27 @@ class Estimator(ABC):
 
 @dataclass(frozen=True)
 class TwoComponent(Estimator):
-    """S_{a+−} in its positive regime (eq. 8): what the signal is while the unit's rectifier is open.
+    """S_{a+−} in its positive regime (Kindermans et al. 2017, eq. 8): the signal while the unit's rectifier is open.
 
-    The regime is `w·x + b > 0`, with the bias: that is when a rectifier passes. The paper writes w·x > 0, its authors'
-    code takes the rectifier's output, as here.
+    A sample is active if w·x + b > 0, with the bias, because a rectifier passes positive values. The paper writes
+    w·x > 0; the authors' code uses the rectifier's output, as here.
+
+    >>> x = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    >>> w = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    >>> y = x @ w.T
+    >>> TwoComponent().patterns(Sums.of(x, y, TwoComponent().active(y)), w).tolist()
+    [[1.0, 0.0]]
     """
 
     def active(self, activations: Float[Tensor, "samples units"]) -> Bool[Tensor, "samples units"]:
-        """Where the unit is positive."""
+        """True where `activations` are positive."""
         return activations > 0
 
 
 @dataclass(frozen=True)
 class LinearEstimator(Estimator):
-    """S_a (eq. 4): a = cov[x, y] / var[y], over all samples."""
+    """S_a (Kindermans et al. 2017, eq. 4): a = cov[x, y] / var[y], over all samples."""
 
     def active(self, activations: Float[Tensor, "samples units"]) -> Bool[Tensor, "samples units"]:
-        """Everywhere."""
+        """True for all `activations`."""
         return torch.ones_like(activations, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Patterns as a value, and as a safetensors file that says what they belong to."""
+"""Patterns, and the safetensors files that store them with the fingerprint of their model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,14 @@ FORMAT = "unveil patterns 1"
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """One pattern a unit, by layer: in the shapes of the weights; with the estimator, the number of images, and the
-    model's hash."""
+    """One pattern per unit of every linear layer.
+
+    Attributes:
+        by_layer: The patterns by the name of the layer, in the shape of its weights.
+        estimator: The name of the estimator's class.
+        images: The number of images that they were estimated from.
+        fingerprint: The SHA-256 of the model's weights.
+    """
 
     by_layer: Mapping[str, Tensor]
     estimator: str
@@ -25,7 +31,7 @@ class Patterns:
     fingerprint: str
 
     def save(self, path: str | Path) -> Path:
-        """Write as safetensors, in one step."""
+        """Write the patterns to `path` as safetensors; the file is replaced in one step. Returns the path."""
         about = {
             "format": FORMAT,
             "estimator": self.estimator,
@@ -36,30 +42,32 @@ class Patterns:
         return Path(path)
 
     def cosine(self, other: "Patterns") -> dict[str, float]:
-        """Mean cosine between the units' patterns of two estimates, layer by layer: how settled they are.
+        """Compute the mean cosine between the units' patterns of two estimates, by layer: their stability.
 
-        Units without a pattern in either (never active) are left out; NaN where all are.
+        Units without a pattern in either estimate (never active) are left out; NaN for a layer without any unit left.
+
+        >>> patterns = Patterns({"fc": torch.ones(2, 3)}, "TwoComponent", 8, "")
+        >>> round(patterns.cosine(patterns)["fc"], 6)
+        1.0
         """
-        found = {}
-        for name, one in self.by_layer.items():
-            a, b = one.flatten(1).double(), other.by_layer[name].flatten(1).double()
-            there = (a.norm(dim=1) > 0) & (b.norm(dim=1) > 0)
-            found[name] = float(torch.cosine_similarity(a[there], b[there]).mean()) if there.any() else float("nan")
-        return found
+        cosines = {}
+        for name, rows in self.by_layer.items():
+            a, b = rows.flatten(1).double(), other.by_layer[name].flatten(1).double()
+            exist = (a.norm(dim=1) > 0) & (b.norm(dim=1) > 0)
+            cosines[name] = float(torch.cosine_similarity(a[exist], b[exist]).mean()) if exist.any() else float("nan")
+        return cosines
 
 
 def load_patterns(path: str | Path) -> Patterns:
-    """Read a file of patterns. Raises `PatternError`."""
+    """Read the patterns stored at `path`. Raises `PatternError` for a file that can't be read or has another format."""
     tensors, about = read_tensors(Path(path))
     if about.get("format") != FORMAT or not about.get("images", "").isdecimal():
-        raise PatternError(
-            f"a file of {FORMAT!r}", f"{path} of {about.get('format')!r}", "make it with: unveil patterns"
-        )
+        raise PatternError(f"a file of {FORMAT!r}", f"{path} of {about.get('format')!r}", "make it by: unveil patterns")
     return Patterns(tensors, about.get("estimator", ""), int(about["images"]), about.get("fingerprint", ""))
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write beside the place, then move there. Raises `PatternError`."""
+    """Write to a temporary file in the same folder, then rename it. Raises `PatternError`."""
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,11 +75,13 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str])
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise PatternError("a place to write to", f"{path}: {error}", "check the folder and the space") from error
+        raise PatternError(
+            "a path that can be written to", f"{path}: {error}", "check the folder and the space"
+        ) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and what the file says about them. Raises `PatternError`."""
+    """Read the tensors and the metadata of a file. Raises `PatternError`."""
     try:
         with safe_open(path, "pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118 (no mapping)

@@ -1,4 +1,4 @@
-"""A network taken apart into its linear layers, with batch norms folded in; and put together again with patterns."""
+"""Traces a network into its linear layers, with batch norms folded in, and rewires their backward passes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
-from unveil.classifiers.engine.folding import calls, fold_batch_norms
+from unveil.classifiers.engine.folding import calls, fold_into_previous
 from unveil.errors import UnveilError
 
-# Linear without weights, rectifiers, and layers that only pick: their own derivative is the right one.
+# Linear layers without weights, rectifiers, and layers that select values: their own derivative is correct.
 PASSING = (
     nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool2d, nn.ZeroPad2d, nn.Unflatten,
@@ -23,41 +23,40 @@ WITH_WEIGHTS = (nn.Conv2d, nn.Linear)
 
 
 class PatternError(UnveilError):
-    """Patterns that aren't defined for a network, or don't belong to it."""
+    """Patterns aren't defined for a network, or were estimated for another one."""
 
 
-def take_apart(module: nn.Module) -> fx.GraphModule:
-    """A traced copy in evaluation mode, every batch norm that directly follows a convolution or a linear layer folded
-    into it.
+def trace_and_fold(module: nn.Module) -> fx.GraphModule:
+    """Trace a network in evaluation mode, and fold batch norms that directly follow a convolution or linear layer.
 
     Raises `PatternError` for a network that can't be traced, or has layers that patterns aren't defined for.
     """
     try:
         traced = fx.symbolic_trace(module.eval())
     except Exception as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        do = "patterns work for VGG, ResNet, DenseNet and networks like them; use Gradient()"
-        raise PatternError("a network that torch.fx can trace", said, do) from error
-    fold_batch_norms(traced)
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        advice = "patterns work for VGG, ResNet, DenseNet and similar networks; use Gradient()"
+        raise PatternError("a network that torch.fx can trace", first_line, advice) from error
+    fold_into_previous(traced)
     _refuse_unknown(traced)
     return traced
 
 
 def linear_layers(traced: fx.GraphModule) -> dict[str, nn.Conv2d | nn.Linear]:
-    """The layers that have patterns, by their names, in the order of the network."""
-    found: dict[str, nn.Conv2d | nn.Linear] = {}
+    """The convolutions and linear layers of a `traced` network by their names, in the order of their calls."""
+    layers: dict[str, nn.Conv2d | nn.Linear] = {}
     for _, name, layer in calls(traced):
         if isinstance(layer, WITH_WEIGHTS):
-            found[name] = layer
-    return found
+            layers[name] = layer
+    return layers
 
 
 @contextmanager
-def listening(traced: fx.GraphModule, hear: Callable[[str, nn.Module, Tensor], None]) -> Iterator[None]:
-    """`hear(name, layer, input)` at every call of a linear layer."""
+def watch_inputs(traced: fx.GraphModule, on_call: Callable[[str, nn.Module, Tensor], None]) -> Iterator[None]:
+    """Call `on_call(name, layer, input)` at every call of a linear layer."""
 
     def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Any], None]:
-        return lambda layer, inputs, output: hear(name, layer, inputs[0])
+        return lambda layer, inputs, output: on_call(name, layer, inputs[0])
 
     handles = [layer.register_forward_hook(hook(name)) for name, layer in linear_layers(traced).items()]
     try:
@@ -67,8 +66,11 @@ def listening(traced: fx.GraphModule, hear: Callable[[str, nn.Module, Tensor], N
             handle.remove()
 
 
-def as_samples(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> list[Float[Tensor, "samples inputs"]]:
-    """What each group of a layer's units sees: every place of a convolution is a sample, padding included as zeros."""
+def unfold_inputs(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> list[Float[Tensor, "samples inputs"]]:
+    """The inputs of each group of a layer's units, one row per sample; each position of a convolution is a sample.
+
+    Padding is included as zeros.
+    """
     if isinstance(layer, nn.Linear):
         return [inputs.flatten(0, -2)]
     if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
@@ -82,21 +84,27 @@ def as_samples(layer: nn.Conv2d | nn.Linear, inputs: Tensor) -> list[Float[Tenso
 
 
 @dataclass(frozen=True, eq=False)
-class Rewired:
-    """A network whose linear layers go back by patterns.
+class RewiredNetwork:
+    """A network whose backward pass uses the patterns of its linear layers; its outputs are unchanged.
 
-    PatternNet (`attribution` False): the backward pass uses a in place of w, and gives the signal. PatternAttribution
-    (True): w ∘ a. A batch norm that can't be folded (before a rectifier, as in DenseNet) is a linear layer with one
-    input: w·a = 1 makes its pattern 1/w whatever the data, so PatternNet divides by its scale and PatternAttribution
-    passes the gradient on as it is.
+    PatternNet (`attribution` False) uses a in place of w, which computes the signal. PatternAttribution (True) uses
+    w ∘ a. A batch norm that can't be folded (before a rectifier, as in DenseNet) is a linear layer with one input, and
+    w·a = 1 makes its pattern 1/w for any data. So PatternNet divides by its scale, and PatternAttribution passes the
+    gradient unchanged.
+
+    Attributes:
+        traced: The rewired network.
     """
 
     traced: fx.GraphModule
 
     @classmethod
-    def of(cls, module: nn.Module, patterns: Mapping[str, Tensor], *, attribution: bool) -> "Rewired":
-        """Rewire a copy of the network. Raises `PatternError` if the patterns don't belong to it."""
-        traced = take_apart(module)
+    def of(cls, module: nn.Module, patterns: Mapping[str, Tensor], *, attribution: bool) -> "RewiredNetwork":
+        """Rewire `module` (a copy) by `patterns` for PatternNet, or for PatternAttribution if `attribution` is set.
+
+        Raises `PatternError` if the patterns belong to another network.
+        """
+        traced = trace_and_fold(module)
         layers = linear_layers(traced)
         problems = [
             name for name, layer in layers.items() if name not in patterns or patterns[name].shape != layer.weight.shape
@@ -119,12 +127,12 @@ class Rewired:
         return cls(traced)
 
     def __call__(self, inputs: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        """The network's own logits; what is rewired is the way back."""
+        """Compute the network's logits for normalized `inputs`."""
         return self.traced(inputs)
 
 
-class _Back(torch.autograd.Function):
-    """A convolution whose backward pass takes another kernel."""
+class _ConvolutionWithBackwardKernel(torch.autograd.Function):
+    """A convolution whose backward pass uses another kernel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, layer: nn.Conv2d, kernel: Tensor) -> Tensor:
@@ -147,25 +155,25 @@ class _Patterned(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(self.layer, nn.Conv2d):
-            return _Back.apply(x, self.layer, self.kernel)  # type: ignore[return-value]
+            return _ConvolutionWithBackwardKernel.apply(x, self.layer, self.kernel)  # type: ignore[return-value]
         # The value is the layer's own; the derivative is the kernel's.
-        through = F.linear(x, self.kernel)
-        return through + (self.layer(x) - through).detach()
+        surrogate = F.linear(x, self.kernel)
+        return surrogate + (self.layer(x) - surrogate).detach()
 
 
 class _Scaled(nn.Module):
-    """A batch norm y = s·x + t that goes back by 1/s or by 1."""
+    """A batch norm y = s·x + t whose derivative is replaced by 1/s or by 1."""
 
     def __init__(self, norm: nn.BatchNorm2d, *, attribution: bool) -> None:
         super().__init__()
         self.norm = norm
         scale = _scale_of(norm)
-        back = torch.ones_like(scale) if attribution else torch.where(scale.abs() > 1e-6, 1 / scale, 0.0)
-        self.back = nn.Parameter(back[:, None, None], requires_grad=False)
+        derivative = torch.ones_like(scale) if attribution else torch.where(scale.abs() > 1e-6, 1 / scale, 0.0)
+        self.derivative = nn.Parameter(derivative[:, None, None], requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        through = x * self.back
-        return through + (self.norm(x) - through).detach()
+        surrogate = x * self.derivative
+        return surrogate + (self.norm(x) - surrogate).detach()
 
 
 def _scale_of(norm: nn.BatchNorm2d) -> Tensor:
@@ -176,15 +184,15 @@ def _scale_of(norm: nn.BatchNorm2d) -> Tensor:
 
 
 def _refuse_unknown(traced: fx.GraphModule) -> None:
-    used: dict[str, int] = {}
+    uses: dict[str, int] = {}
     for _, name, layer in calls(traced):
-        used[name] = used.get(name, 0) + isinstance(layer, WITH_WEIGHTS)
+        uses[name] = uses.get(name, 0) + isinstance(layer, WITH_WEIGHTS)
         if not isinstance(layer, (*PASSING, *WITH_WEIGHTS, nn.BatchNorm2d)):
-            do = "use Gradient() for this model"
-            raise PatternError(
-                "convolutions, linear layers, batch norms, pools and ReLUs", f"{type(layer).__name__} at {name}", do
-            )
-    if twice := [name for name, times in used.items() if times > 1]:
-        raise PatternError("every linear layer used once", f"{twice[0]} used {used[twice[0]]} times", "use Gradient()")
-    if not any(used.values()):
+            expected = "convolutions, linear layers, batch norms, pools and ReLUs"
+            raise PatternError(expected, f"{type(layer).__name__} at {name}", "use Gradient() for this model")
+    if repeated := [name for name, count in uses.items() if count > 1]:
+        raise PatternError(
+            "every linear layer used once", f"{repeated[0]} used {uses[repeated[0]]} times", "use Gradient()"
+        )
+    if not any(uses.values()):
         raise PatternError("a network with linear layers", "one without", "use Gradient() for this model")

@@ -95,7 +95,7 @@ def test_what_captum_cannot_do_is_one_line(monkeypatch):
         AttributionError, match="the name of a layer of the model; got 'layer9'; names are like 0, 1, 2"
     ):
         Captum("LayerGradCam", "layer9").attribute(QUESTION)
-    with pytest.raises(AttributionError, match="a place for every value"):
+    with pytest.raises(AttributionError, match="an attribution with 2 spatial axes"):
         Captum("LayerGradientXActivation", "4").attribute(QUESTION)
     box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
     with pytest.raises(AttributionError, match="a PyTorch model for Captum"):

@@ -145,7 +145,7 @@ def test_a_record_keeps_the_name_and_a_note(tmp_path):
     kept = {"kind": "CustomAttribution", "name": "my ig", "note": note}
     assert loaded.recipe["attribution"] == kept
     assert json.loads((tmp_path / "run/run.json").read_text())["recipe"]["attribution"] == kept
-    refusal = "an attribution that a file can hold; got 'my ig', made in Python: captum.*; put it in again: replace"
+    refusal = "an attribution that a file can store; got 'my ig', made in Python: captum.*; set it again: replace"
     for read in (lambda: Recipe.from_dict(loaded.recipe), lambda: Recipe.from_toml(recipe.to_toml())):
         with pytest.raises(RecipeError, match=refusal):
             read()
@@ -156,7 +156,7 @@ def test_a_record_keeps_the_name_and_a_note(tmp_path):
 @pytest.mark.parametrize(
     ("attribution", "message"),
     [
-        (lambda: CustomAttribution("x", lambda module: 3), "a method from make.module. of x; got a int; return one that"),
+        (lambda: CustomAttribution("x", lambda module: 3), "a method from make.module. of x; got a int; return a callable"),
         (lambda: CustomAttribution.of_function("x", lambda m, p: "no"), "a map; got str; return a tensor"),
         (lambda: CustomAttribution.of_function("x", lambda m, p: p.sum()), r"one image with 2 axes; got shape \(\)"),
         (lambda: CustomAttribution.of_function("x", lambda m, p: p.repeat(2, 1, 1, 1)), r"one image .* got shape \(2, 3,"),
@@ -169,7 +169,7 @@ def test_what_is_no_map(attribution, message):
 
 
 def test_what_is_no_attribution():
-    with pytest.raises(RecipeError, match="a file can hold; got 'x', an object made in Python; put it in again"):
+    with pytest.raises(RecipeError, match="a file can store; got 'x', an object made in Python; set it again"):
         CustomAttribution("x")
     box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
     with pytest.raises(AttributionError, match=r"a PyTorch model for the attribution x; got .*; use Rise\(\)"):

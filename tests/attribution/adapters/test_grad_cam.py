@@ -1,4 +1,4 @@
-"""Class activation maps: their formulas by our own autograd code, unstretched; and the library's own, stretched."""
+"""Class activation maps: unscaled, their formulas by our own autograd code; scaled, those of the library itself."""
 
 import random
 import sys
@@ -12,8 +12,8 @@ from torch.nn import functional
 
 import unveil
 from unveil.attribution import AttributionRequest, Cam
-from unveil.attribution.adapters.grad_cam import unstretched
-from unveil.attribution.adapters.score_module import seeded
+from unveil.attribution.adapters.grad_cam import compute_unscaled_cam
+from unveil.attribution.adapters.score_module import seed_global_generators
 from unveil.classifiers import BlackBox, Preprocessing, TorchClassifier
 from unveil.errors import AttributionError, MissingLibraryError, RecipeError
 from unveil.recipes import Recipe
@@ -84,7 +84,7 @@ def test_the_map_is_the_formula_of_the_paper(method, layer):
 
 
 @pytest.mark.parametrize("method", ["GradCAM", "GradCAMPlusPlus", "EigenCAM", "EigenGradCAM", "FEM", "ScoreCAM", "AblationCAM", "ShapleyCAM", "SegEigenCAM"])  # fmt: skip
-def test_stretched_it_is_the_library_s_own(method, capfd):
+def test_scaled_maps_are_those_of_the_library(method, capfd):
     found = ask(Cam(method, "stem"), target_scores=SCALARS[:1])[0, 0].numpy()
     assert capfd.readouterr().err == "", "no bars of its own"
 
@@ -144,11 +144,11 @@ class Blocks(nn.Module):
         (Blocks(last=nn.Conv2d(4, 6, 4, 4)), "features"),
     ],
 )  # fmt: skip
-def test_the_layer_left_out_is_the_last_stage_of_convolutions(net, layer):
+def test_the_default_layer_is_the_last_stage_of_convolutions(net, layer):
     np.testing.assert_array_equal(ask(Cam("HiResCAM"), net), ask(Cam("HiResCAM", layer), net))
 
 
-def test_layers_that_give_no_map_of_places():
+def test_layers_whose_output_is_no_map_are_refused():
     class ChannelsLast(nn.Module):
         def forward(self, x):
             return x.permute(0, 2, 3, 1)
@@ -158,7 +158,9 @@ def test_layers_that_give_no_map_of_places():
         (Net(), "head", r"head of shape \(1, 3\)"),
         (Blocks(last=ChannelsLast()), "last", r"last of shape \(1, 8, 8, 4\)"),
     ):
-        with pytest.raises(AttributionError, match=rf"a layer used once that gives .*; got {got}; name another layer"):
+        with pytest.raises(
+            AttributionError, match=rf"a layer used once that outputs .*; got {got}; name another layer"
+        ):
             ask(Cam("GradCAM", layer), net)
     with pytest.raises(AttributionError, match="the name of a layer of the model; got 'stagee'; names are like stage"):
         ask(Cam("GradCAM", "stagee"))
@@ -183,7 +185,7 @@ def test_the_model_and_the_library_are_left_alone_also_after_an_error(monkeypatc
     cam = pytorch_grad_cam.GradCAM(net, [net.stage])
     monkeypatch.setattr(net.head, "forward", lambda x: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        unstretched(cam, PIXELS[None].requires_grad_())
+        compute_unscaled_cam(cam, PIXELS[None].requires_grad_())
     assert not net.stage._forward_hooks
 
 
@@ -211,20 +213,20 @@ def test_a_library_s_random_numbers_are_not_taken_from_the_user_s():
     start()
     first, inside = draw(), []
     for key in ("a", "a", "b"):
-        with seeded(key, torch.device("cpu")):
+        with seed_global_generators(key, torch.device("cpu")):
             inside.append(draw())
     assert [first, draw()] == expected
     assert inside[0] == inside[1]
     assert all(one != other for one, other in zip(inside[0], inside[2], strict=True))
 
 
-def test_names_that_the_library_lacks(monkeypatch):
+def test_unknown_names_are_refused(monkeypatch):
     with pytest.raises(
         RecipeError, match="a method of pytorch_grad_cam; got 'gradcam'; did you mean GradCAM or XGradCAM"
     ):
         Cam("gradcam").look_up()
     for name, instead in (("FullGrad", "Captum"), ("SESS", "Cam"), ("GuidedBackpropReLUModel", "GuidedBackprop")):
-        with pytest.raises(RecipeError, match=f"a map before it is stretched; got {name}; use {instead}"):
+        with pytest.raises(RecipeError, match=f"map can be taken before it is scaled; got {name}; use {instead}"):
             Cam(name)
     box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
     with pytest.raises(AttributionError, match=r"a PyTorch model for pytorch-grad-cam; got .*; use Rise\(\)"):

@@ -268,7 +268,7 @@ def test_networks_that_cannot_be_brought_into_the_form():
         relevance(Zennit("BetaSmooth"), nn.Sequential(chain(), nn.ReLU6()).float(), FIRST)
     net = net_with(lambda x: x, nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1)))
     with pytest.raises(
-        AttributionError, match="weights are parameters; got a ParametrizedConv2d with weights made of others"
+        AttributionError, match="weights are parameters; got a ParametrizedConv2d with weights computed from others"
     ):
         relevance(Zennit(), net, FIRST)
 
@@ -281,7 +281,7 @@ def test_a_form_with_other_logits_is_refused():
         return x
 
     with pytest.raises(
-        AttributionError, match="the same logits from the network in the form for rules; got .*% others"
+        AttributionError, match="the same logits from the network in canonical form; got logits that differ by .*%"
     ):
         relevance(Zennit(), net_with(in_place), FIRST)
 
@@ -312,7 +312,7 @@ def test_the_loop_and_smoothgrad_run_on_it():
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
-def test_names_and_settings_that_zennit_lacks(monkeypatch):
+def test_unknown_names_and_settings_are_refused(monkeypatch):
     with pytest.raises(RecipeError, match="a composite of zennit; got 'epsilon_plus'; did you mean EpsilonPlus or"):
         Zennit("epsilon_plus").look_up()
     with pytest.raises(RecipeError, match="a composite of zennit; got 'os'; some are BetaSmooth, EpsilonAlpha2Beta1,"):

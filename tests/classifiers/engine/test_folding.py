@@ -1,4 +1,4 @@
-"""Folded networks say the same and have the same gradients under every backward rule; the module given stays."""
+"""Folded networks have equal outputs, and gradients under every backward rule; the original module stays unchanged."""
 
 import copy
 
@@ -10,15 +10,15 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from unveil.attribution import Deconvnet, Gradient, GuidedBackprop
 from unveil.classifiers import Preprocessing, TorchClassifier
-from unveil.classifiers.engine.folding import Shift, fold_network
+from unveil.classifiers.engine.folding import Shift, fold_batch_norms
 from unveil.targets import TargetScore
 
-PREPARATION = Preprocessing.square(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
-SCALARS = (TargetScore("a", ((1, 1.0),)), TargetScore("a - b", ((0, 1.0), (2, -1.0))))
+PREPROCESSING = Preprocessing.square(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+TARGET_SCORES = (TargetScore("a", ((1, 1.0),)), TargetScore("a - b", ((0, 1.0), (2, -1.0))))
 
 
-def shaken(module: nn.Module) -> nn.Module:
-    """Batch norms as after a training, with scales of both signs and one of zero."""
+def randomized_norms(module: nn.Module) -> nn.Module:
+    """Give batch norms values as after training, with scales of both signs and one scale of zero."""
     torch.manual_seed(1)
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
@@ -67,44 +67,46 @@ NETWORKS = {
 @pytest.mark.parametrize("method", [Gradient(), Deconvnet(), GuidedBackprop()], ids=repr)
 def test_the_same_logits_and_gradients_as_layer_by_layer(name, method):
     """The reference is the module itself, never traced: in float64, to the last digits."""
-    module = shaken(NETWORKS[name]())
-    classifier = TorchClassifier(module, PREPARATION)
+    module = randomized_norms(NETWORKS[name]())
+    classifier = TorchClassifier(module, PREPROCESSING)
     assert classifier._plan.network is not classifier._module, "it was folded"
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    found, report = method.gradients(classifier, pixels, SCALARS)
+    gradients, report = method.gradients(classifier, pixels, TARGET_SCORES)
 
     unfolded = copy.copy(classifier)
     unfolded._plan = classifier._layer_plan
-    expected, other = method.gradients(unfolded, pixels, SCALARS)
+    expected, expected_report = method.gradients(unfolded, pixels, TARGET_SCORES)
     assert torch.allclose(classifier.logits(pixels), module(classifier.normalized(pixels)), rtol=1e-10)
-    # Both are handed over as float32; what stands at a kink of a rectifier has no derivative to agree on.
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
-    assert report == other
+    # Both are float32, and at 0 a rectifier has no unique derivative.
+    assert torch.allclose(gradients, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+    assert report == expected_report
 
 
 def test_every_norm_before_a_convolution_becomes_a_shift():
-    module = shaken(BeforeConvolutions())
-    found = fold_network(module, torch.zeros(1, 3, 32, 32, dtype=torch.float64))
-    assert sum(isinstance(part, Shift) for part in found.modules()) == 3
-    assert not any(isinstance(part, nn.BatchNorm2d) for part in found.modules())
+    module = randomized_norms(BeforeConvolutions())
+    folded = fold_batch_norms(module, torch.zeros(1, 3, 32, 32, dtype=torch.float64))
+    assert sum(isinstance(part, Shift) for part in folded.modules()) == 3
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
 
 
-def test_a_scale_of_one_sign_costs_an_addition_only():
-    norm = shaken(nn.BatchNorm2d(4))
+def test_a_positive_scale_leaves_one_addition():
+    norm = randomized_norms(nn.BatchNorm2d(4))
     assert Shift.of(norm, 2).sign is not None
     norm.weight.data = norm.weight.data.abs() + 0.1
     assert Shift.of(norm, 2).sign is None
 
 
 def test_layers_without_a_norm_are_shared_and_not_copied():
-    module = shaken(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten()))
-    found = fold_network(module, torch.zeros(1, 3, 8, 8, dtype=torch.float64))
-    assert found.get_submodule("3") is module[3]
-    assert found.get_submodule("0") is not module[0]
+    module = randomized_norms(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten())
+    )
+    folded = fold_batch_norms(module, torch.zeros(1, 3, 8, 8, dtype=torch.float64))
+    assert folded.get_submodule("3") is module[3]
+    assert folded.get_submodule("0") is not module[0]
 
 
 class Branching(nn.Module):
-    """Looks at its input: torch.fx can't trace it."""
+    """Branches on its input, so that torch.fx can't trace it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,46 +118,48 @@ class Branching(nn.Module):
 
 
 class Twice(Branching):
-    """Uses one convolution before a norm and without one."""
+    """Uses one convolution twice, before a norm and without one."""
 
     def forward(self, x):
         return (self.norm(self.conv(x)) + self.conv(x)).mean((2, 3))
 
 
-def heard() -> nn.Module:
+def hooked() -> nn.Module:
     module = nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), nn.Flatten())
     module[0].register_forward_hook(lambda part, given, output: 2 * output)
     return module
 
 
-def normed_weights() -> nn.Module:
+def weight_normed() -> nn.Module:
     return nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3)), nn.BatchNorm2d(4), nn.Flatten())
 
 
-@pytest.mark.parametrize("make", [Branching, Twice, heard, normed_weights])
-def test_what_cannot_be_folded_says_the_same(make):
-    module = shaken(make())
+@pytest.mark.parametrize("make", [Branching, Twice, hooked, weight_normed])
+def test_networks_that_cannot_be_folded_have_the_same_outputs(make):
+    module = randomized_norms(make())
     inputs = torch.randn(3, 3, 9, 9, dtype=torch.float64)
-    found = fold_network(module, inputs)
-    assert torch.allclose(found(inputs), module(inputs), rtol=1e-10)
+    folded = fold_batch_norms(module, inputs)
+    assert torch.allclose(folded(inputs), module(inputs), rtol=1e-10)
 
 
-def test_the_folded_form_is_made_when_logits_are_first_asked_for(monkeypatch):
-    made = []
+def test_the_network_is_folded_when_logits_are_first_computed(monkeypatch):
+    folded = []
 
     def fold(module, blank):
-        made.append(module)
-        return fold_network(module, blank)
+        folded.append(module)
+        return fold_batch_norms(module, blank)
 
-    monkeypatch.setattr("unveil.classifiers.torch_module.fold_network", fold)
-    classifier = TorchClassifier(shaken(NETWORKS["resnet18"]()), PREPARATION)
+    monkeypatch.setattr("unveil.classifiers.torch_module.fold_batch_norms", fold)
+    classifier = TorchClassifier(randomized_norms(NETWORKS["resnet18"]()), PREPROCESSING)
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     by_layers = classifier.logits_by_layers(pixels)
-    assert made == []
+    assert folded == []
     with torch.inference_mode():
-        asked = classifier.logits(pixels)
-    assert len(made) == 1
-    assert torch.allclose(asked, by_layers, rtol=1e-8)
+        logits = classifier.logits(pixels)
+    assert len(folded) == 1
+    assert torch.allclose(logits, by_layers, rtol=1e-8)
     inputs = pixels.requires_grad_()
-    assert torch.autograd.grad(classifier.logits(inputs).sum(), inputs)[0].any(), "gradients all the same"
-    assert len(made) == 1
+    assert torch.autograd.grad(classifier.logits(inputs).sum(), inputs)[0].any(), (
+        "gradients work although the network was folded in inference mode"
+    )
+    assert len(folded) == 1

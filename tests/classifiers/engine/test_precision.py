@@ -1,4 +1,4 @@
-"""Half the digits only where the processor is fast at them and the regions stay the same; answers never."""
+"""Averaged gradients are in bf16 where the processor is fast at it and regions stay the same; predictions never are."""
 
 import pytest
 import torch
@@ -12,14 +12,14 @@ from unveil.classifiers.engine.precision import compare_precisions
 from unveil.errors import AttributionError
 from unveil.targets import TargetScore
 
-PREPARATION = Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3)
+PREPROCESSING = Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3)
 PIXELS = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
-SCALARS = (TargetScore("one", ((1, 1.0),)),)
+TARGET_SCORES = (TargetScore("one", ((1, 1.0),)),)
 
 
 @pytest.fixture(autouse=True)
 def processor(monkeypatch):
-    """As if this one were fast at bf16, whatever it is."""
+    """Pretend that this processor is fast at bf16."""
     monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: True)
 
 
@@ -28,19 +28,19 @@ def network() -> nn.Module:
     return torchvision.models.resnet18(num_classes=4)
 
 
-def test_auto_has_exact_answers_and_quick_gradients_that_agree():
-    exact, auto = (TorchClassifier(network(), PREPARATION, precision=name) for name in ("fp32", "auto"))
+def test_auto_has_exact_predictions_and_fast_averages_that_agree():
+    exact, auto = (TorchClassifier(network(), PREPROCESSING, precision=name) for name in ("fp32", "auto"))
     assert torch.equal(auto.logits(PIXELS[None]), exact.logits(PIXELS[None]))
-    one, other = (
-        SmoothGrad(GuidedBackprop(), samples=8).attribute(AttributionRequest(c, PIXELS, SCALARS, "key", 4))
+    exact_result, fast_result = (
+        SmoothGrad(GuidedBackprop(), samples=8).attribute(AttributionRequest(c, PIXELS, TARGET_SCORES, "key", 4))
         for c in (exact, auto)
     )
     assert auto.averaging_precision.startswith("bf16: on synthetic images the region is that of fp32 (IoU ")
     assert exact.averaging_precision == "fp32"
-    difference = (one.all.mean - other.all.mean).norm() / one.all.mean.norm()
+    difference = (exact_result.all.mean - fast_result.all.mean).norm() / exact_result.all.mean.norm()
     assert 1e-4 < difference < 0.05, "in bf16, and close"
     # A single gradient isn't averaged, so it isn't rounded either.
-    alone = [Gradient().gradients(c, PIXELS[None], SCALARS)[0] for c in (exact, auto)]
+    alone = [Gradient().gradients(c, PIXELS[None], TARGET_SCORES)[0] for c in (exact, auto)]
     assert torch.equal(*alone)
 
 
@@ -55,45 +55,45 @@ class Fine(nn.Module):
         return torch.stack([(self.weight * torch.sin(1e4 * x)).sum((1, 2, 3)), x.sum((1, 2, 3)) - 1e6], 1)
 
 
-def test_where_the_region_would_differ_it_stays_in_fp32():
-    classifier = TorchClassifier(Fine(), PREPARATION, precision="auto")
-    SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 4))
+def test_gradients_stay_in_fp32_where_the_region_would_differ():
+    classifier = TorchClassifier(Fine(), PREPROCESSING, precision="auto")
+    SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, TARGET_SCORES, "key", 4))
     assert classifier.averaging_precision.startswith(
         "fp32: on synthetic images the region would differ in bf16 (IoU 0."
     )
 
 
-def test_on_a_processor_that_is_slow_at_it_nothing_is_tried(monkeypatch):
+def test_nothing_is_tried_on_a_processor_that_is_slow_at_bf16(monkeypatch):
     monkeypatch.setattr(torch_module, "has_fast_bf16", lambda device: False)
     monkeypatch.setattr(torch_module, "probe_precisions", lambda *args: pytest.fail("tried"))
-    classifier = TorchClassifier(network(), PREPARATION, precision="auto")
+    classifier = TorchClassifier(network(), PREPROCESSING, precision="auto")
     classifier.for_averaging()
     assert classifier.averaging_precision == "fp32: this processor isn't fast at bf16"
 
 
-def test_double_precision_is_what_its_owner_wants():
-    classifier = TorchClassifier(network().double(), PREPARATION, precision="auto")
+def test_a_network_in_float64_stays_in_float64():
+    classifier = TorchClassifier(network().double(), PREPROCESSING, precision="auto")
     assert classifier.for_averaging().logits(PIXELS[None].double()).dtype is torch.float64
     assert classifier.averaging_precision == "float64: the precision of the network's own weights"
 
 
-def test_half_precision_is_named_as_the_networks_own():
-    classifier = TorchClassifier(network().to(torch.bfloat16), PREPARATION, precision="auto")
+def test_bf16_of_the_network_itself_is_named_as_its_own():
+    classifier = TorchClassifier(network().to(torch.bfloat16), PREPROCESSING, precision="auto")
     assert classifier.averaging_precision == "bfloat16: the precision of the network's own weights"
 
 
-def test_a_network_without_gradients_names_the_recipe_that_needs_none():
+def test_the_error_of_a_network_without_gradients_names_the_recipe_to_use():
     class Detached(nn.Module):
         def forward(self, x):
             return torch.stack([x.detach().sum((1, 2, 3)), -x.detach().mean((1, 2, 3))], 1)
 
-    classifier = TorchClassifier(Detached(), PREPARATION, precision="auto")
+    classifier = TorchClassifier(Detached(), PREPROCESSING, precision="auto")
     with pytest.raises(AttributionError, match="--recipe black-box"):
-        SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 4))
+        SmoothGrad(samples=4).attribute(AttributionRequest(classifier, PIXELS, TARGET_SCORES, "key", 4))
 
 
 @pytest.mark.parametrize("mean, std, grid", [((0.5,) * 3, (0.25,) * 3, (40, 24)), ((0.5,), (1 / 2048,), (16, 16, 8))])
-def test_probe_images_are_the_same_every_time_and_like_images(mean, std, grid):
+def test_probe_images_are_reproducible_and_similar_to_photographs(mean, std, grid):
     preprocessing = Preprocessing.whole(grid, mean, std)
     pixels = precision.probe_pixels(preprocessing, 0)
     assert torch.equal(pixels, precision.probe_pixels(preprocessing, 0))
@@ -102,12 +102,12 @@ def test_probe_images_are_the_same_every_time_and_like_images(mean, std, grid):
     assert pixels.min() >= 0
     assert pixels.max() <= 1
     assert pixels.std() > 0.08
-    # Neighbors are alike in natural images, and unlike in white noise.
+    # Neighboring pixels are similar in natural images, and independent in white noise.
     assert pixels.diff(dim=1).std() < 1.25 * pixels.std(), "white noise: √2"
 
 
 class BrightOnly(Fine):
-    """Needs the seventh digit of bright images only: the first image seen must not decide the precision."""
+    """Depends on the seventh digit of bright images only: the first image must not decide the precision."""
 
     def forward(self, x):
         fine, coarse = ((self.weight * values).sum((1, 2, 3)) for values in (torch.sin(1e4 * x), x))
@@ -117,21 +117,21 @@ class BrightOnly(Fine):
 
 def test_the_decision_does_not_depend_on_the_first_image():
     dark, bright = 0.4 * PIXELS, 0.8 + 0.2 * PIXELS
-    toy = TorchClassifier(BrightOnly(), PREPARATION)
+    toy = TorchClassifier(BrightOnly(), PREPROCESSING)
     half = toy.in_bf16()
     checks = [compare_precisions(toy.logits, lambda x: toy.logits_of(half, x), pixels) for pixels in (dark, bright)]
     assert [check.passed for check in checks] == [True, False], "by the first image it would differ"
     reasons = set()
     for images in ((dark, bright), (bright, dark), ()):
-        classifier = TorchClassifier(BrightOnly(), PREPARATION, precision="auto")
+        classifier = TorchClassifier(BrightOnly(), PREPROCESSING, precision="auto")
         for pixels in images:
-            SmoothGrad(samples=4).attribute(AttributionRequest(classifier, pixels, SCALARS, "key", 4))
+            SmoothGrad(samples=4).attribute(AttributionRequest(classifier, pixels, TARGET_SCORES, "key", 4))
         reasons.add(classifier.averaging_precision)
     assert len(reasons) == 1
 
 
-class OfItsOwn(nn.Module):
-    """Makes a tensor in fp32 on the way: only autocast can run it in bf16."""
+class CreatesTensors(nn.Module):
+    """Creates a tensor in fp32: only autocast can run it in bf16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,35 +142,35 @@ class OfItsOwn(nn.Module):
 
 
 def test_a_network_that_cannot_be_cast_runs_under_autocast():
-    exact, half = (TorchClassifier(OfItsOwn(), PREPARATION, precision=name) for name in ("fp32", "bf16"))
+    exact, half = (TorchClassifier(CreatesTensors(), PREPROCESSING, precision=name) for name in ("fp32", "bf16"))
     half._module.load_state_dict(exact._module.state_dict())
     assert half._plan.autocast
     assert torch.allclose(exact.logits(PIXELS[None]), half.logits(PIXELS[None]), atol=0.02)
 
 
-def test_the_agreement_is_one_with_itself_and_nothing_with_noise():
-    classifier = TorchClassifier(network(), PREPARATION)
+def test_a_network_agrees_with_itself_and_not_with_another():
+    classifier = TorchClassifier(network(), PREPROCESSING)
     itself = compare_precisions(classifier.logits, classifier.logits, PIXELS)
     assert itself.precision_iou == 1.0
     assert 0 < itself.noise_iou < 1.0
     assert itself.passed
-    other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPARATION)
+    other = TorchClassifier(torchvision.models.resnet18(num_classes=4), PREPROCESSING)
     different = compare_precisions(classifier.logits, other.logits, PIXELS)
     assert different.precision_iou < precision.MIN_IOU - 0.1
-    assert different.noise_iou == itself.noise_iou, "of the exact form alone"
+    assert different.noise_iou == itself.noise_iou, "it depends on the exact network alone"
     assert not different.passed
     undefined = compare_precisions(classifier.logits, lambda x: other.logits(x) * float("nan"), PIXELS)
     assert (undefined.precision_iou, undefined.passed) == (0.0, False)
 
 
-def test_a_form_may_change_a_region_by_half_of_what_noise_does():
+def test_precision_may_change_a_region_by_half_as_much_as_noise():
     assert precision.PrecisionCheck(precision_iou=0.85, noise_iou=0.7).passed
     assert not precision.PrecisionCheck(precision_iou=0.84, noise_iou=0.7).passed
     assert precision.PrecisionCheck(precision_iou=0.9, noise_iou=0.99).passed, "the region itself is the same"
     assert not precision.PrecisionCheck(precision_iou=0.4, noise_iou=0.0).passed
 
 
-def test_what_has_no_bf16_is_told_by_torch_itself():
+def test_support_of_bf16_is_that_reported_by_torch():
     assert precision.has_fast_bf16(torch.device("cpu")) == (
         torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     )

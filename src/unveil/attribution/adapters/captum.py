@@ -1,4 +1,4 @@
-"""The one door to Captum: any of its attribution methods as a recipe's attribution."""
+"""Adapter for Captum: any of its attribution methods as a recipe's attribution. Captum is imported only here."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.attribution.adapters.score_module import ScoreModule, answer, unknown
+from unveil.attribution.adapters.score_module import ScoreModule, attribute_each_score, unknown_name_error
 from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult
 from unveil.errors import MissingLibraryError, RecipeError
 
-# Hung on modules, these miss rectifiers and additions that are functions, without a warning: docs/conformance.md.
+# These hook modules, so they miss rectifiers and additions that are functions, without a warning: docs/conformance.md.
 OURS_INSTEAD = {
     "GuidedBackprop": "GuidedBackprop()",
     "Deconvolution": "Deconvnet()",
@@ -22,11 +22,20 @@ OURS_INSTEAD = {
 
 @dataclass(frozen=True)
 class Captum(Attribution):
-    """A method of `captum.attr` by its name, with its own defaults: `Captum("IntegratedGradients")`.
+    """A method of `captum.attr` (Kokhlikyan et al. 2020) by its name, with its own defaults.
 
-    `layer`: for methods that look at one layer (`LayerGradCam`), its name in the model; their map is enlarged linearly
-    to the grid. Pixels in [0, 1] are what is attributed to; a baseline, where there is one, is Captum's own default, 0
-    (black). The method works on a copy of the model. Needs `unveil[captum]`.
+    The score is attributed to pixels in [0, 1]; a method's baseline is Captum's own default, 0 (black). The method
+    works on a copy of the model. Units are those of the method. Needs `unveil[captum]`.
+
+    Attributes:
+        method: The name of the class in `captum.attr`.
+        layer: For methods that explain one layer (`LayerGradCam`), its name in the model; the map is enlarged linearly
+            to the grid. Empty for all other methods.
+
+    Raises `RecipeError` for methods that are wrong on some models, with the correct one to use instead.
+
+    >>> Captum("IntegratedGradients")
+    Captum(method='IntegratedGradients', layer='')
     """
 
     method: str
@@ -39,21 +48,24 @@ class Captum(Attribution):
             )
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """One map a scalar, signed, without noise of ours. Raises `AttributionError` for what Captum can't do."""
-        method = self.look_up()
-        do = "try another method or layer" if self.layer else "try another method, or name a layer"
+        """Compute one signed map per target score.
 
-        def explain(asked: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> Tensor:
-            arguments = (asked, asked.find(self.layer)) if self.layer else (asked,)
+        Raises `AttributionError` for models that the method can't explain.
+        """
+        method = self.look_up()
+        advice = "try another method or layer" if self.layer else "try another method, or name a layer"
+
+        def compute_map(module: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> Tensor:
+            arguments = (module, module.find(self.layer)) if self.layer else (module,)
             return method(*arguments).attribute(pixels, target=0)
 
-        return answer(request, "Captum", f"Captum's {self.method}", do, explain)
+        return attribute_each_score(request, "Captum", f"Captum's {self.method}", advice, compute_map)
 
     def look_up(self) -> Any:
-        """The method's class. Raises `RecipeError` for a name that Captum doesn't have."""
+        """Return the method's class. Raises `RecipeError` for a name that Captum doesn't have."""
         known = _methods()
         if self.method not in known:
-            raise unknown("a method of captum.attr", self.method, known)
+            raise unknown_name_error("a method of captum.attr", self.method, known)
         return known[self.method]
 
 

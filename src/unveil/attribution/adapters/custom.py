@@ -1,4 +1,4 @@
-"""Attributions made in Python: any method object of another library, or any function."""
+"""Attributions defined in Python: any method object of another library, or any function."""
 
 import copy
 import inspect
@@ -11,106 +11,124 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unveil.attribution.adapters.grad_cam import unstretched
-from unveil.attribution.adapters.score_module import ScoreModule, answer
+from unveil.attribution.adapters.grad_cam import compute_unscaled_cam
+from unveil.attribution.adapters.score_module import ScoreModule, attribute_each_score
 from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult
 from unveil.errors import AttributionError, RecipeError
 
-Make = Callable[[ScoreModule], Any]
+MakeMethod = Callable[[ScoreModule], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class CustomAttribution(Attribution):
-    """What `make(module)` gives, asked for a map: `CustomAttribution("ig", IntegratedGradients, {"n_steps": 20})`.
+    """The map computed by the method that `make(module)` returns.
 
-    `module` takes pixels (n c *grid) in [0, 1] to one score (n, 1) an image, the target's; `module.model` is the
-    classifier's own network and `module.find("layer4")` a layer of it. It is a fresh copy for every target, so it may
-    be changed at will. What `make` gives is used as
+    `module` maps pixels (n, c, *grid) in [0, 1] to the target's score, shape (n, 1); `module.model` is the classifier's
+    own network, and `module.find("layer4")` returns a layer of it. It is a new copy for every target, so it may be
+    modified. The method is called according to its type:
 
-    - an object with `attribute`, as those of Captum: `attribute(pixels, target=0, **arguments)`;
-    - a map of pytorch-grad-cam: before it is stretched to [0, 1], as in `Cam`;
-    - anything else that can be called, as attributors of zennit: `method(pixels, **arguments)`, the last of what it
-      gives if that is a tuple.
+    - an object with `attribute`, as in Captum: `attribute(pixels, target=0, **arguments)`;
+    - a method of pytorch-grad-cam: its map before it is scaled to [0, 1], as in `Cam`;
+    - any other callable, as attributors of zennit: `method(pixels, **arguments)`; of a tuple, the last element.
 
-    The map: a tensor or an array with one value or c values a place, (1 c *places), (c *places) or (*places); fewer
-    places than the grid has are enlarged linearly. Nothing else is checked: a method that is wrong for a model stays
+    The map is a tensor or an array of shape (1, channels, *positions), (channels, *positions) or (*positions); a
+    smaller map is enlarged linearly to the grid. Nothing else is checked: a method that is wrong for a model stays
     wrong.
 
-    A file can't hold an object. Records and TOML keep `name` and `note`, which says what it was; reading such a recipe
-    raises `RecipeError`.
+    A file can't contain an object, so records and TOML store only `name` and `note`, and reading such a recipe raises
+    `RecipeError`.
+
+    Attributes:
+        name: The name in records, figures and messages.
+        make: Makes the method from a `ScoreModule`.
+        arguments: Keyword arguments of the method.
+        note: Describes the method in records; by default its qualified name and arguments.
+
+    >>> attribution = CustomAttribution("mean", lambda module: lambda pixels: pixels.mean(1))
+    >>> attribution.name
+    'mean'
     """
 
     name: str
-    make: InitVar[Make | None] = None
+    make: InitVar[MakeMethod | None] = None
     arguments: InitVar[Mapping[str, Any] | None] = None
     note: str = ""
 
-    def __post_init__(self, make: Make | None, arguments: Mapping[str, Any] | None) -> None:
+    def __post_init__(self, make: MakeMethod | None, arguments: Mapping[str, Any] | None) -> None:
         if make is None:
             got = f"{self.name!r}, {self.note or 'an object made in Python'}"
-            do = "put it in again: replace(recipe, attribution=CustomAttribution(…))"
-            raise RecipeError("an attribution that a file can hold", got, do)
+            advice = "set it again: replace(recipe, attribution=CustomAttribution(…))"
+            raise RecipeError("an attribution that a file can store", got, advice)
         object.__setattr__(self, "_make", make)
         object.__setattr__(self, "_arguments", dict(arguments or {}))
-        object.__setattr__(self, "note", self.note or f"made in Python: {_said(make, arguments or {})}")
+        object.__setattr__(self, "note", self.note or f"made in Python: {_describe(make, arguments or {})}")
 
     @classmethod
     def of_function(cls, name: str, function: Callable[..., Any], **arguments: Any) -> "CustomAttribution":
-        """A plain function `function(module, pixels, **arguments)` that gives a map."""
-        note = f"made in Python: {_said(function, arguments)}"
+        """Use a plain function, `function(module, pixels, **arguments)`, that returns a map.
+
+        >>> def edges(module, pixels):
+        ...     return pixels.diff(dim=-1, prepend=pixels[..., :1])
+        >>> CustomAttribution.of_function("edges", edges).name
+        'edges'
+        """
+        note = f"made in Python: {_describe(function, arguments)}"
         return cls(name, lambda module: partial(function, module), arguments, note)
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """One map a scalar. Raises `AttributionError` for black boxes and for whatever the method raises."""
+        """Compute one map per target score.
+
+        Raises `AttributionError` for black boxes and for any error of the method.
+        """
         grid = tuple(request.pixels.shape[1:])
-        who, do = f"the attribution {self.name}", "the traceback of the method's own error stands above"
+        what, advice = f"the attribution {self.name}", "the traceback of the method's own error stands above"
 
-        def explain(asked: ScoreModule, pixels: Tensor) -> Tensor:
-            return _shaped(self._found(asked, pixels), grid)
+        def compute_map(module: ScoreModule, pixels: Tensor) -> Tensor:
+            return _to_map(self._call(module, pixels), grid)
 
-        return answer(request, who, who, do, explain)
+        return attribute_each_score(request, what, what, advice, compute_map)
 
-    def _found(self, asked: ScoreModule, pixels: Tensor) -> Any:
-        method, given = self._make(copy.deepcopy(asked)), self._arguments  # type: ignore[attr-defined]
+    def _call(self, module: ScoreModule, pixels: Tensor) -> Any:
+        method, arguments = self._make(copy.deepcopy(module)), self._arguments  # type: ignore[attr-defined]
         if hasattr(method, "attribute"):
             target = {"target": 0} if _takes(method.attribute, "target") else {}
-            found = method.attribute(pixels, **{**target, **given})
-            return found[0] if isinstance(found, tuple) else found
+            result = method.attribute(pixels, **{**target, **arguments})
+            return result[0] if isinstance(result, tuple) else result
         if hasattr(method, "get_cam_image"):
-            return unstretched(method, pixels, **given)
+            return compute_unscaled_cam(method, pixels, **arguments)
         if not callable(method):
             got = f"a {type(method).__name__}"
-            raise AttributionError(f"a method from make(module) of {self.name}", got, "return one that can be called")
+            raise AttributionError(f"a method from make(module) of {self.name}", got, "return a callable")
         targets = {"targets": None} if _takes(method, "targets") else {}
-        found = method(pixels, **{**targets, **given})
-        return found[-1] if isinstance(found, tuple) else found
+        result = method(pixels, **{**targets, **arguments})
+        return result[-1] if isinstance(result, tuple) else result
 
 
-def _shaped(found: Any, grid: tuple[int, ...]) -> Tensor:
-    """(1, channels, *places)."""
-    if not isinstance(found, Tensor | np.ndarray):
-        do = "return a tensor or an array with a value for every place"
-        raise AttributionError("a map", type(found).__name__, do)
-    given = found if isinstance(found, Tensor) else torch.from_numpy(np.ascontiguousarray(found))
-    missing = len(grid) + 2 - given.ndim
-    if missing not in (0, 1, 2) or (missing == 0 and len(given) != 1):
-        got = f"shape {tuple(given.shape)}"
-        raise AttributionError(f"a map of one image with {len(grid)} axes", got, "return (1, channels, *places)")
-    return given[(None,) * missing]
+def _to_map(result: Any, grid: tuple[int, ...]) -> Tensor:
+    """A tensor of shape (1, channels, *positions)."""
+    if not isinstance(result, Tensor | np.ndarray):
+        advice = "return a tensor or an array with a value for every position"
+        raise AttributionError("a map", type(result).__name__, advice)
+    attribution = result if isinstance(result, Tensor) else torch.from_numpy(np.ascontiguousarray(result))
+    missing = len(grid) + 2 - attribution.ndim
+    if missing not in (0, 1, 2) or (missing == 0 and len(attribution) != 1):
+        got = f"shape {tuple(attribution.shape)}"
+        raise AttributionError(f"a map of one image with {len(grid)} axes", got, "return (1, channels, *positions)")
+    return attribution[(None,) * missing]
 
 
 def _takes(function: Callable, name: str) -> bool:
     try:
         return name in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some built-in functions don't say what they take
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return False
 
 
-def _said(make: Any, arguments: Mapping[str, Any]) -> str:
-    """What was made, in words that are the same in every process."""
+def _describe(make: Any, arguments: Mapping[str, Any]) -> str:
+    """Describe a call by qualified name and arguments, the same in every process."""
     kind = make if hasattr(make, "__qualname__") else type(make)
-    given = ", ".join(f"{name}={_plain(value)}" for name, value in arguments.items())
-    return f"{kind.__module__}.{kind.__qualname__}({given})"
+    listed = ", ".join(f"{name}={_plain(value)}" for name, value in arguments.items())
+    return f"{kind.__module__}.{kind.__qualname__}({listed})"
 
 
 def _plain(value: object) -> str:

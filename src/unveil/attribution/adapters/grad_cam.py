@@ -1,4 +1,4 @@
-"""The one door to pytorch-grad-cam: class activation maps as a recipe's attribution, before they are stretched."""
+"""Adapter for pytorch-grad-cam: unscaled class activation maps as a recipe's attribution. It is imported only here."""
 
 import sys
 from collections import Counter
@@ -13,13 +13,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unveil.attribution.adapters.score_module import ScoreModule, answer, on_grid, unknown
+from unveil.attribution.adapters.score_module import (
+    ScoreModule,
+    attribute_each_score,
+    resize_to_grid,
+    unknown_name_error,
+)
 from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult
 from unveil.errors import AttributionError, MissingLibraryError, RecipeError
 
 OURS_INSTEAD = {
     "GuidedBackpropReLUModel": "GuidedBackprop()",
-    # These join maps that were stretched before: there is no unstretched one.
+    # These combine maps that are already scaled to [0, 1]; there is no unscaled map.
     "FullGrad": 'Captum("InputXGradient")',
     "RefineCAM": 'Cam("GradCAMPlusPlus")',
     "SESS": 'Cam("GradCAM")',
@@ -31,16 +36,25 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 @dataclass(frozen=True)
 class Cam(Attribution):
-    """A class activation map of `pytorch_grad_cam` by its name: `Cam("GradCAM")`, `Cam("LayerCAM", layer="layer3")`.
+    """A class activation map of `pytorch_grad_cam`, before it is scaled to [0, 1].
 
-    For Grad-CAM max(0, Σ_k w_k A_k) with w_k the mean of ∂score/∂A_k over the layer's places (Selvaraju et al. 2017),
-    enlarged linearly to the grid; the others as in their papers. The library stretches every map to [0, 1], so that the
-    weakest evidence looks like the strongest; here it is taken before that, in the method's own unit (for Grad-CAM that
-    of A times logits per A), and a map of zeros stays one.
+    Grad-CAM computes max(0, Σ_k w_k A_k), where A_k is channel k of a layer's output and w_k is the mean of
+    ∂score/∂A_k over its positions (Selvaraju et al. 2017), enlarged linearly to the grid; the other methods are those
+    of their papers. The library scales every map to [0, 1], which makes the weakest evidence look like the strongest.
+    The map is taken before that, in the method's own unit (for Grad-CAM that of A times logits per A), and a map of
+    zeros stays zero. The method works on a copy of the model. EigenCAM and KPCA_CAM don't depend on the target, and
+    their sign is arbitrary. Needs `unveil[cam]`.
 
-    `layer`: its name in the model. Left out, it is the last to finish in a forward pass of those that are or hold a
-    convolution and give more than one place (`layer4` in a ResNet, `features` in VGG and DenseNet). Works on a copy of
-    the model. EigenCAM and KPCA_CAM don't look at the target, and their sign is arbitrary. Needs `unveil[cam]`.
+    Attributes:
+        method: The name of the class in `pytorch_grad_cam`.
+        layer: The name of the layer in the model. Empty for the last one that a forward pass completes among layers
+            that are or contain a convolution and output more than one position (`layer4` in a ResNet, `features` in VGG
+            and DenseNet).
+
+    Raises `RecipeError` for methods without an unscaled map, with the one to use instead.
+
+    >>> Cam("LayerCAM", layer="layer3")
+    Cam(method='LayerCAM', layer='layer3')
     """
 
     method: str = "GradCAM"
@@ -49,55 +63,61 @@ class Cam(Attribution):
     def __post_init__(self) -> None:
         if self.method in OURS_INSTEAD:
             raise RecipeError(
-                "a method with a map before it is stretched", self.method, f"use {OURS_INSTEAD[self.method]}"
+                "a method whose map can be taken before it is scaled", self.method, f"use {OURS_INSTEAD[self.method]}"
             )
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
-        """One non-negative map a scalar. Raises `AttributionError` for black boxes and for what the library can't
-        do."""
+        """Compute one non-negative map per target score.
+
+        Raises `AttributionError` for black boxes and for models that the method can't explain.
+        """
         method = self.look_up()
-        do = "try another method, or name a convolution"
+        advice = "try another method, or name a convolution"
 
-        def explain(asked: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> Tensor:
-            return unstretched(method(asked, [_layer(asked, pixels, self.layer)]), pixels)
+        def compute_map(module: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> Tensor:
+            return compute_unscaled_cam(method(module, [_choose_layer(module, pixels, self.layer)]), pixels)
 
-        return answer(request, "pytorch-grad-cam", f"pytorch-grad-cam's {self.method}", do, explain)
+        return attribute_each_score(
+            request, "pytorch-grad-cam", f"pytorch-grad-cam's {self.method}", advice, compute_map
+        )
 
     def look_up(self) -> Any:
-        """The method's class. Raises `RecipeError` for a name that the library doesn't have."""
+        """Return the method's class. Raises `RecipeError` for a name that the library doesn't have."""
         known = _methods()
         if self.method not in known:
-            raise unknown("a method of pytorch_grad_cam", self.method, known)
+            raise unknown_name_error("a method of pytorch_grad_cam", self.method, known)
         return known[self.method]
 
 
-def unstretched(method: Any, pixels: Float[Tensor, "one c *grid"], **arguments: Any) -> Float[Tensor, "one chan *grid"]:
-    """The map of one image by a method object of the library, before it is stretched to [0, 1]; clamped at 0 as there.
+def compute_unscaled_cam(
+    method: Any, pixels: Float[Tensor, "one c *grid"], **arguments: Any
+) -> Float[Tensor, "one chan *grid"]:
+    """Compute the map of one image by a method object of the library, before it is scaled to [0, 1].
 
-    Of several layers, the mean of their maps.
+    Values are clamped at 0, as the library does. For several layers, their maps are averaged.
     """
-    found, own = [], method.get_cam_image
+    recorded, get_cam_image = [], method.get_cam_image
     if not method.detach:
-        # ShapleyCAM takes second derivatives, which autograd has only by way of the weights where a network is linear.
+        # ShapleyCAM takes second derivatives; where a network is linear, autograd has them only through the weights.
         method.model.requires_grad_()
 
-    def keep(*given: Any, **named: Any) -> Any:
-        found.append(own(*given, **named))
-        return found[-1]
+    def get_and_record(*positional: Any, **named: Any) -> Any:
+        recorded.append(get_cam_image(*positional, **named))
+        return recorded[-1]
 
-    method.get_cam_image = keep
-    # What the library keeps of a layer shares its memory: a later step in place (out += x) would change it.
-    handles = [layer.register_forward_hook(_cloned) for layer in method.target_layers]
+    method.get_cam_image = get_and_record
+    # The library keeps a layer's output without copying it: a later in-place step (out += x) would change it.
+    handles = [layer.register_forward_hook(_clone_output) for layer in method.target_layers]
     try:
-        with _quiet(type(method)):
+        with _without_progress_bars(type(method)):
             method(pixels, **{"targets": [_only_score], **arguments})
     finally:
-        method.get_cam_image = own
+        method.get_cam_image = get_cam_image
         method.activations_and_grads.release()
         for handle in handles:
             handle.remove()
     grid = tuple(pixels.shape[2:])
-    maps = [on_grid(torch.as_tensor(one)[:, None].clamp(min=0), grid) for one in found]
+    maps = [resize_to_grid(torch.as_tensor(cam)[:, None].clamp(min=0), grid) for cam in recorded]
     return torch.stack(maps).mean(0)[None]
 
 
@@ -105,14 +125,14 @@ def _only_score(row: Float[Tensor, "one"]) -> Float[Tensor, ""]:
     return row[0]
 
 
-def _cloned(layer: nn.Module, inputs: tuple, output: object) -> Tensor | None:
+def _clone_output(layer: nn.Module, inputs: tuple, output: object) -> Tensor | None:
     return output.clone() if isinstance(output, Tensor) else None
 
 
 @contextmanager
-def _quiet(kind: type) -> Iterator[None]:
-    """Without the library's own progress bars, which would be drawn over ours."""
-    module = sys.modules[kind.__module__]
+def _without_progress_bars(method_class: type) -> Iterator[None]:
+    """Suppress the library's own progress bars, which would be drawn over ours."""
+    module = sys.modules[method_class.__module__]
     bars = vars(module).get("tqdm")
     if bars is None:
         yield
@@ -124,28 +144,36 @@ def _quiet(kind: type) -> Iterator[None]:
         vars(module)["tqdm"] = bars
 
 
-def _layer(asked: ScoreModule, pixels: Float[Tensor, "one c *grid"], name: str) -> nn.Module:
-    """The layer by its name, or the last stage of convolutions. Raises `AttributionError` for one without a map, or
-    used other than once, as its maps would be mixed up."""
-    wanted = asked.find(name) if name else None
-    calls = _calls(asked, pixels)
+def _choose_layer(module: ScoreModule, pixels: Float[Tensor, "one c *grid"], name: str) -> nn.Module:
+    """Return the layer of this name, or the last stage of convolutions.
+
+    Raises `AttributionError` for a layer whose output isn't a map, and for one that isn't called exactly once, because
+    the library would mix up its maps.
+    """
+    named_layer = module.find(name) if name else None
+    calls = _record_calls(module, pixels)
     uses = Counter(layer for layer, _ in calls)
-    if wanted is not None:
-        shape = next((shape for layer, shape in calls if layer is wanted), ())
-        if uses[wanted] != 1 or not _is_map(shape, pixels):
-            got = f"{name}, used {uses[wanted]} times" if uses[wanted] != 1 else f"{name} of shape {shape}"
-            raise AttributionError("a layer used once that gives (n, channels, *places)", got, "name another layer")
-        return wanted
+    if named_layer is not None:
+        shape = next((shape for layer, shape in calls if layer is named_layer), ())
+        if uses[named_layer] != 1 or not _is_map(shape, pixels):
+            got = f"{name}, used {uses[named_layer]} times" if uses[named_layer] != 1 else f"{name} of shape {shape}"
+            raise AttributionError(
+                "a layer used once that outputs (n, channels, *positions)", got, "name another layer"
+            )
+        return named_layer
     for layer, shape in reversed(calls):
-        if _is_map(shape, pixels) and prod(shape[2:]) > 1 and _convolves(layer) and uses[layer] == 1:
+        if _is_map(shape, pixels) and prod(shape[2:]) > 1 and _has_convolution(layer) and uses[layer] == 1:
             return layer
-    do = "name a layer, or use Gradient()"
-    raise AttributionError("a model with stages of convolutions", f"{type(asked.model).__name__}, which has none", do)
+    advice = "name a layer, or use Gradient()"
+    got = f"{type(module.model).__name__}, which has none"
+    raise AttributionError("a model with stages of convolutions", got, advice)
 
 
 def _is_map(shape: tuple[int, ...], pixels: Float[Tensor, "one c *grid"]) -> bool:
-    """Whether the last axes are places: as many pixels a place along each, but for what edges take. In some
-    transformers the channels come last."""
+    """True if the last axes are positions: the stride in pixels is the same along each axis, except for edges.
+
+    In some transformers the channels come last.
+    """
     if len(shape) != pixels.ndim:
         return False
     strides = [full / side for full, side in zip(pixels.shape[2:], shape[2:], strict=True)]
@@ -153,23 +181,23 @@ def _is_map(shape: tuple[int, ...], pixels: Float[Tensor, "one c *grid"]) -> boo
     return rounded or max(strides) < 1.5 * min(strides)
 
 
-def _convolves(layer: nn.Module) -> bool:
-    """Whether it is or holds a convolution; one that only cuts patches for a transformer is none."""
-    cuts = isinstance(layer, CONVOLUTIONS) and layer.stride == layer.kernel_size and prod(layer.stride) > 1
-    return not cuts and any(isinstance(part, CONVOLUTIONS) for part in layer.modules())
+def _has_convolution(layer: nn.Module) -> bool:
+    """True if the layer is or contains a convolution; the patch embedding of a transformer doesn't count."""
+    embeds_patches = isinstance(layer, CONVOLUTIONS) and layer.stride == layer.kernel_size and prod(layer.stride) > 1
+    return not embeds_patches and any(isinstance(part, CONVOLUTIONS) for part in layer.modules())
 
 
-def _calls(asked: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> list[tuple[nn.Module, tuple[int, ...]]]:
-    """The layers of one forward pass as they finish, with the shapes of what they give."""
+def _record_calls(module: ScoreModule, pixels: Float[Tensor, "one c *grid"]) -> list[tuple[nn.Module, tuple[int, ...]]]:
+    """The layers of one forward pass in the order in which they complete, with the shapes of their outputs."""
     calls: list[tuple[nn.Module, tuple[int, ...]]] = []
 
-    def note(layer: nn.Module, inputs: tuple, output: object) -> None:
+    def record(layer: nn.Module, inputs: tuple, output: object) -> None:
         calls.append((layer, tuple(output.shape) if isinstance(output, Tensor) else ()))
 
-    handles = [layer.register_forward_hook(note) for layer in asked.model.modules()]
+    handles = [layer.register_forward_hook(record) for layer in module.model.modules()]
     try:
         with torch.no_grad():
-            asked(pixels)
+            module(pixels)
     finally:
         for handle in handles:
             handle.remove()

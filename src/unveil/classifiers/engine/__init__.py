@@ -1,1 +1,1 @@
-"""How a network is run fast: folded layers, faster layouts, bf16 where it changes nothing, and batch sizes."""
+"""Fast execution of networks: folded layers, faster layers, bf16 where regions stay the same, and batch sizes."""

@@ -1,4 +1,4 @@
-"""The forms in which a network runs: as it is, folded, and in half the digits."""
+"""Execution plans: a network with the precision that it runs in."""
 
 import copy
 from dataclasses import dataclass
@@ -6,21 +6,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-# Their weights stay in fp32: a running variance with three digits would shift a whole channel.
+# Their weights stay in fp32: a running variance rounded to three digits would shift a whole channel.
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True, eq=False)
 class ExecutionPlan:
-    """A network with the digits it computes in. `autocast`: inputs and weights stay as they are, and every operation
-    takes bf16 where PyTorch says that it may."""
+    """A network and the precision of its computations.
+
+    Attributes:
+        network: The network, which maps normalized pixels to logits.
+        dtype: The type of its inputs and weights.
+        autocast: Whether PyTorch runs operations in bf16 where it supports that; inputs and weights keep their type.
+    """
 
     network: nn.Module
     dtype: torch.dtype
     autocast: bool = False
 
     def __call__(self, inputs: Tensor) -> object:
-        """What the network answers: logits, if it is a classifier."""
+        """Compute the output of the network: logits, for a classifier."""
         inputs = inputs.to(self.dtype)
         if inputs.ndim == 4:
             # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
@@ -29,28 +34,30 @@ class ExecutionPlan:
             return self.network(inputs)
 
     def in_bf16(self, blank: Tensor) -> "ExecutionPlan":
-        """The form in bf16: a copy with bf16 weights, or autocast where the network doesn't run so; `blank` is an input
-        to try."""
-        form = ExecutionPlan(_in_bf16(self.network), torch.bfloat16)
+        """Make the plan in bf16: a copy with bf16 weights, or autocast for a network that can't run with these.
+
+        `blank` is an input to try.
+        """
+        plan = ExecutionPlan(_copy_in_bf16(self.network), torch.bfloat16)
         try:
             with torch.no_grad():
-                form(blank)
+                plan(blank)
         except RuntimeError:
-            # It makes tensors of its own in fp32, or has an operation without mixed digits.
+            # The network creates tensors in fp32, or has an operation that doesn't accept mixed precisions.
             return ExecutionPlan(self.network, self.dtype, autocast=True)
-        return form
+        return plan
 
 
-def _in_bf16(network: nn.Module) -> nn.Module:
-    """A copy with bf16 weights; never are there two in fp32, which would be the most memory that a run takes."""
-    halves: dict[int, object] = {}
+def _copy_in_bf16(network: nn.Module) -> nn.Module:
+    """A copy with bf16 weights, made without a second copy in fp32, which would be the peak memory of a run."""
+    converted: dict[int, object] = {}
     for part in network.modules():
         if not isinstance(part, NORMS):
             for weight in part.parameters(recurse=False):
                 if weight.is_floating_point():
-                    halves[id(weight)] = nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False)
+                    converted[id(weight)] = nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False)
             for buffer in part.buffers(recurse=False):
                 if buffer.is_floating_point():
-                    halves[id(buffer)] = buffer.to(torch.bfloat16)
-    # What stands in the memo is taken in place of a copy.
-    return copy.deepcopy(network, halves)
+                    converted[id(buffer)] = buffer.to(torch.bfloat16)
+    # Entries of the memo are used in place of copies.
+    return copy.deepcopy(network, converted)

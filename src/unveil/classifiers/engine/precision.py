@@ -14,12 +14,12 @@ from unveil.errors import AttributionError
 from unveil.masks import iou
 from unveil.seeding import seeded_generator
 
-SAMPLES, NOISE = 4, 0.15  # of the check: few samples, because more would average differences away
+SAMPLES, NOISE = 4, 0.15  # samples of the check; few, because more would average differences away
 BOX_PX, SHARE = 11, 0.1
-MIN_IOU = 0.9  # regions count as the same from this IoU on,
+MIN_IOU = 0.9  # regions count as equal from this IoU on,
 SHARE_OF_NOISE = 0.5  # or if precision changes them by at most this share of what other noise does
-# Synthetic images; bf16 has to pass on each. One is enough: on two Zen 4 cores, four probes of ResNet-18 and of
-# ResNet-50 had IoUs of .84 to .88 and .83 to .86, six photographs each .81 to .95 and .85 to .93, and all of them
+# Number of synthetic images; bf16 has to pass on each. One is enough: on two Zen 4 cores, four probes of ResNet-18 and
+# of ResNet-50 had IoUs of .84 to .88 and .83 to .86, six photographs each .81 to .95 and .85 to .93, and all of them
 # passed. So a probe is stricter than most photographs, and takes as long as one.
 PROBES = 1
 CHANNEL_CORRELATION = 0.9
@@ -37,14 +37,14 @@ def has_fast_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    # Not in torch's documented interface; where they are gone, fp32 is right as well.
+    # These functions aren't documented by torch; where they don't exist, fp32 is correct as well.
     checks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
     return any(check() for check in checks if check is not None)
 
 
 @dataclass(frozen=True)
 class PrecisionCheck:
-    """How far the region of an averaged gradient depends on precision, and on noise.
+    """How much the region of an averaged gradient depends on precision and on noise.
 
     `precision_iou`: IoU of the regions of the exact and the reduced form, from the same noisy copies of an image.
     `noise_iou`: IoU of two regions of the exact form, from independent noisy copies. Both in [0, 1].
@@ -122,14 +122,14 @@ def _noisy(pixels: Float[Tensor, "c *grid"], numbers: range) -> Float[Tensor, "n
     return pixels + sigma * torch.stack(noise).to(pixels.device)
 
 
-def _iou(one: Bool[np.ndarray, "*grid"] | None, other: Bool[np.ndarray, "*grid"] | None) -> float:
-    return 0.0 if one is None or other is None else iou(one, other)
+def _iou(region: Bool[np.ndarray, "*grid"] | None, other: Bool[np.ndarray, "*grid"] | None) -> float:
+    return 0.0 if region is None or other is None else iou(region, other)
 
 
-def _gradient(form: Logits, pixels: Float[Tensor, "n c *grid"], label: int) -> Float[np.ndarray, "*grid"]:
+def _gradient(compute_logits: Logits, pixels: Float[Tensor, "n c *grid"], label: int) -> Float[np.ndarray, "*grid"]:
     with torch.enable_grad():
         inputs = pixels.detach().requires_grad_()
-        logits = form(inputs)
+        logits = compute_logits(inputs)
         if not logits.requires_grad:
             raise AttributionError(
                 "a network with gradients to average", "logits without a gradient", "use --recipe black-box"

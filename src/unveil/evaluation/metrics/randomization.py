@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unveil.attribution.adapters.score_module import seeded, with_module
+from unveil.attribution.adapters.score_module import seed_global_generators, require_torch_classifier
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.errors import AttributionError
 from unveil.evaluation.bootstrap import Estimate
@@ -49,7 +49,7 @@ def layers_of(classifier: Classifier) -> tuple[str, ...]:
     calling it is placed where the module that contains it finishes. Raises `AttributionError` for a classifier without
     a PyTorch module.
     """
-    classifier = with_module(classifier, WHAT)
+    classifier = require_torch_classifier(classifier, WHAT)
     module = classifier.copy_of_module()
     finished_at, turn = {}, count()
     for name, part in module.named_modules():
@@ -73,7 +73,7 @@ def randomize_layers(classifier: Classifier, layers: Sequence[str], seed: int = 
     layer without one become normal noise of the same root mean square. The noise of a layer depends only on the seed
     and its name. Raises `AttributionError` for a classifier without a module and for unknown names of layers.
     """
-    classifier = with_module(classifier, WHAT)
+    classifier = require_torch_classifier(classifier, WHAT)
     module = classifier.copy_of_module()
     own = _with_weights(module)
     for layer in layers:
@@ -82,7 +82,7 @@ def randomize_layers(classifier: Classifier, layers: Sequence[str], seed: int = 
             near = difflib.get_close_matches(layer, own, n=3, cutoff=0.5) or list(own)[:3]
             raise AttributionError("the name of a layer with weights", repr(layer), f"names are like {', '.join(near)}")
         for name, part in chosen.items():
-            with seeded(f"{seed}/{name}", classifier.device), torch.no_grad():
+            with seed_global_generators(f"{seed}/{name}", classifier.device), torch.no_grad():
                 _randomize(part)
     return classifier.with_network(module, f"{classifier.name}, randomized")
 
