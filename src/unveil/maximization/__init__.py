@@ -1,4 +1,4 @@
-"""Activation maximization: the image that a class, a unit or a channel answers to most strongly."""
+"""Activation maximization: images with the largest score of a class, or the largest activation of a unit or channel."""
 
 from unveil.maximization.ascent import Maximization, MaximizedImage, maximize
 from unveil.maximization.goals import Goal, NetworkUnit

@@ -1,4 +1,4 @@
-"""The ascent: gradient steps that make an image's activation larger, and what came of them."""
+"""Gradient ascent: steps that increase the activation of an image, and the resulting image."""
 
 import math
 from collections.abc import Callable
@@ -23,18 +23,30 @@ from unveil.seeding import seeded_generator
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
 
-EPSILON = 1e-4  # of the total variation, in pixel units
+EPSILON = 1e-4  # smooths the total variation, in pixel units
 OnStep = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class Maximization:
-    """How an image is sought: Adam with `learning_rate` for `steps` steps on
+    """Settings of the ascent: Adam minimizes a loss over the parameters of an image x with pixels in [0, 1].
 
-    loss = −activation(rolled x) + total_variation · TV(x) + l2 · Σ (x − mean)²
+    loss = −activation(rolled x) + total_variation · TV(x) + l2 · Σ (x − mean)², where mean is the classifier's mean
+    color. TV is `total_variation`.
 
-    x: pixels in [0, 1], made by `parametrization`; mean: the classifier's mean color. Each step sees x rolled by up to
-    `jitter_px` px in both directions, so that the image can't rely on where exactly a stride falls.
+    Attributes:
+        steps: The number of steps, 1 to 1 000 000.
+        learning_rate: The learning rate of Adam, in (0, 10].
+        parametrization: How parameters become an image.
+        jitter_px: Each step rolls x by up to this many px in both directions (0 to 1000), so that the image doesn't
+            depend on the positions of strides.
+        total_variation: The weight of the total variation, in activation per unit of pixel value; at least 0.
+        l2: The weight of the squared distance to the mean color, in activation per squared unit; at least 0.
+
+    Raises `RecipeError` for settings out of range.
+
+    >>> Maximization(steps=64).learning_rate
+    0.01
     """
 
     steps: int = 256
@@ -56,7 +68,7 @@ class Maximization:
                 raise RecipeError(f"{name} of 0 or more", str(getattr(self, name)), "0 leaves the penalty out")
 
     def as_dict(self) -> dict:
-        """Plain values, for a record."""
+        """Encode the settings as plain values for a record."""
         return _SETTINGS.encode(self, top=True)
 
 
@@ -66,10 +78,16 @@ DEFAULT = Maximization()
 
 @dataclass(frozen=True, eq=False)
 class MaximizedImage:
-    """What was found. `pixels`: float32 in [0, 1].
+    """The image that the ascent ended with.
 
-    `scores`: the activation of the image as it is, not rolled, at the start and after every step; so the last one
-    belongs to `pixels`. In logits for a target, in the unit's own scale otherwise.
+    Attributes:
+        pixels: The image, (c, h, w), float32 in [0, 1].
+        scores: The activation of the image itself (not rolled) at the start and after every step, so the last one is
+            that of `pixels`. In logits for a target, else in the unit's own scale.
+        goal: The name of the goal.
+        settings: The settings of the ascent.
+        seed: The seed of the noise.
+        classifier: The name of the classifier.
     """
 
     pixels: Float[np.ndarray, "c h w"] = field(repr=False)
@@ -80,11 +98,11 @@ class MaximizedImage:
     classifier: str
 
     def image(self) -> Image:
-        """As an image that can be asked about again. Raises `ImageError` below 8 x 8 px."""
+        """Convert to an `Image`, which can be explained itself. Raises `ImageError` below 8 x 8 px."""
         return Image.from_array(self.pixels, channels_last=False, source=f"maximized {self.goal}")
 
     def figure(self, path: str | Path | None = None) -> "Figure":
-        """The image and the curve of its score. Also written to `path` (.png, .svg, .pdf)."""
+        """Draw the image and the curve of its score; with a `path` (.png, .svg, .pdf), also write the figure."""
         from unveil.render import draw_maximized, write_figure  # noqa: PLC0415 (a second of imports)
 
         note = f"{self.classifier} · {len(self.scores) - 1} steps · seed {self.seed}"
@@ -102,98 +120,106 @@ def maximize(
     seed: int = 0,
     on_step: OnStep = lambda step, score: None,
 ) -> MaximizedImage:
-    """The image that a class, a unit or a channel answers to most strongly, as far as gradient ascent finds it.
+    """Find an image with a large activation of a class, a unit or a channel, by gradient ascent.
 
-    `goal`: a `Class` or a `Margin`, which mean their logits, or a `NetworkUnit`. The same seed gives the same image on
-    the same machine. `on_step` is told of every step that is done (from 1 on) and of the score after it.
+    The classifier isn't changed. Sources: Erhan et al. 2009, *Visualizing higher-layer features of a deep network*;
+    Simonyan, Vedaldi and Zisserman 2013.
 
-    Raises `TargetError` for a goal that the classifier doesn't have or that doesn't answer to the pixels, and
-    `ClassifierError` as soon as activation or gradient aren't finite. The classifier is left as it was in any case.
+    Args:
+        classifier: The classifier, for two-dimensional images.
+        goal: A `Class` or a `Margin`, whose logits are maximized, or a `NetworkUnit`.
+        settings: The settings of the ascent.
+        seed: The same seed gives the same image on the same machine.
+        on_step: Called after every step with its number (from 1 on) and the score after it.
 
-    Erhan et al. 2009, *Visualizing higher-layer features of a deep network*; Simonyan, Vedaldi and Zisserman 2013.
+    Raises `TargetError` for a goal that the classifier doesn't have or that doesn't depend on the pixels, and
+    `ClassifierError` for volumes, and as soon as the activation or a gradient isn't finite.
+
+    >>> from unveil import Class, load_classifier
+    >>> result = maximize(load_classifier("planted/demo"), Class(0), Maximization(steps=4))
+    >>> result.scores[-1] > result.scores[0]
+    True
     """
     crop, mean = classifier.preprocessing.crop, classifier.preprocessing.mean
     if len(crop) != 2:
-        raise ClassifierError("a classifier of two-dimensional images", f"a grid {crop}", "take another model")
+        raise ClassifierError("a classifier of two-dimensional images", f"a grid {crop}", "use another model")
     with open_activation(classifier, goal) as (name, activation), torch.enable_grad():
         ascent = _Ascent(name, activation, settings, f"maximize/{seed}/{name}", mean, (len(mean), *crop))
-        pixels, scores = ascent.climb(classifier.device, on_step)
+        pixels, scores = ascent.run(classifier.device, on_step)
     return MaximizedImage(pixels.cpu().numpy(), scores, name, settings, seed, classifier.name)
 
 
 def total_variation(pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
-    """TV(x) = Σ (√(dx² + dy² + ε²) − ε), dx and dy the differences to the next pixel right and below, ε = 10⁻⁴.
+    """Compute TV(x) = Σ (√(dx² + dy² + ε²) − ε), where dx and dy are the differences to the next pixel right and below.
 
-    In pixel units, summed over images, channels and places; beyond the border the image goes on as its last pixel. ε
-    keeps the derivative finite where the image is flat.
+    In pixel units, summed over images, channels and pixels; differences beyond the border are 0. ε = 10⁻⁴ keeps the
+    derivative finite where the image is constant.
     """
     right = torch.nn.functional.pad(pixels.diff(dim=3), (0, 1))
     below = torch.nn.functional.pad(pixels.diff(dim=2), (0, 0, 0, 1))
     return (torch.sqrt(right**2 + below**2 + EPSILON**2) - EPSILON).sum()
 
 
-def offset(key: str, step: int, jitter_px: int) -> tuple[int, int]:
-    """How far a step rolls the image down and right: each uniform over −jitter_px … jitter_px, by name of the step."""
+def draw_offset(stream: str, step: int, jitter_px: int) -> tuple[int, int]:
+    """Draw the px by which a step rolls the image down and right, each uniform over −jitter_px … jitter_px."""
     down, right = torch.randint(
-        -jitter_px, jitter_px + 1, (2,), generator=seeded_generator(f"{key}/jitter", step)
+        -jitter_px, jitter_px + 1, (2,), generator=seeded_generator(f"{stream}/jitter", step)
     ).tolist()
     return down, right
 
 
 @dataclass(frozen=True, eq=False)
 class _Ascent:
-    """One ascent: what is asked, how, the key of its noise, and the image's mean and shape."""
+    """One ascent: goal, settings, noise stream, and the image's mean color and shape."""
 
     name: str
     activation: Activation
     settings: Maximization
-    key: str
+    stream: str
     mean: tuple[float, ...]
     shape: tuple[int, int, int]
 
-    def climb(self, device: torch.device, on_step: OnStep) -> tuple[Float[Tensor, "c h w"], tuple[float, ...]]:
-        """All steps: the last image, and the scores from the first image on."""
-        how = self.settings.parametrization
-        start = how.start(self.shape, self.mean, seeded_generator(f"{self.key}/start", 0))
+    def run(self, device: torch.device, on_step: OnStep) -> tuple[Float[Tensor, "c h w"], tuple[float, ...]]:
+        """Do all steps; return the last image, and the scores from the first image on."""
+        parametrization = self.settings.parametrization
+        start = parametrization.start(self.shape, self.mean, seeded_generator(f"{self.stream}/start", 0))
         parameters = start.to(device).requires_grad_()
         adam = torch.optim.Adam([parameters], lr=self.settings.learning_rate)
         scores = [self._score(parameters, 0)]
-        answered = False
+        has_gradient = False
         for step in range(1, self.settings.steps + 1):
-            parameters.grad, answers = self._gradient(parameters, step)
-            answered = answered or answers
+            parameters.grad, nonzero = self._gradient(parameters, step)
+            has_gradient = has_gradient or nonzero
             adam.step()
             with torch.no_grad():
-                how.project(parameters)
+                parametrization.project(parameters)
             scores.append(self._score(parameters, step))
             on_step(step, scores[-1])
-        if not answered:
-            # A unit behind a rectifier may be off for every image near the start.
+        if not has_gradient:
+            # A unit after a rectifier may be inactive for every image near the start.
             got = f"a gradient of 0 in each of {self.settings.steps} steps"
-            raise TargetError(f"{self.name} to answer to the pixels", got, "try the layer before its rectifier")
-        return how.pixels(parameters.detach(), self.shape)[0].float(), tuple(scores)
+            raise TargetError(f"{self.name} to depend on the pixels", got, "try the layer before its rectifier")
+        return parametrization.pixels(parameters.detach(), self.shape)[0].float(), tuple(scores)
 
     def _gradient(self, parameters: Float[Tensor, "*any"], step: int) -> tuple[Float[Tensor, "*any"], bool]:
-        """The loss' gradient, and whether the activation itself had any."""
+        """Compute the gradient of the loss, and whether that of the activation itself is nonzero."""
         settings = self.settings
         pixels = settings.parametrization.pixels(parameters, self.shape)
-        rolled = pixels.roll(offset(self.key, step, settings.jitter_px), (2, 3))
+        rolled = pixels.roll(draw_offset(self.stream, step, settings.jitter_px), (2, 3))
         activation = self.activation(rolled)[0]
         if not activation.requires_grad:
-            got = "one that is cut off from them"
-            raise ClassifierError(
-                f"a gradient of {self.name} at the pixels", got, "take a model that is differentiable"
-            )
+            expected = f"a gradient of {self.name} with respect to the pixels"
+            raise ClassifierError(expected, "none", "use a model that is differentiable")
         loss = -activation
         if settings.total_variation:
             loss = loss + settings.total_variation * total_variation(pixels)
         if settings.l2:
             mean = torch.tensor(self.mean).to(pixels)[:, None, None]
             loss = loss + settings.l2 * (pixels - mean).square().sum()
-        whole, of_activation = torch.autograd.grad(loss, (parameters, rolled))
-        if not whole.isfinite().all():
-            raise self._not_finite(f"a gradient that isn't, in step {step}")
-        return whole, bool(of_activation.any())
+        gradient, activation_gradient = torch.autograd.grad(loss, (parameters, rolled))
+        if not gradient.isfinite().all():
+            raise self._not_finite(f"a gradient that isn't finite in step {step}")
+        return gradient, bool(activation_gradient.any())
 
     def _score(self, parameters: Float[Tensor, "*any"], step: int) -> float:
         with torch.no_grad():
@@ -203,5 +229,5 @@ class _Ascent:
         return score
 
     def _not_finite(self, got: str) -> ClassifierError:
-        do = "check the weights; try a smaller learning rate or --precision fp32"
-        return ClassifierError(f"finite activations and gradients of {self.name}", got, do)
+        advice = "check the weights; try a smaller learning rate or --precision fp32"
+        return ClassifierError(f"finite activations and gradients of {self.name}", got, advice)

@@ -1,4 +1,4 @@
-"""Goals: what is maximized, as one number for an image. A target's logits, or a unit or channel inside the network."""
+"""Goals: the number per image that is maximized, a target's logit, or the activation of a unit or channel."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -19,13 +19,17 @@ from unveil.targets import Predicted, Target, Top
 
 @dataclass(frozen=True)
 class NetworkUnit:
-    """A channel of a layer's output, or one unit of it: `NetworkUnit("features.3.conv1", 7)`, `NetworkUnit("layer4",
-    7, (3, 3))`.
+    """A channel of a layer's output, or one unit of a channel.
 
-    `layer` is a name of the module's `named_modules()`. Channels are the second axis of the output, and the last one of
-    an output with three axes (the tokens of a transformer). `position` has a value for each of the other axes but the
-    first; None is the mean over all positions. Of a layer that is used several times in a forward pass, the last use
-    counts.
+    Attributes:
+        layer: A name of the module's `named_modules()`. If the layer is used several times in a forward pass, its last
+            output is used.
+        channel: An index from 0 on, along the second axis of the output, or along the last axis of an output with three
+            axes (the tokens of a transformer).
+        position: The indices along the other axes except the first, from 0 on; None for the mean over all positions.
+
+    >>> str(NetworkUnit("layer4", 7, (3, 3)))
+    'layer4, channel 7 at 3, 3'
     """
 
     layer: str
@@ -43,33 +47,33 @@ Activation = Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n"]]
 
 @contextmanager
 def open_activation(classifier: TorchClassifier, goal: Goal) -> Iterator[tuple[str, Activation]]:
-    """The goal's name, and its activation as a differentiable function of pixels in [0, 1].
+    """Context manager for the goal's name and its activation, a differentiable function of pixels in [0, 1].
 
-    A layer is watched by a forward hook that is gone when the context is left, however it is left. Raises `TargetError`
-    for a goal that the classifier doesn't have.
+    A layer gets a forward hook, which is removed when the context is left. Raises `TargetError` for a goal that the
+    classifier doesn't have.
     """
     if not isinstance(goal, NetworkUnit):
-        yield _logits_of(classifier, goal)
+        yield _logit_activation(classifier, goal)
         return
-    watch = _Watch(goal)
+    hook = _ActivationHook(goal)
     # The classifier's own copy, never the user's module.
-    handle = _find_layer(classifier._module, goal.layer).register_forward_hook(watch)
+    handle = _find_layer(classifier._module, goal.layer).register_forward_hook(hook)
     try:
-        yield str(goal), lambda pixels: watch.ask(classifier, pixels)
+        yield str(goal), lambda pixels: hook.activation(classifier, pixels)
     finally:
         handle.remove()
 
 
-def _logits_of(classifier: TorchClassifier, target: Target) -> tuple[str, Activation]:
-    expected = "a target that means the same for every image"
+def _logit_activation(classifier: TorchClassifier, target: Target) -> tuple[str, Activation]:
+    expected = "a target that is the same for every image"
     if isinstance(target, Top | Predicted):
-        raise TargetError(expected, f"{target}, which depends on one", "name a class or a margin of two")
-    nothing = Prediction(np.zeros(len(classifier.labels)), classifier.output)
-    target_scores = target.resolve(nothing, nothing, classifier.labels)
+        raise TargetError(expected, f"{target}, which depends on the image", "name a class or a margin of two")
+    # A class or a margin doesn't depend on the prediction.
+    prediction = Prediction(np.zeros(len(classifier.labels)), classifier.output)
+    target_scores = target.resolve(prediction, prediction, classifier.labels)
     if len(target_scores) != 1:
-        raise TargetError(
-            expected, f"{target}, which means {len(target_scores)} scalars", "ask for one class at a time"
-        )
+        got = f"{target}, which has {len(target_scores)} scores"
+        raise TargetError(expected, got, "maximize one class at a time")
     return target_scores[0].name, lambda pixels: score_of(target_scores[0], classifier.logits(pixels))
 
 
@@ -82,49 +86,49 @@ def _find_layer(module: nn.Module, name: str) -> nn.Module:
     raise TargetError(f"one of the model's {len(layers)} layers", repr(name), f"try {hint}")
 
 
-class _Watch:
-    """A forward hook that keeps one unit's activation."""
+class _ActivationHook:
+    """A forward hook that stores one unit's activation."""
 
     def __init__(self, unit: NetworkUnit) -> None:
         self._unit = unit
-        self._seen: Tensor | None = None
+        self._stored: Tensor | None = None
 
-    def __call__(self, layer: nn.Module, given: object, output: object) -> None:
-        # The activation is read here and not later: a rectifier that works in place would overwrite the output.
-        self._seen = self._read(output)
+    def __call__(self, layer: nn.Module, inputs: object, output: object) -> None:
+        # The activation is copied here, because an in-place rectifier would overwrite the output.
+        self._stored = self._read(output)
 
-    def ask(self, classifier: TorchClassifier, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n"]:
-        """The activation in a forward pass of these pixels."""
-        self._seen = None
+    def activation(self, classifier: TorchClassifier, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n"]:
+        """Compute the activation in a forward pass of these pixels."""
+        self._stored = None
         classifier.logits_by_layers(pixels)
-        if self._seen is None:
+        if self._stored is None:
             got = "a forward pass that doesn't call it"
             raise TargetError(f"the layer {self._unit.layer!r} to be used", got, "choose another layer")
-        seen, self._seen = self._seen, None
-        return seen
+        activation, self._stored = self._stored, None
+        return activation
 
     def _read(self, output: object) -> Float[Tensor, "n"]:
         unit = self._unit
         if not isinstance(output, Tensor) or output.ndim < 2 or not output.is_floating_point():
             got = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-            raise TargetError(f"channels from the layer {unit.layer!r}", got, "choose a layer inside it or after it")
+            raise TargetError(f"channels from the layer {unit.layer!r}", got, "choose a layer inside or after it")
         maps = output.movedim(-1, 1) if output.ndim == 3 else output
         if not 0 <= unit.channel < maps.shape[1]:
             expected = f"a channel from 0 to {maps.shape[1] - 1} of {unit.layer!r}"
             raise TargetError(expected, str(unit.channel), "choose one of these")
         values = maps[:, unit.channel]
         if unit.position is None:
-            return _wide(values).flatten(1).mean(1) if values.ndim > 1 else _wide(values)
+            return _to_float32(values).flatten(1).mean(1) if values.ndim > 1 else _to_float32(values)
         grid = tuple(values.shape[1:])
         inside = len(unit.position) == len(grid) and all(
-            0 <= place < side for place, side in zip(unit.position, grid, strict=True)
+            0 <= index < side for index, side in zip(unit.position, grid, strict=True)
         )
         if not inside:
             shape = "x".join(map(str, grid)) or "a single value"
             raise TargetError(f"a position on the grid of {unit.layer!r}, {shape}", str(unit.position), "count from 0")
-        return _wide(values[(slice(None), *unit.position)])
+        return _to_float32(values[(slice(None), *unit.position)])
 
 
-def _wide(values: Tensor) -> Tensor:
-    # A copy in any case, and not in half precision, where a mean over many positions would be rounded.
+def _to_float32(values: Tensor) -> Tensor:
+    # Always a copy, and never in half precision, where a mean over many positions would be rounded.
     return values.to(torch.promote_types(values.dtype, torch.float32), copy=True)
