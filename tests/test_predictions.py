@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unveil.predictions import Output, Prediction
+from unveil.predictions import Output, Prediction, ProbeOutput
 
 LOGITS = st.lists(st.floats(-300, 300), min_size=1, max_size=8).map(np.array)
 
@@ -39,3 +39,22 @@ def test_what_is_predicted(logits, threshold):
     assert softmax.leading(3) == tuple(order[:3])
     p = sigmoid.probabilities
     assert sigmoid.predicted(threshold) == tuple(i for i in order if p[i] >= threshold)
+
+
+MANY = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
+
+
+@given(MANY, st.floats(-4e-4, 4e-4), st.integers(0, 39))
+def test_a_probe_is_matched_by_rounding_and_not_by_another_output(values, rounding, place):
+    logits = np.array(values)
+    probe = ProbeOutput.from_logits(logits)
+    assert probe.logits == tuple(values[:16])
+    assert probe.matches(ProbeOutput.from_logits(logits * (1 + rounding)))
+    other = logits.copy()
+    other[place % len(other)] += 1 + 3 * np.linalg.norm(logits)
+    assert not probe.matches(ProbeOutput.from_logits(other))
+
+
+def test_a_probe_of_another_number_of_logits_never_matches():
+    assert not ProbeOutput((1.0, 0.0), 1.0).matches(ProbeOutput((1.0,), 1.0))
+    assert ProbeOutput((0.0, 0.0), 0.0).matches(ProbeOutput((0.0, -0.0), 0.0))

@@ -14,8 +14,11 @@ import unveil.render
 from tiny_runs import RECIPES, classifier
 from unveil import __version__, find_regions, load_run, run_images
 from unveil.classifiers import TorchClassifier
+from unveil.classifiers.preprocessing import Interpolation
 from unveil.errors import RecipeError
 from unveil.fills import Constant
+from unveil.images import read_image
+from unveil.predictions import ProbeOutput
 from unveil.runs import OtherRecordError, RunJob, RunStatus, folder_names, load_matching
 from unveil.targets import Class
 
@@ -33,6 +36,26 @@ def paths(tmp_path) -> list[Path]:
 
 def job(**settings) -> RunJob:
     return RunJob(**{"classifier": classifier(), "recipe": RECIPE, **settings})
+
+
+class Negated(nn.Sequential):
+    """The same weights by the same names, and another output."""
+
+    def forward(self, input):
+        return -super().forward(input)
+
+
+def prepared_with(**settings) -> TorchClassifier:
+    base = classifier()
+    return TorchClassifier(base.copy_of_module(), replace(base.preprocessing, **settings), base.labels)
+
+
+def with_forward(kind: type[nn.Sequential]) -> TorchClassifier:
+    base = classifier()
+    module = kind(*base.copy_of_module().children())
+    changed = TorchClassifier(module, base.preprocessing, base.labels)
+    assert changed.fingerprint == base.fingerprint
+    return changed
 
 
 def test_one_record_per_image_equal_to_a_single_run(paths, tmp_path):
@@ -142,17 +165,52 @@ def test_settings_that_no_image_can_use_raise_at_once(paths, tmp_path):
         ({"recipe": replace(RECIPE, target=Class(2))}, "recipe.target Margin (now Class)"),
         ({"recipe": replace(RECIPE, joint=False)}, "recipe.joint True (now False)"),
         ({"classifier": classifier(blind=True)}, "weights "),
+        (
+            {"classifier": prepared_with(mean=(0.5, 0.4, 0.25))},
+            "preprocessing.mean [0.5, 0.4, 0.3] (now [0.5, 0.4, 0.25])",
+        ),
+        ({"classifier": prepared_with(interpolation=Interpolation.BICUBIC)}, "interpolation bilinear (now bicubic)"),
+        ({"classifier": with_forward(Negated)}, "output of the network for a test image: "),
     ],
 )
 def test_a_record_with_other_settings_is_not_kept_and_the_difference_is_named(paths, tmp_path, changed, told):
     (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
-    sha256 = result.run.source.sha256
-    assert load_matching(job(), sha256, result.folder) == result.run
+    image = read_image(paths[0])
+    assert load_matching(job(), image, result.folder) == result.run
     with pytest.raises(OtherRecordError) as error:
-        load_matching(job(**changed), sha256, result.folder)
+        load_matching(job(**changed), image, result.folder)
     assert told in error.value.got
     assert error.value.got.count("(now") == 1
-    assert load_matching(job(**changed, overwrite=True), sha256, result.folder) is None
+    assert load_matching(job(**changed, overwrite=True), image, result.folder) is None
+
+
+def test_a_probe_that_differs_by_rounding_is_the_same_and_one_without_a_probe_is_not(paths, tmp_path):
+    (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+    image, info = read_image(paths[0]), result.run.classifier
+
+    def keep(probe) -> None:
+        changed = replace(result.run, classifier=replace(info, probe=probe))
+        changed.save(result.folder, overwrite=True)
+        assert load_matching(job(), image, result.folder) == changed
+
+    keep(ProbeOutput(tuple(value * (1 + 1e-5) for value in info.probe.logits), info.probe.norm))
+    for other in (None, ProbeOutput(tuple(value * 1.01 for value in info.probe.logits), info.probe.norm)):
+        with pytest.raises(OtherRecordError, match="output of the network for a test image"):
+            keep(other)
+
+
+def test_a_record_with_another_spacing_or_device_is_not_kept(paths, tmp_path):
+    (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+    image, run = read_image(paths[0]), result.run
+    for changed, told in (
+        (replace(run, source=replace(run.source, spacing_mm=(1.0, 2.0))), "spacing in mm (1.0, 2.0) (now None)"),
+        (replace(run, source=replace(run.source, value_range=(0.0, 9.0))), "value range (0.0, 9.0) (now (0.0, 255.0))"),
+        (replace(run, classifier=replace(run.classifier, device="cuda:1")), "device cuda (now cpu)"),
+    ):
+        changed.save(result.folder, overwrite=True)
+        with pytest.raises(OtherRecordError) as error:
+            load_matching(job(), image, result.folder)
+        assert f"where these differ: {told}" in error.value.got
 
 
 def test_a_record_of_another_version_is_not_kept(paths, tmp_path):
@@ -160,7 +218,7 @@ def test_a_record_of_another_version_is_not_kept(paths, tmp_path):
     older = replace(result.run, versions={**result.run.versions, "unveil": "0.0.9"})
     older.save(result.folder, overwrite=True)
     with pytest.raises(OtherRecordError, match=f"version of unveil 0.0.9 .now {__version__}"):
-        load_matching(job(), result.run.source.sha256, result.folder)
+        load_matching(job(), read_image(paths[0]), result.folder)
 
 
 def test_a_record_of_another_image_is_never_replaced(paths, tmp_path):

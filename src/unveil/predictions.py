@@ -1,10 +1,12 @@
-"""The output of a classifier for one image: logits and probabilities of all labels."""
+"""The output of a classifier for one image: logits and probabilities of all labels; the output for a probe image."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from jaxtyping import Float
+
+PROBE_LOGITS = 16
 
 
 class Output(StrEnum):
@@ -61,3 +63,43 @@ class Prediction:
     def leading(self, count: int) -> tuple[int, ...]:
         """The indices of the `count` labels with the largest logits; ties keep the order of the labels."""
         return tuple(int(index) for index in np.argsort(-self.logits, kind="stable")[:count])
+
+
+@dataclass(frozen=True)
+class ProbeOutput:
+    """The output of a classifier for one fixed synthetic image, by which a changed network is recognized.
+
+    Attributes:
+        logits: The first logits, at most 16, unitless.
+        norm: The Euclidean norm of all logits.
+
+    >>> kept, now = (ProbeOutput.from_logits(np.array([3.0, last])) for last in (4.0, 4.1))
+    >>> kept.norm, kept.matches(kept), kept.matches(now)
+    (5.0, True, False)
+    """
+
+    logits: tuple[float, ...]
+    norm: float
+
+    @classmethod
+    def from_logits(cls, logits: Float[np.ndarray, "labels"]) -> "ProbeOutput":
+        """Keep the first logits and the norm of all."""
+        return cls(tuple(float(value) for value in logits[:PROBE_LOGITS]), float(np.linalg.norm(logits)))
+
+    def matches(self, other: "ProbeOutput", tolerance: float = 1e-3) -> bool:
+        """True if both are the same but for rounding.
+
+        Logits may differ by `tolerance` times the largest absolute logit kept here, and norms by `tolerance` times the
+        larger one, because other machines round in another way.
+        """
+        if len(self.logits) != len(other.logits):
+            return False
+        scale = max((abs(value) for value in (*self.logits, *other.logits)), default=0.0)
+        near = all(
+            abs(first - second) <= tolerance * scale for first, second in zip(self.logits, other.logits, strict=True)
+        )
+        return near and abs(self.norm - other.norm) <= tolerance * max(self.norm, other.norm)
+
+    def __str__(self) -> str:
+        """The first three logits, for messages."""
+        return " ".join(f"{value:.4g}" for value in self.logits[:3]) + (" …" if len(self.logits) > 3 else "")

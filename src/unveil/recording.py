@@ -98,6 +98,8 @@ def make_run(context: RunContext, trust: TrustCards | None = None) -> Run:
             str(classifier.device),
             classifier.precision,
             context.recipe.attribution.averaging_precision(classifier),
+            classifier.preprocessing.as_dict(),
+            classifier.probe,
         ),
         recipe=context.recipe.as_dict(),
         seed=context.seed,

@@ -26,6 +26,7 @@ from unveil.store.figures import FigureFormat
 from unveil.targets import Target
 
 MAX_NAME_BYTES = 100
+PROBE_TOLERANCE, BF16_TOLERANCE = 1e-3, 3e-2  # of the output for the probe image; bf16 has 8 significant bits
 OnImage = Callable[[str], OnProgress]
 
 
@@ -135,7 +136,7 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
 
     `begin()` is called before a new run, and returns its `on_progress`.
     """
-    existing = load_matching(job, image.sha256, folder)
+    existing = load_matching(job, image, folder)
     if existing is not None:
         return existing, True
     run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
@@ -143,7 +144,7 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
     return run, False
 
 
-def load_matching(job: RunJob, sha256: str, folder: Path) -> Run | None:
+def load_matching(job: RunJob, image: Image, folder: Path) -> Run | None:
     """The record in a folder, if it is of this image and job; None if there is none, or if it is to be replaced.
 
     Raises `OtherRecordError` for a record of another image, or with other settings unless these are to be replaced,
@@ -157,19 +158,19 @@ def load_matching(job: RunJob, sha256: str, folder: Path) -> Run | None:
         if job.overwrite:
             return None
         raise
-    if run.source.sha256 != sha256:
+    if run.source.sha256 != image.sha256:
         raise OtherRecordError(
             "a folder without a record, or with one of this image",
             f"{folder} with a record of another image, {run.source.name}",
             "choose another --out, or rename the image",
         )
-    differences = _differences(job, run)
+    differences = _differences(job, image, run)
     if not differences:
         return run
     if job.overwrite:
         return None
     raise OtherRecordError(
-        "a record with this model, recipe, seed and version",
+        "a record with this model, its preprocessing, recipe, seed and version",
         f"{folder}, where these differ: {'; '.join(differences)}",
         "use --overwrite to replace it, or another --out",
     )
@@ -212,26 +213,36 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {line}"
 
 
-def _differences(job: RunJob, run: Run) -> list[str]:
+def _differences(job: RunJob, image: Image, run: Run) -> list[str]:
     """Everything that a run's numbers depend on and that differs: name, kept value and present one."""
     classifier, info = job.classifier, run.classifier
     pairs: list[tuple[str, object, object]] = [
         ("weights", info.fingerprint[:12], classifier.fingerprint[:12]),
         ("output", str(info.output), str(classifier.output)),
+        *_setting_differences("preprocessing", info.preprocessing or "unknown", classifier.preprocessing.as_dict()),
         ("precision", info.precision, classifier.precision),
+        ("device", info.device.partition(":")[0], classifier.device.type),
+        ("spacing in mm", run.source.spacing_mm, image.spacing_mm),
+        ("value range", run.source.value_range, image.value_range),
         ("seed", run.seed, job.seed),
         ("version of unveil", run.versions.get("unveil"), __version__),
         *_setting_differences("recipe", run.recipe, job.recipe.as_dict()),
     ]
-    differences = [f"{name} {kept} (now {present})" for name, kept, present in pairs if kept != present]
+    differences = [f"{name} {_short(kept)} (now {_short(present)})" for name, kept, present in pairs if kept != present]
     if info.labels != classifier.labels:
         differences.append(f"labels: {len(info.labels)} (now {len(classifier.labels)}), or other names")
-    if not differences:
-        # Last, because it may have to be decided first.
-        present = job.recipe.attribution.averaging_precision(classifier)
-        if info.averaging_precision != present:
-            differences.append(f"precision of averaged gradients {info.averaging_precision} (now {present})")
-    return differences
+    # The last ones need the classifier, and mostly differ as a consequence of the others.
+    return differences or _computed_differences(job, run)
+
+
+def _computed_differences(job: RunJob, run: Run) -> list[str]:
+    kept, present = run.classifier.probe, job.classifier.probe
+    tolerance = BF16_TOLERANCE if job.classifier.precision == "bf16" else PROBE_TOLERANCE
+    same = kept == present if kept is None or present is None else kept.matches(present, tolerance)
+    if not same:
+        return [f"output of the network for a test image: {kept or 'unknown'} (now {present or 'unknown'})"]
+    before, now = run.classifier.averaging_precision, job.recipe.attribution.averaging_precision(job.classifier)
+    return [] if before == now else [f"precision of averaged gradients {before} (now {now})"]
 
 
 def _setting_differences(place: str, kept: object, present: object) -> list[tuple[str, object, object]]:

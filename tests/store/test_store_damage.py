@@ -22,7 +22,7 @@ from unveil.store.manifest import to_bytes
 from unveil.store.tables import Table
 
 torch.set_num_threads(1)
-FREE = {"recipe", "versions"}  # tables whose keys are not the record's own
+FREE = {"recipe", "versions", "preprocessing"}  # tables whose keys are not the record's own
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_every_missing_key_is_named(folder):
     names = [name for name, _, _ in keys_of(whole)]
     assert len(names) > 50
     for index, name in enumerate(names):
-        if name.endswith(("value_range", "placement", "volume_mm3")) or name == "trust":
-            continue  # records of version 0.1.0 don't have them
+        if name.endswith(("value_range", "placement", "volume_mm3", "preprocessing", "probe")) or name == "trust":
+            continue  # records of format 1 don't have them
         manifest = copy.deepcopy(whole)
         _, table, key = list(keys_of(manifest))[index]
         del table[key]
@@ -174,8 +174,8 @@ def test_an_unfinished_folder_and_no_folder(folder, tmp_path):
 
 
 def test_a_newer_version_says_update(folder):
-    write(folder, {"format": "unveil run", "version": 2, "everything": "else is new"})
-    assert refusal(folder) == "expected a record of version 1 at most; got version 2; update unveil to read it"
+    write(folder, {"format": "unveil run", "version": 3, "everything": "else is new"})
+    assert refusal(folder) == "expected a record of version 2 at most; got version 3; update unveil to read it"
     assert is_run(folder)
 
 
@@ -234,7 +234,7 @@ def test_outlines_that_are_none(folder, name, key):
         ("geometry", "model_shape", [32, 33], "'track/1/final'"),
         ("source", "spacing_mm", [1.0], "'source.spacing_mm'"),
         ("classifier", "labels", [], "'classifier.labels'"),
-        ("classifier", "labels", ["one", "too few"], "the array 'round/1/before'"),
+        ("classifier", "labels", ["one", "too few"], "'classifier.probe.logits'"),
         ("classifier", "output", "linear", "'classifier.output'"),
         ("stop", "kind", "bored", "'stops[0].kind'"),
         ("stop", "track", "Nobody", "'rounds[0].track'"),

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from torch import Tensor
 
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.engine.batch_size import SMALLEST
+from unveil.classifiers.engine.precision import probe_pixels
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
-from unveil.predictions import Output, Prediction
+from unveil.predictions import Output, Prediction, ProbeOutput
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,19 @@ class Classifier(ABC):
     def averaging_precision(self) -> str:
         """Precision of gradients that are averaged over noise, and why it was chosen."""
         return self.precision
+
+    @cached_property
+    def probe(self) -> ProbeOutput | None:
+        """The output for one fixed synthetic image, for records: code that changed shows here, where weights don't.
+
+        Computed at first use. None for a classifier that fails on this image or has no finite logits for it.
+        """
+        try:
+            pixels = probe_pixels(self.preprocessing, 0).to(self.device)
+            (prediction,) = self.predict(pixels[None], 1)
+        except Exception:  # noqa: BLE001 (the run itself reports what a network raises)
+            return None
+        return ProbeOutput.from_logits(prediction.logits)
 
     def __repr__(self) -> str:
         """Name, number of labels, output, grid, device and precision, in one line."""

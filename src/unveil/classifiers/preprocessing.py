@@ -1,7 +1,8 @@
 """Preprocessing: how an image comes onto a model's grid, and how pixels are normalized there."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, fields
+from enum import Enum, StrEnum
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -81,6 +82,14 @@ class Preprocessing:
         """Channels the model sees."""
         return len(self.mean)
 
+    def as_dict(self) -> dict:
+        """All settings as plain numbers, texts and lists, for records.
+
+        >>> Preprocessing.square(64, (0.5,), (0.25,)).as_dict()["crop"]
+        [64, 64]
+        """
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+
     def apply(self, image: Image) -> tuple[Float[Tensor, "c *grid"], Geometry]:
         """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
         if len(image.shape) != len(self.crop):
@@ -116,6 +125,15 @@ class Preprocessing:
 
     def _constant(self, values: tuple[float, ...], like: Tensor) -> Tensor:
         return torch.tensor(values, dtype=like.dtype, device=like.device).reshape(-1, *(1,) * (like.ndim - 2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    # Numbers may be numpy scalars.
+    return value.item() if hasattr(value, "item") else value
 
 
 def _resize(pixels: Float[Tensor, "c *source"], shape: tuple[int, ...], how: Interpolation) -> Float[Tensor, "c *grid"]:

@@ -14,7 +14,7 @@ from unveil.errors import RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Box, Mask
-from unveil.predictions import Output, Prediction
+from unveil.predictions import Output, Prediction, ProbeOutput
 from unveil.records.equality import records_equal
 from unveil.records.half_floats import from_half, to_half
 from unveil.records.html import run_as_html
@@ -173,7 +173,9 @@ class Source:
 class ClassifierInfo:
     """The classifier of a run: name, SHA-256 of its weights, labels, meaning of its output, device and precision.
 
-    `averaging_precision`: the precision of gradients that are averaged over noise, and why.
+    - `averaging_precision`: the precision of gradients that are averaged over noise, and why.
+    - `preprocessing`: all settings of `Preprocessing` as plain values; None in records of format 1.
+    - `probe`: the output for one fixed synthetic image; None in records of format 1, and where there was none.
     """
 
     name: str
@@ -183,6 +185,8 @@ class ClassifierInfo:
     device: str
     precision: str
     averaging_precision: str
+    preprocessing: dict | None = field(default=None, hash=False)
+    probe: ProbeOutput | None = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)

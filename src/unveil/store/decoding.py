@@ -8,7 +8,7 @@ from unveil.errors import ImageError, RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
 from unveil.masks import Mask
-from unveil.predictions import Output, Prediction
+from unveil.predictions import PROBE_LOGITS, Output, Prediction, ProbeOutput
 from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
 from unveil.stopping import StopKind, StopReason
 from unveil.store.arrays import Arrays
@@ -108,7 +108,18 @@ def _classifier(table: Table) -> ClassifierInfo:
         table.text("device"),
         table.text("precision"),
         table.text("averaging_precision"),
+        table.plain("preprocessing") if table.has("preprocessing") else None,
+        _probe(table.table("probe"), len(labels)) if table.has("probe") else None,
     )
+
+
+def _probe(table: Table, labels: int) -> ProbeOutput:
+    logits = table.numbers("logits")
+    if len(logits) != min(labels, PROBE_LOGITS):
+        raise damaged(
+            f"{table.at('logits')!r} in run.json to have {min(labels, PROBE_LOGITS)} numbers", f"{len(logits)}"
+        )
+    return ProbeOutput(logits, table.number("norm"))
 
 
 def _stops(manifest: Table) -> dict[str | None, StopReason]:

@@ -64,6 +64,8 @@ def _classifier(info: ClassifierInfo) -> dict:
         "device": info.device,
         "precision": info.precision,
         "averaging_precision": info.averaging_precision,
+        "preprocessing": info.preprocessing,
+        "probe": None if info.probe is None else {"logits": list(info.probe.logits), "norm": info.probe.norm},
     }
 
 
