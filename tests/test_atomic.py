@@ -1,8 +1,12 @@
 """A file is there as a whole, or what was there before is as it was, and nothing else is left."""
 
+import errno
+import os
+import tempfile
+
 import pytest
 
-from unveil.atomic import written_atomically
+from unveil.atomic import check_file, check_folder, check_publishable, publish_folder, written_atomically
 from unveil.errors import RecordError
 
 
@@ -44,3 +48,82 @@ def test_what_the_file_system_refuses_is_one_error(tmp_path, place, with_folders
     with pytest.raises(RecordError, match=r"a place to write numbers to; got .*; choose another"):
         write()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def everything(folder):
+    """Paths below a folder, with what links point to."""
+    return sorted((path, path.readlink() if path.is_symlink() else None) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("file", "a file of this name; choose another folder"),
+        ("file/deep/er", "the file .*file above it"),
+        ("link", "a link to nothing"),
+        ("link/deep", "a link to nothing, .*link; remove the link"),
+        ("closed", "Permission denied"),
+        ("closed/deep/er", "Permission denied"),
+        ("n" * 300, "File name too long"),
+        ("nul\0", "a name with a null character"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch, place, told):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    before = everything(tmp_path)
+    make = tempfile.mkdtemp
+
+    def make_unless_closed(prefix, dir):
+        """Permissions don't hold for the user who runs some of these tests."""
+        if dir == tmp_path / "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_unless_closed)
+    with pytest.raises(RecordError, match=told):
+        check_folder(tmp_path / place)
+    with pytest.raises(RecordError):
+        check_publishable(tmp_path / place, lambda folder: True)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["", "there", "new", "new/deep/er", "good link", "good link/new"])
+def test_a_folder_that_can_be_written_to_is_left_as_it_is(tmp_path, place):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "good link").symlink_to(tmp_path / "there")
+    before = everything(tmp_path)
+    check_folder(tmp_path / place)
+    assert everything(tmp_path) == before
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+
+
+def test_a_relative_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("a file")
+    check_folder("new/deep")
+    check_file("new/numbers.json")
+    check_file("file")
+    for place in ("file/deep", "file"):
+        with pytest.raises(RecordError, match="file"):
+            check_folder(place)
+    with pytest.raises(RecordError, match="a file to write to; got the folder"):
+        check_file(tmp_path)
+
+
+def test_a_folder_that_is_not_empty_is_refused_unless_it_may_be_replaced(tmp_path):
+    (tmp_path / "run").mkdir()
+    check_publishable(tmp_path / "run", lambda folder: False)
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(RecordError, match="isn't empty"):
+        check_publishable(tmp_path / "run", lambda folder: False)
+    check_publishable(tmp_path / "run", lambda folder: True)
+
+
+def test_a_link_to_nothing_is_not_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    before = everything(tmp_path)
+    with pytest.raises(RecordError, match="a link to nothing"):
+        publish_folder(tmp_path / "link", lambda part: None, lambda folder: True)
+    assert everything(tmp_path) == before

@@ -5,6 +5,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,9 +56,12 @@ def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Cal
     """Make a folder whose content `write` puts into the hidden folder it is given, beside the final one.
 
     The folder must be new, empty, or one that `replaceable` says may be replaced: then it is swapped as a whole.
-    Folders above it are made. Raises `RecordError` for whatever the file system refuses; after this or any other
-    exception, an interrupt included, the hidden folder is gone and what was there before is there again.
+    Folders above it are made. A link to nothing is refused. Raises `RecordError` for whatever the file system refuses;
+    after this or any other exception, an interrupt included, the hidden folder is gone and what was there before is
+    there again.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise _refused(folder, "a link to nothing", "remove the link, or choose another folder")
     try:
         # What a link points to is replaced, never the link.
         target = folder.resolve()
@@ -78,6 +82,42 @@ def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Cal
         raise _refused(folder, error.strerror or str(error), do) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def check_folder(folder: str | Path) -> None:
+    """Check that files can be written into a folder, or that it can be made; nothing is left there.
+
+    To be called before work that takes long. Raises `RecordError` for an existing file of this name, a link to nothing,
+    and a folder (or, if it doesn't exist yet, the nearest one above it) that nothing can be written to.
+    """
+    path = Path(folder)
+    try:
+        if "\0" in str(path):
+            raise _refused(path, "a name with a null character")
+        if path.exists() and not path.is_dir():
+            raise _refused(path, "a file of this name")
+        above = next(one for one in (path, *path.absolute().parents) if one.is_symlink() or one.exists())
+        if not above.exists():
+            raise _refused(path, f"a link to nothing, {above}", "remove the link, or choose another folder")
+        if not above.is_dir():
+            raise _refused(path, f"the file {above} above it")
+        Path(tempfile.mkdtemp(prefix=".unveil-", dir=above)).rmdir()
+    except (OSError, ValueError) as error:
+        got = getattr(error, "strerror", None) or str(error)
+        raise _refused(path, got) from error
+
+
+def check_file(path: str | Path) -> None:
+    """Check that a file can be written (or replaced) at a path; nothing is left there. Raises `RecordError`."""
+    if Path(path).is_dir():
+        raise RecordError("a file to write to", f"the folder {path}", "name a file in it")
+    check_folder(Path(path).parent)
+
+
+def check_publishable(folder: Path, replaceable: Callable[[Path], bool]) -> None:
+    """Check what `publish_folder` will need, before the work whose result it is to hold. Raises `RecordError`."""
+    check_folder(folder)
+    _check_replaceable(folder, replaceable)
 
 
 def _check_replaceable(target: Path, replaceable: Callable[[Path], bool]) -> None:

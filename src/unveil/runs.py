@@ -15,6 +15,7 @@ from pathlib import Path
 from torch import nn
 
 from unveil import __version__
+from unveil.atomic import check_folder, check_publishable
 from unveil.classifiers import Classifier, load_classifier
 from unveil.errors import ImageError, RecordError, UnveilError
 from unveil.images import Image, read_image
@@ -94,9 +95,11 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
 
     A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
     that was stopped goes on where it was. An image that fails, for whatever reason, is a result with an `error` and
-    doesn't stop the others. Work is done as results are consumed; classifier, recipe and target are checked at once.
-    Raises an `UnveilError` for settings that can't be used for any image.
+    doesn't stop the others. Work is done as results are consumed; `out`, classifier, recipe and target are checked at
+    once. Raises an `UnveilError` for settings that can't be used for any image, such as an `out` that nothing can be
+    written to.
     """
+    check_folder(out)
     chosen = choose_recipe(recipe, target, trust=trust)
     job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure))
     paths = [Path(path) for path in images]
@@ -139,6 +142,7 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
     existing = load_matching(job, image, folder)
     if existing is not None:
         return existing, True
+    check_publishable(folder, is_run if job.overwrite else lambda there: False)
     run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
     save_run(run, folder, overwrite=job.overwrite)
     return run, False

@@ -181,8 +181,8 @@ BAD = {
     "zero bytes": (bad_png("a.png", b""), 1, r"empty \(0 bytes\); fetch the file again"),
     "a text": (bad_png("a.png", b"hello"), 1, "a text file; convert it to PNG"),
     "cut off": (cut_off, 1, "damaged or cut off"),
-    "missing": (lambda shell: (shell.folder / "no.png", *shell.common), 1, "does not exist; check the path"),
-    "a folder": (lambda shell: (shell.folder, *shell.common), 1, "an image file; got the folder"),
+    "missing": (lambda shell: (shell.folder / "no.png", *shell.common), 2, "does not exist; check the path"),
+    "a folder": (lambda shell: (shell.folder, *shell.common), 2, "an image file; got the folder"),
     "a target": (with_words("--target", "Edma"), 2, r"got 'Edma'; try 'Edema', or an index"),
     "a target's form": (with_words("--target", "top:x"), 2, r"predicted\[:P\]"),
     "a recipe": (with_words("--recipe", "papper"), 2, "got 'papper'"),
@@ -200,7 +200,7 @@ BAD = {
     ),
     "a precision": (with_words("--model", "planted/demo", "--precision", "fp8"), 2, "a precision auto, fp32 or bf16"),
     "a figure": (with_words("--figure", "gif"), 2, "gif"),
-    "output": (into_a_file, 1, "expected a folder that the run can be written to"),
+    "output": (into_a_file, 2, "expected a folder that the run can be written to"),
     "nan": (nan_model, 1, "finite logits"),
 }
 
@@ -224,6 +224,53 @@ def test_bad_input_is_one_line_and_nothing_is_written(shell: Shell, name):
     assert (
         sorted(path for path in shell.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) == before
     )
+
+
+EARLY = {
+    "out is a file": (("--out", "net.py"), (), "a file of this name"),
+    "out is a link to nothing": (("--out", "dangling/runs"), (), "a link to nothing"),
+    "a missing image": ((), ("no.png", "nor.png"), "no.png, which does not exist, and 1 more paths of 3"),
+    "an image that is a link to nothing": ((), ("dangling",), "dangling, which is a link to nothing"),
+    "a folder of images": ((), ("images",), "images; name the files in it"),
+    "an output": (("--output", "softmx"), (), "an output softmax or sigmoid; got 'softmx'"),
+    "a precision": (("--precision", "fp61"), (), "a precision auto, fp32 or bf16; got fp61"),
+    "a device": (("--device", "cupa"), (), "a device auto, cpu, cuda or mps; got cupa"),
+    "a target": (("--target", "top:x"), (), "got 'top:x'"),
+}
+
+
+@pytest.mark.parametrize("name", list(EARLY))
+def test_what_cannot_work_is_told_before_the_model_is_loaded(shell: Shell, name):
+    words, images, told = EARLY[name]
+    (shell.folder / "images").mkdir()
+    (shell.folder / "dangling").symlink_to(shell.folder / "nowhere")
+    (shell.folder / "net.py").write_text("raise SystemExit('the model is loaded')\n")
+    folder = shell.folder
+    given = [word if word.startswith("--") or words[0] != "--out" else folder / word for word in words]
+    before = sorted(folder.rglob("*"))
+    code, out, err = shell("run", shell.photograph("a.png"), *(folder / name for name in images), *shell.common, *given)
+    assert (code, out) == (2, "")
+    assert len(lines(err)) == 1, err
+    assert told in err
+    assert sorted(path for path in folder.rglob("*") if path.name != "a.png") == before
+
+
+def test_a_place_that_is_taken_is_told_before_the_rounds(shell: Shell, monkeypatch):
+    """One record's folder holds something else: that image fails at once, and the others are done."""
+    import unveil.runs  # noqa: PLC0415
+
+    found = []
+    real = unveil.runs.find_regions
+    monkeypatch.setattr(
+        unveil.runs, "find_regions", lambda image, *a, **b: (found.append(image.source), real(image, *a, **b))[1]
+    )
+    (shell.folder / "out" / "a").mkdir(parents=True)
+    (shell.folder / "out" / "a" / "mine.txt").write_text("mine")
+    paths = shell.photograph("a.png"), shell.photograph("b.png", 1)
+    code, _, err = shell("run", *paths, *shell.common)
+    assert code == 1
+    assert found == [str(paths[1])]
+    assert "a folder that isn't empty" in err
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20000, 20000)])

@@ -52,7 +52,8 @@ def load_classifier(
     """
     if isinstance(model, Classifier):
         return model
-    given = Overrides(labels, preprocessing, output)
+    # Before anything that takes long.
+    given, used_precision = Overrides(labels, preprocessing, _output(output)), choose_precision(precision)
     names = _read_labels(labels)
     if isinstance(model, nn.Module):
         built, name = LoadedModel(model, None, names, held=True), type(model).__name__
@@ -70,7 +71,7 @@ def load_classifier(
         output=_output(given.output) or built.output,
         name=name,
         device=target,
-        precision=choose_precision(precision),
+        precision=used_precision,
         copied=built.held,
     )
 

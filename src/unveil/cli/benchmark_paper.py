@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unveil.atomic import check_folder
 from unveil.cli import options
 from unveil.cli.console import SOME_FAILED, Bars, console, progress, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
@@ -112,6 +113,7 @@ def paper(
     from unveil.store.figures import FigureFormat  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
+    check_folder(out)
     # Trust cards aren't part of the paper's experiment, and would take several times as long.
     chosen_recipe = replace(get_recipe(recipe), trust=None)
     if target:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from unveil import __version__
-from unveil.atomic import write_text
+from unveil.atomic import check_folder, write_text
 from unveil.cli import options
 from unveil.cli.console import console, live, write_json
 from unveil.cli.texts import as_text
@@ -109,6 +109,7 @@ def planted(
     from unveil.planted.networks.architectures import NAMES  # noqa: PLC0415 (torch)
     from unveil.planted.scenes.suites import SUITES  # noqa: PLC0415
 
+    check_folder(out)
     count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
     in_rounds, one_maps = _methods(methods, masks)
     drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))

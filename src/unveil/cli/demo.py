@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from unveil.atomic import write_text
+from unveil.atomic import check_folder, write_text
 from unveil.cli import options
 from unveil.cli.console import console, progress, show_warning, write_json
 from unveil.cli.texts import as_text
@@ -50,6 +50,7 @@ def demo(
     from unveil.rounds import find_regions  # noqa: PLC0415
     from unveil.runs import add_figures  # noqa: PLC0415
 
+    check_folder(out)
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
     chosen = replace(get_recipe(recipe), trust=None)

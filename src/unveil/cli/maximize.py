@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unveil.atomic import written_result
+from unveil.atomic import check_folder, written_result
 from unveil.cli import options
 from unveil.cli.console import console, live, write_json
 from unveil.cli.texts import as_text
@@ -63,6 +63,7 @@ def maximize(
     from unveil.maximization import Maximization  # noqa: PLC0415
     from unveil.maximization import maximize as ascend  # noqa: PLC0415
 
+    check_folder(out)
     settings = Maximization(steps=steps)
     classifier = load_classifier(model, weights, device=device, precision=precision)
     if not isinstance(classifier, TorchClassifier):

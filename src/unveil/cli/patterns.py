@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from unveil.atomic import check_file
 from unveil.cli import options
 from unveil.cli.completion import complete_from
 from unveil.cli.console import SOME_FAILED, console, progress, show_error, write_json
+from unveil.cli.inputs import check_images
 from unveil.errors import ImageError
 
 KEEP_EVERY = 50  # images between two savings of the sums
@@ -49,6 +51,8 @@ def patterns(
     kinds = {"two-component": TwoComponent, "linear": LinearEstimator}
     if estimator not in kinds:
         raise PatternError("an estimator two-component or linear", estimator, "choose one of them")
+    check_images(images)
+    check_file(out)
     classifier = load_classifier(model, weights, device="cpu")
     if not isinstance(classifier, TorchClassifier):
         raise PatternError("a PyTorch model for patterns", model, "give torchvision/…, timm/… or python/…")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unveil.atomic import check_folder
 from unveil.cli import options
 from unveil.cli.console import (
     SOME_FAILED,
@@ -17,6 +18,7 @@ from unveil.cli.console import (
     show_warning,
     write_json,
 )
+from unveil.cli.inputs import check_images
 from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_table
 from unveil.store.figures import FigureFormat
@@ -76,6 +78,8 @@ def run(
     from unveil.runs import run_images  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
+    check_images(images)
+    check_folder(out)
     chosen = get_recipe(recipe)
     if target:
         chosen = chosen.with_target(parse_target(target))
