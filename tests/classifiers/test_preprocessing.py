@@ -101,3 +101,14 @@ def test_values_outside_their_range():
         Preprocessing((8, 8), (0.0, 0.0), (1.0, 1.0), 8)
     with pytest.raises(ClassifierError, match="3 spatial axes"):
         Preprocessing((8, 8, 8), (0.0,), (1.0,), 8).apply(Image.from_array(np.zeros((9, 9), np.uint8)))
+
+
+def test_an_image_too_elongated_to_be_resized_is_refused():
+    preprocessing = Preprocessing((224, 224), (0.5,) * 3, (0.2,) * 3, 256)
+    pixels, _ = preprocessing.apply(Image.from_array(np.zeros((8, 3000), np.uint8)))
+    assert pixels.shape == (3, 224, 224)
+    told = r"an image that isn't so elongated; got 8x100000, which would be resized to 256x3200000; cut out a part"
+    with pytest.raises(ClassifierError, match=told):
+        preprocessing.apply(Image.from_array(np.zeros((8, 100_000), np.uint8)))
+    squashed = Preprocessing.square(32, (0.5,), (0.2,)).apply(Image.from_array(np.zeros((8, 100_000), np.uint8)))
+    assert squashed[0].shape == (1, 32, 32)

@@ -165,3 +165,21 @@ def test_a_range_that_is_none():
 
 def test_a_constant_image_is_an_image():
     assert float(np.ptp(Image.from_array(np.full((9, 9), 0.5)).pixels)) == 0
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_large_images_are_converted_in_parts_without_seams(monkeypatch, last, dtype):
+    """By the formula for all pixels at once, with parts of one row and of a few."""
+    values = RNG.random((4, 13, 17)) if np.dtype(dtype).kind == "f" else RNG.integers(0, 250, (4, 13, 17))
+    values = values.astype(dtype)
+    top = {"u": np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1, "f": 1}[np.dtype(dtype).kind]
+    scaled = values.astype(np.float64) / top
+    expected = scaled[:3] * scaled[3] + 1 - scaled[3]
+    given = np.moveaxis(values, 0, -1) if last else values
+    results = []
+    for piece in (1, 150, 1 << 20):
+        monkeypatch.setattr("unveil.images.image.PIECE", piece)
+        results.append(Image.from_array(given, channels_last=last).pixels)
+    np.testing.assert_allclose(results[0], expected, atol=1e-6)
+    assert all(np.array_equal(result, results[0]) for result in results)

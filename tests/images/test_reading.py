@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -194,3 +196,70 @@ def test_a_damaged_file_is_an_image_or_one_clear_error(tmp_path_factory, name, d
     else:
         assert np.isfinite(image.pixels).all()
         assert min(image.shape) >= 8
+
+
+TRUNCATED_TIFF = ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"]
+
+
+@pytest.mark.parametrize("compression", TRUNCATED_TIFF)
+def test_a_tiff_cut_off_before_its_directory_is_called_damaged(compression):
+    buffer = io.BytesIO()
+    Pillow.fromarray(COLOR).save(buffer, "TIFF", compression=compression)
+    refused(buffer.getvalue()[:-20], "a whole image; got bytes, which is damaged or cut off")
+
+
+def tiled_tiff(side: int, tile: int) -> bytes:
+    """A TIFF of a few hundred bytes, with one tile compressed by deflate."""
+    tags = [(256, side), (257, side), (258, 8), (259, 8), (262, 1), (277, 1), (322, tile), (323, tile)]
+    data = zlib.compress(bytes(side * side))
+    start = 8 + 2 + 12 * (len(tags) + 2) + 4
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*tags, (324, start), (325, len(data))]]
+    return struct.pack("<4sIH", b"II*\0", 8, len(entries)) + b"".join(entries) + bytes(4) + data
+
+
+def test_a_tiff_with_enormous_tiles_is_refused_before_it_is_decoded(monkeypatch):
+    assert read_image(tiled_tiff(32, 32)).shape == (32, 32)
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.load", None)
+    refused(tiled_tiff(32, 32768), "tiles about as large as the image; got bytes, .*tiles of 32768x32768")
+
+
+STATUS = Path("/proc/self/status")
+PEAK = """
+import sys
+from pathlib import Path
+import unveil
+
+def peak():
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+
+unveil.read_image(sys.argv[2])
+before = peak()
+image = unveil.read_image(sys.argv[1])
+print((peak() - before) / (image.shape[0] * image.shape[1]))
+"""
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="Linux says what the peak of a process's memory was")
+@pytest.mark.parametrize(
+    ("mode", "form", "bytes_per_pixel"),
+    [
+        ("RGB", "PNG", 20),
+        ("RGBA", "PNG", 20),
+        ("LA", "PNG", 20),
+        ("L", "PNG", 8),
+        ("RGBA", "WEBP", 24),
+        ("CMYK", "JPEG", 20),
+        ("P", "GIF", 20),
+        ("RGBA", "TIFF", 20),
+    ],
+)
+def test_peak_memory_is_a_small_multiple_of_the_pixels(tmp_path, mode, form, bytes_per_pixel):
+    """In a process of its own, because the peak of a process never falls."""
+    large, small = tmp_path / "large", tmp_path / "small"
+    options = {"compression": "tiff_adobe_deflate"} if form == "TIFF" else {}
+    Pillow.new(mode, (3000, 2000)).save(large, form, **options)
+    Pillow.new(mode, (16, 16)).save(small, form, **options)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(large), str(small)], capture_output=True, text=True, check=True
+    )
+    assert 3.9 < float(done.stdout) < bytes_per_pixel

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import Enum, StrEnum
+from math import prod
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from unveil.images import Geometry, Image
 
 # Of ImageNet's training images; what most published color networks are normalized with.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Pixels that any image may be resized to before the crop.
+MAX_RESIZED = 1 << 25
 
 
 class Fit(StrEnum):
@@ -99,6 +102,7 @@ class Preprocessing:
                 "take a slice or another model",
             )
         shape = self._resized(image.shape)
+        _check_elongation(image.shape, shape, self.crop)
         pixels = self._in_range(torch.from_numpy(image.pixels), image.value_range)
         if shape != image.shape:
             pixels = _resize(pixels, shape, self.interpolation)
@@ -134,6 +138,14 @@ def _plain(value: Any) -> Any:
         return value.value
     # Numbers may be numpy scalars.
     return value.item() if hasattr(value, "item") else value
+
+
+def _check_elongation(source: tuple[int, ...], resized: tuple[int, ...], crop: tuple[int, ...]) -> None:
+    """Refuse an image so long that resizing its shorter side would take far more memory than the image itself."""
+    if prod(resized) > max(MAX_RESIZED, prod(source), 4 * prod(crop)):
+        sides = "x".join(map(str, source))
+        got = f"{sides}, which would be resized to {'x'.join(map(str, resized))}"
+        raise ClassifierError("an image that isn't so elongated", got, "cut out a part")
 
 
 def _resize(pixels: Float[Tensor, "c *source"], shape: tuple[int, ...], how: Interpolation) -> Float[Tensor, "c *grid"]:

@@ -13,6 +13,7 @@ from unveil.images.placement import Placement
 
 MIN_SIDE = 8
 AXES = ("h w", "h w c", "c h w", "d h w", "d h w c", "c d h w")
+PIECE = 1 << 20  # numbers that are converted at a time
 FULL_RANGE = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
@@ -86,11 +87,10 @@ class Image:
         names = _axes_of(values, axes, channels_last)
         digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
         digest.update(np.ascontiguousarray(values).data)
-        pixels = _channels_first(values, names)
-        low, high = map(float, value_range or _full_range(pixels))
-        pixels = _scaled(pixels, low, high, clip=value_range is not None)
-        if "d" not in names:
-            pixels = _without_alpha(pixels)
+        original = _channels_first(values, names)
+        low, high = map(float, value_range or _full_range(original))
+        _check_range(original, low, high, clip=value_range is not None)
+        pixels = _to_pixels(original, low, high, composited="d" not in names and len(original) == 4)
         spacing = None if spacing_mm is None else _checked_spacing(spacing_mm, pixels.ndim - 1)
         return cls(pixels, source, digest.hexdigest(), (low, high), spacing, placement)
 
@@ -161,31 +161,35 @@ def _full_range(values: np.ndarray) -> tuple[float, float]:
     raise ImageError("uint8, uint16 or float pixels", f"{values.dtype}", "give value_range=(lowest, highest)")
 
 
-def _scaled(values: np.ndarray, low: float, high: float, *, clip: bool) -> Float[np.ndarray, "c *grid"]:
+def _check_range(values: np.ndarray, low: float, high: float, *, clip: bool) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         got = f"{bad} of {values.size} that are NaN or infinite"
         raise ImageError("finite pixel values", got, "replace them, or correct the image")
     if not 0 < high - low < float("inf"):
         raise ImageError("a value range (lowest, highest)", f"({low}, {high})", "put the smaller value first")
-    # float32 holds integers up to 24 bits, and no difference beyond 3e38.
-    precision = np.float32 if np.can_cast(values.dtype, np.float32) and high - low < 1e37 else np.float64
-    # In place: large images would take several times their memory otherwise.
-    scaled = values.astype(precision)
-    scaled -= low
-    scaled /= high - low
-    scaled = scaled.astype(np.float32, copy=False)
-    if not clip and (scaled.min() < 0 or scaled.max() > 1):
+    if not clip and values.dtype.kind == "f" and (values.min() < low or values.max() > high):
         got = f"{values.min():.4g} to {values.max():.4g}"
         raise ImageError("float pixels in [0, 1]", got, "give value_range=(lowest, highest)")
-    return scaled.clip(0, 1, out=scaled)
 
 
-def _without_alpha(pixels: Float[np.ndarray, "c *grid"]) -> Float[np.ndarray, "d *grid"]:
-    if len(pixels) != 4:
-        return pixels
-    # In place, as above; the copy lets go of the memory of the alpha channel.
-    color, alpha = pixels[:3], pixels[3:]
-    color *= alpha
-    color += 1 - alpha
-    return color.copy(order="K")
+def _to_pixels(values: np.ndarray, low: float, high: float, *, composited: bool) -> Float[np.ndarray, "c *grid"]:
+    """Scale, clip, and composite RGBA onto white, a part of the rows at a time: large images would take several times
+    their memory otherwise. The order of the axes in memory is kept."""
+    pixels = np.empty_like(values[:3] if composited else values, dtype=np.float32)
+    # float32 holds integers up to 24 bits, and no difference beyond 3e38.
+    precision = np.float32 if np.can_cast(values.dtype, np.float32) and high - low < 1e37 else np.float64
+    rows = max(1, PIECE // (values.size // values.shape[1]))
+    for start in range(0, values.shape[1], rows):
+        part = values[:, start : start + rows].astype(precision)
+        part -= low
+        part /= high - low
+        part = part.astype(np.float32, copy=False)
+        part.clip(0, 1, out=part)
+        if composited:
+            color, alpha = part[:3], part[3:]
+            color *= alpha
+            color += 1 - alpha
+            part = color
+        pixels[:, start : start + rows] = part
+    return pixels

@@ -5,27 +5,34 @@ import os
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import ImageChops, ImageCms, UnidentifiedImageError
 
 from unveil.errors import ImageError
 from unveil.images.image import MIN_SIDE, Image, too_small
+from unveil.images.jpeg import with_extra_data
 from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
 from unveil.images.png import missing_bytes
+from unveil.images.stderr import without_libtiff_messages
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
 IMAGE_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 100_000_000
+MAX_COMPRESSED = 1 << 24  # bytes of a JPEG that are searched for its end, besides one per pixel
 # The exceptions that Pillow's plugins raise for damaged files.
-DAMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError)
+DAMAGE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError, MemoryError)
+# The first bytes of files in these formats.
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"RIFF", b"BM", b"GIF8")
 # Modes whose values are used as they are, and the mode that any other one is converted to.
 DIRECT = ("1", "L", "RGB", "RGBA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 CONVERTED = {"LA": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
+# The TIFF tags of a tile's width and height, and the pixels that a tile may have in any image.
+TILE_TAGS, MIN_TILE_LIMIT = (322, 323), 1 << 22
 ORIENTATION = 0x0112  # the EXIF tag
 UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -56,10 +63,12 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
     a PIL image; a TIFF with several pages is refused. The axes of a volume become depth, height, width and
     begin at the patient's head, front and right side (docs/volumes.md).
 
-    Peak memory is about 16 bytes per pixel for RGB and 32 for RGBA: 1.6 GB and 3.2 GB at the default limit.
+    Peak memory is about 20 bytes per pixel, whatever the file: 2 GB at the default limit. The pixels themselves take
+    12 bytes for color and 4 for gray.
 
     Raises `ImageError` for a source that isn't one complete image of 8x8 (8x8x8) to `max_pixels` pixels; size and
-    type are checked before any pixel is decoded.
+    type are checked before any pixel is decoded. A file whose data end early is refused, even if its end is marked
+    properly; only JPEG data inside a TIFF can end early unnoticed.
 
     >>> from PIL import Image
     >>> photo = Image.new("CMYK", (32, 16))
@@ -117,7 +126,27 @@ def _decode(file: io.BufferedIOBase, name: str, max_pixels: int) -> np.ndarray:
         _check_header(image, name, max_pixels)
         if image.format == "PNG" and (missing := missing_bytes(file)):
             raise EOFError(f"{missing} bytes of pixels are missing")
+        if image.format in ("JPEG", "MPO") and _ends_early(image, file):
+            raise EOFError("the data end before the last block")
         return _to_array(image, name, max_pixels)
+
+
+def _ends_early(image: Pillow.Image, file: io.BufferedIOBase) -> bool:
+    """True if the data of a JPEG end before its last block; loads the image."""
+    image.load()
+    file.seek(0)
+    content = file.read(MAX_COMPRESSED + image.width * image.height)
+    if b"\xff\xd9" not in content:  # the end of a picture
+        return True
+    if image.mode != "CMYK" and "progressive" not in image.info:
+        corner = image.crop((image.width - 1, image.height - 1, *image.size)).convert("L").getpixel((0, 0))
+        if not 120 <= cast(int, corner) <= 136:  # not the gray of a block without data
+            return False
+    if (longer := with_extra_data(content)) is None:
+        return False
+    with Pillow.open(io.BytesIO(longer), formats=["JPEG"]) as extended:
+        extended.load()
+        return ImageChops.difference(image, extended).getbbox() is not None
 
 
 @contextmanager
@@ -129,6 +158,9 @@ def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[No
         try:
             yield
         except UnidentifiedImageError as error:
+            if start.startswith(SIGNATURES):
+                got = f"{name}, which is damaged or cut off"
+                raise ImageError("a whole image", got, "fetch the file again") from error
             expected = f"an image ({', '.join(IMAGE_FORMATS)})"
             raise ImageError(expected, f"{name}, {_guess_content(start)}", "convert it to PNG") from error
         except Pillow.DecompressionBombError as error:
@@ -162,6 +194,10 @@ def _check_header(image: Pillow.Image, name: str, max_pixels: int) -> None:
     if image.format == "TIFF" and getattr(image, "is_animated", False):
         do = "save the page you mean as a file of its own, or give a copy of it (image.seek(page); image.copy())"
         raise ImageError("a TIFF with one page", f"{name} with several", do)
+    tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag, 0) for tag in TILE_TAGS)
+    if tile_width * tile_height > max(MIN_TILE_LIMIT, 4 * width * height):
+        got = f"{name}, which is damaged (tiles of {tile_width}x{tile_height} pixels)"
+        raise ImageError("tiles about as large as the image", got, "save it without tiles")
     if image.mode not in (*DIRECT, *CONVERTED, "P", "La", "LAB"):
         raise ImageError("a common color mode", f"{name} with {image.mode}", 'convert it with image.convert("RGB")')
 
@@ -179,7 +215,8 @@ def _pixel_count(error: Exception) -> str:
 def _to_array(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
     """The pixels of a PIL image, upright and channels last: gray, RGB or RGBA. The image isn't changed."""
     _check_header(image, name, max_pixels)
-    image.load()
+    with _silenced(image):
+        image.load()
     if (turn := UPRIGHT.get(_orientation(image))) is not None:
         image = image.transpose(turn)
     values = np.asarray(_convert_mode(image))
@@ -191,6 +228,11 @@ def _to_array(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
             raise ImageError("at most 16 bits per pixel", f"{name} with values from {low} to {high}", do)
         values = values.astype(np.uint16)
     return values[..., None] if values.ndim == 2 else values
+
+
+def _silenced(image: Pillow.Image) -> AbstractContextManager[None]:
+    tiles = getattr(image, "tile", None) or []
+    return without_libtiff_messages() if any(tile[0] == "libtiff" for tile in tiles) else nullcontext()
 
 
 def _orientation(image: Pillow.Image) -> Any:
