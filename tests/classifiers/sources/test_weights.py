@@ -2,13 +2,14 @@
 
 import pickle
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unveil.classifiers.sources.weights import is_file, load_into, read_weights
+from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights
 from unveil.errors import WeightsError
 
 
@@ -137,3 +138,142 @@ def test_what_means_a_file(tmp_path, monkeypatch):
     assert is_file("no_suffix")
     with pytest.raises(WeightsError, match="which is not a file"):
         read_weights("missing.pth")
+
+
+def prefixed(prefix: str, state: dict) -> dict:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def other() -> dict:
+    """Weights of the same network that were trained otherwise."""
+    return {name: tensor + 1 for name, tensor in net().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "model.", "net.", "_orig_mod.", "module._orig_mod.", "model.net._orig_mod.", "a.b.c.d."]
+)
+def test_a_common_prefix_comes_off(prefix):
+    target = fresh()
+    load_into(target, prefixed(prefix, net().state_dict()), "w.ckpt")
+    assert same(target, net())
+
+
+def test_a_part_that_was_compiled_or_sharded_has_its_own_names():
+    state = {
+        name.replace("0.", "0._orig_mod.", 1).replace("4.", "4._fsdp_wrapped_module.", 1): tensor
+        for name, tensor in net().state_dict().items()
+    }
+    assert "0._orig_mod.weight" in state
+    target = fresh()
+    load_into(target, state, "w.ckpt")
+    assert same(target, net())
+    compiled = cast(nn.Module, torch.compile(fresh()))
+    assert all(name.startswith("_orig_mod.") for name in compiled.state_dict())
+    load_into(compiled, net().state_dict(), "w.ckpt")
+    assert same(cast(nn.Module, compiled._orig_mod), net())
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"n_averaged": torch.tensor(5)},
+        {"criterion.weight": torch.ones(3)},
+        {"loss_fn.pos_weight": torch.ones(1), "class_weights": torch.ones(3)},
+        {"train_metrics.confusion": torch.ones(3, 3), "val_acc.correct": torch.ones(1)},
+        prefixed("ema_model.module.", other()),
+        prefixed("model_ema.", other()),
+    ],
+)
+def test_outside_of_the_prefix_the_training_may_keep_its_own_tensors(beside):
+    target = fresh()
+    load_into(target, {**prefixed("model.", net().state_dict()), **beside}, "w.ckpt")
+    assert same(target, net())
+
+
+def test_an_average_is_taken_where_it_is_alone():
+    target = fresh()
+    averaged = torch.optim.swa_utils.AveragedModel(net())
+    load_into(target, averaged.state_dict(), "w.ckpt")
+    assert same(target, net())
+    target = fresh()
+    load_into(target, prefixed("ema.", net().state_dict()), "w.ckpt")
+    assert same(target, net())
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        # A head behind the network decides what is predicted: the network alone would give other labels.
+        (
+            {**prefixed("0.", net().state_dict()), "1.weight": torch.ones(5, 2)},
+            r"weights under 0. only; got w.ckpt, which also has 1.weight; build the whole network in a factory",
+        ),
+        (
+            {**prefixed("student.", net().state_dict()), **prefixed("other.", other())},
+            "weights of one network; got w.ckpt with several: other., student.; save",
+        ),
+        ({**prefixed("model.", net().state_dict()), "model.extra": torch.ones(1)}, "where extra is not in the model"),
+        ({**net().state_dict(), "criterion.weight": torch.ones(2)}, "where criterion.weight is not in the model"),
+        (prefixed("model.", net(5).state_dict()), r"0.weight is \(5, 3, 3, 3\) instead of \(4, 3, 3, 3\)"),
+        ({**net().state_dict(), "_orig_mod.0.bias": torch.ones(4)}, "0.bias is there twice"),
+    ],
+)
+def test_whatever_else_is_outside_or_does_not_fit_is_refused(state, told):
+    target = fresh()
+    with pytest.raises(WeightsError, match=told):
+        load_into(target, state, "w.ckpt")
+    assert same(target, fresh())
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (lambda weight: weight.to(torch.int8), "int8 instead of float32"),
+        (lambda weight: weight.to(torch.complex64), "complex64 instead of float32"),
+    ],
+)
+def test_numbers_of_another_kind_are_not_copied(changed, told):
+    """Integers are quantized weights without their scale; the imaginary part of complex ones would be lost."""
+    state = net().state_dict()
+    with pytest.raises(WeightsError, match=f"4.weight is {told}"):
+        load_into(fresh(), {**state, "4.weight": changed(state["4.weight"])}, "w.pth")
+
+
+def test_half_and_double_are_converted():
+    for kind in (torch.float64, torch.float16, torch.bfloat16):
+        target = fresh()
+        load_into(target, {name: tensor.to(kind) for name, tensor in net().state_dict().items()}, "w.pth")
+        assert target[0].weight.dtype is torch.float32
+        assert torch.equal(target[0].weight, net()[0].weight.to(kind).float())
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's own about sparse and quantized tensors
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: torch.eye(3).to_sparse(), "sparse"),
+        (lambda: torch.eye(3).to_sparse_csr(), "sparse"),
+        (lambda: torch.empty(3, device="meta"), "without values"),
+        (lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "quantized"),
+    ],
+)
+def test_tensors_that_hold_no_plain_numbers_are_one_error(make, told, tmp_path):
+    torch.save({"state_dict": {"0.bias": torch.ones(2), "0.weight": make()}}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=f"dense tensors of numbers; got .*w.pth, where 0.weight is {told}"):
+        read_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("tensors", "count"),
+    [
+        ({"fc.weight": torch.ones(5, 8), "fc.bias": torch.ones(5)}, 5),
+        ({"module.fc.weight": torch.ones(5, 8)}, 5),
+        ({"model._orig_mod.fc.bias": torch.ones(5)}, 5),
+        ({"ema.fc.bias": torch.ones(7), "student_net.fc.bias": torch.ones(5)}, 5),
+        ({"a.b.fc.bias": torch.ones(7), "model.fc.bias": torch.ones(5)}, 5),
+        ({"efc.bias": torch.ones(5), "fc.other": torch.ones(5)}, 1000),
+        ({"fc.bias": torch.tensor(1.0)}, 1000),
+    ],
+)
+def test_the_number_of_outputs_is_that_of_the_last_layer(tensors, count):
+    assert count_outputs(tensors, "fc", 1000) == count

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.checkpoints import what_was_refused
 from unveil.classifiers.sources.torchvision import build_untrained
-from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights, refused
+from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
 from unveil.predictions import Output
 
@@ -90,7 +91,8 @@ def _tensors(models: ModuleType, request: ModelRequest) -> tuple[dict[str, Tenso
         raise WeightsError("a file with weights, or none", weights, "leave --weights out for the published ones")
     found = _published(models, request.name) if weights is None else read_weights(weights)
     # A ResNet is kept as `model`. The thresholds shift probabilities so that 0.5 decides; logits have none.
-    bare_names = {name.removeprefix("model."): tensor for name, tensor in found.items() if name != "op_threshs"}
+    named = {name.removeprefix("model."): tensor for name, tensor in found.items()}
+    bare_names = {name: tensor for name, tensor in named.items() if name.split(".")[-1] != "op_threshs"}
     return bare_names, weights or request.name
 
 
@@ -112,7 +114,7 @@ def _published(models: ModuleType, name: str) -> dict[str, Tensor]:
     except UnpicklingError as error:
         raise WeightsError(
             f"published weights of {name} with tensors only",
-            f"{refused(error)}, which could run code when loaded",
+            f"{what_was_refused(error)}, which could run code when loaded",
             "where you trust them, save the model's state_dict() and give that file: see docs/chest-models.md",
         ) from error
     except Exception as error:

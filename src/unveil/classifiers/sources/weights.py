@@ -1,33 +1,23 @@
-"""Weights from a file: safetensors, or a PyTorch file read with `weights_only=True`. No pickle is ever run."""
+"""Weights from a file, and their way into a module: every tensor in its place, or an error that names what doesn't
+fit."""
 
 import re
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: TID251 (its exception only)
-from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.serialization import safe_globals
 
+from unveil.classifiers.sources.checkpoints import AVERAGE_KEYS, read_torch_file
 from unveil.errors import WeightsError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-# Names under which training scripts keep the weights inside a checkpoint.
-NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
-# Old training scripts keep their best loss as a numpy scalar beside the weights. What a scalar of bools, integers or
-# floats is made of is let through, in numpy 1's and numpy 2's spelling; nothing else is.
-_SCALAR: Any = np.float64(0).__reduce__()[0]
-_NUMBERS = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"}
-_NUMPY_SCALARS: tuple[Callable[..., Any] | tuple[Callable[..., Any], str], ...] = (
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    (_SCALAR, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    *_NUMBERS,
+# Wrappers of PyTorch that put their name between those of modules: torch.compile, FSDP, activation checkpoints.
+WRAPPERS = re.compile(r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# Beside a network in a state dict: the loss and measures of the training module that holds it. They predict nothing.
+BESIDE = re.compile(
+    r"(^|[._])(criterion|loss\w*|\w*metrics?|class_weights?|pos_weight|train_acc|val_acc|test_acc)([._]|$)", re.I
 )
 
 
@@ -37,53 +27,143 @@ def is_file(weights: str) -> bool:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Tensors by name from a `.safetensors` or a PyTorch file, without the prefix `module.` that DataParallel adds.
+    """Tensors by name from a `.safetensors` or a PyTorch file; names are those of the file.
 
-    Raises `WeightsError` for a missing, damaged or unsafe file.
+    Raises `WeightsError` for a missing, damaged or unsafe file, and for tensors that hold no plain numbers.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError("a file with weights", f"{path}, which is not a file", "check the path")
-    tensors = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_torch(path)
-    return {_bare(name): tensor for name, tensor in tensors.items()}
+    tensors = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_torch_file(path)
+    for name, tensor in tensors.items():
+        kind = _unusual_kind(tensor)
+        if kind:
+            do = "save the state_dict() of the network in floating point, with its values"
+            raise WeightsError("dense tensors of numbers", f"{path}, where {name} is {kind}", do)
+    return tensors
 
 
 def count_outputs(tensors: dict[str, Tensor], head: str, otherwise: int) -> int:
-    """Outputs of the last layer, named `head`; `otherwise` if the file has none, which `load_into` then says."""
-    bias = tensors.get(f"{head}.bias")
-    return otherwise if bias is None or bias.ndim != 1 else len(bias)
+    """Outputs of the last layer, named `head`, below any prefix; `otherwise` if the file has none, which `load_into`
+    then says.
 
-
-def refused(error: UnpicklingError) -> str:
-    """What PyTorch's safe reader stopped at, by name where it has one."""
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if found:
-        return f"objects other than tensors ({found[1]})"
-    others = re.search(r"Unsupported|persistent_load|Can only|Trying to", str(error))
-    return "objects other than tensors" if others else "no readable content"
+    >>> count_outputs({"model.fc.weight": torch.zeros(5, 8)}, "fc", 1000)
+    5
+    """
+    for part in (f"{head}.bias", f"{head}.weight"):
+        names = [name for name in tensors if f".{WRAPPERS.sub('', name)}".endswith(f".{part}") and tensors[name].ndim]
+        if names:
+            # A network comes before its average; the shortest prefix is the outermost module's.
+            return len(tensors[min(names, key=lambda name: (_is_average_name(name), name.count(".")))])
+    return otherwise
 
 
 def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Load strictly: every tensor of the module once, in its shape. Raises `WeightsError` that names what doesn't
-    fit."""
-    own = module.state_dict()
-    problems = [
+    """Load strictly: every tensor of the module once, in its shape.
+
+    A prefix of all names (`module.`, `model.`, `_orig_mod.` …) is taken off if the rest then fits exactly. Outside of
+    it only the training's loss, measures and counters, and averages of the same network, may remain.
+
+    Raises `WeightsError` that names what doesn't fit.
+    """
+    own = {name: tensor for name, tensor in module.state_dict().items() if isinstance(tensor, Tensor)}
+    prefix = choose_prefix(tensors, own, source)
+    fitting, twice = _below(prefix, tensors, own)
+    problems = [*(f"{name} is there twice" for name in twice), *_problems(fitting, own)]
+    if problems:
+        shown = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+        do = "check the model's name and the number of labels"
+        raise WeightsError(f"weights for {type(module).__name__}", f"{source}, where {shown}", do)
+    module.load_state_dict(fitting, strict=False)
+
+
+def choose_prefix(tensors: dict[str, Tensor], own: dict[str, Tensor], source: str) -> str:
+    """The prefix under which the names of `tensors` are those of the network; empty if none fits.
+
+    >>> weight = torch.zeros(2)
+    >>> choose_prefix({"net.fc.weight": weight, "criterion.weight": weight}, {"fc.weight": weight}, "last.ckpt")
+    'net.'
+
+    Raises `WeightsError` if several do, or if other layers are outside of it.
+    """
+    shapes = {WRAPPERS.sub("", name): tensor.shape for name, tensor in tensors.items()}
+    needed = {WRAPPERS.sub("", name): t.shape for name, t in own.items() if not name.endswith("num_batches_tracked")}
+    if not needed or needed.keys() <= shapes.keys():
+        return ""
+    first = min(needed)
+    prefixes = sorted({name.removesuffix(first) for name in shapes if name.endswith("." + first)})
+    named = [prefix for prefix in prefixes if all(prefix + name in shapes for name in needed)]
+    exact = [prefix for prefix in named if all(shapes[prefix + name] == shape for name, shape in needed.items())]
+    fits = exact or named
+    chosen = [prefix for prefix in fits if not _is_average_name(prefix)] or fits
+    if len(chosen) > 1:
+        do = "save the state_dict() of the one that classifies"
+        raise WeightsError("weights of one network", f"{source} with several: {', '.join(chosen)}", do)
+    if not chosen:
+        return ""
+    outside = sorted(name for name in tensors if not WRAPPERS.sub("", name).startswith(chosen[0]))
+    layers = [name for name in outside if tensors[name].ndim and not BESIDE.search(name) and not _is_average_name(name)]
+    if layers:
+        shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+        do = "build the whole network in a factory (python/FILE.py:FACTORY), or save the state_dict() of that part"
+        raise WeightsError(f"weights under {chosen[0]} only", f"{source}, which also has {shown}", do)
+    return chosen[0]
+
+
+def _is_average_name(name: str) -> bool:
+    """True for a name that belongs to an average of the network."""
+    return AVERAGE_KEYS.search(name) is not None
+
+
+def _below(prefix: str, tensors: dict[str, Tensor], own: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors below a prefix by their names in the module, and names that come twice because of wrappers."""
+    spelled = {WRAPPERS.sub("", name): name for name in own}
+    below, twice = {}, []
+    for name, tensor in tensors.items():
+        bare = WRAPPERS.sub("", name)
+        if bare.startswith(prefix):
+            bare = bare.removeprefix(prefix)
+            here = spelled.get(bare, bare)
+            twice += [here] if here in below else []
+            below[here] = tensor
+    return below, twice
+
+
+def _problems(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
+    """What keeps tensors from being those of a module, in words."""
+    both = [(name, tensors[name], tensor) for name, tensor in own.items() if name in tensors]
+    return [
         *(f"{name} is missing" for name in own if name not in tensors and not name.endswith("num_batches_tracked")),
         *(f"{name} is not in the model" for name in tensors if name not in own),
         *(
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
-            for name, tensor in own.items()
-            if name in tensors and tensors[name].shape != tensor.shape
+            f"{name} is {_shape(given)} instead of {_shape(tensor)}"
+            for name, given, tensor in both
+            if given.shape != tensor.shape
+        ),
+        *(
+            f"{name} is {_dtype(given)} instead of {_dtype(tensor)}"
+            for name, given, tensor in both
+            if given.is_complex() != tensor.is_complex()
+            or (tensor.is_floating_point() and not given.is_floating_point())
         ),
     ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise WeightsError(
-            f"weights for {type(module).__name__}",
-            f"{source}, where {'; '.join(problems[:3])}{more}",
-            "check the model's name and the number of labels",
-        )
-    module.load_state_dict(tensors, strict=False)
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _unusual_kind(tensor: Tensor) -> str | None:
+    """A word for a tensor whose numbers can't simply be copied."""
+    if tensor.is_meta:
+        return "without values (on the device meta)"
+    if tensor.layout is not torch.strided:
+        return "sparse"
+    return "quantized" if tensor.is_quantized else None
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -91,30 +171,3 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError("a safetensors file", f"{path}: {error}", "the file is damaged: fetch it again") from error
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings(), safe_globals(list(_NUMPY_SCALARS)):
-            # It warns of old pickle protocols; what matters here is whether the file can be read safely.
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise WeightsError(
-            "a PyTorch file with tensors only",
-            f"{path} with {refused(error)}, which could run code when loaded",
-            "convert it to safetensors where you trust it, or save the model's state_dict() there",
-        ) from error
-    except Exception as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsError("a PyTorch file", f"{path}: {said}", "the file is damaged: fetch it again") from error
-    for name in NESTED:
-        if isinstance(content, dict) and isinstance(content.get(name), dict):
-            content = content[name]
-    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError("tensors by name", f"{path} with {type(content).__name__}", "save the model's state_dict()")
-    return content
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("module.")
