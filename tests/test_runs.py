@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image as Pillow
 from torch import nn
 
@@ -19,7 +17,8 @@ from unveil.errors import RecipeError
 from unveil.fills import Constant
 from unveil.images import read_image
 from unveil.predictions import ProbeOutput
-from unveil.runs import OtherRecordError, RunJob, RunStatus, folder_names, load_matching
+from unveil.runs import OtherRecordError, RunJob, RunStatus, load_matching
+from unveil.runs.folders import hashed_name
 from unveil.targets import Class
 
 RECIPE = replace(RECIPES["no noise, a margin"], trust=None)
@@ -221,34 +220,39 @@ def test_a_record_of_another_version_is_not_kept(paths, tmp_path):
         load_matching(job(), read_image(paths[0]), result.folder)
 
 
-def test_a_record_of_another_image_is_never_replaced(paths, tmp_path):
-    (first,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out", figure="none")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_record_of_another_image_is_never_replaced(paths, tmp_path, overwrite):
+    """Neither by an image of the same name in another folder, nor after the image's file was changed."""
+    settings = {"out": tmp_path / "out", "figure": "none", "overwrite": overwrite}
+    (first,) = run_images(paths[:1], classifier(), RECIPE, **settings)
     other = tmp_path / "elsewhere" / "one.png"
     other.parent.mkdir()
-    other.write_bytes(paths[1].read_bytes())
-    for overwrite in (False, True):
-        (result,) = run_images([other], classifier(), RECIPE, out=tmp_path / "out", figure="none", overwrite=overwrite)
-        assert result.status == "failed"
-        assert "--overwrite" not in result.error
-        assert "choose another --out, or rename the image" in result.error
+    for number, status in ((1, "done"), (1, "kept"), (2, "failed")):
+        other.write_bytes(paths[number].read_bytes())
+        (result,) = run_images([other], classifier(), RECIPE, **settings)
+        assert result.status == status
+        assert result.folder.name == hashed_name(other)
+    assert "--overwrite" not in result.error
+    assert "choose another --out, or move that folder away" in result.error
     assert load_run(first.folder) == first.run
+    # Also where the arrays are damaged, and overwriting would replace the record of the same image.
+    (result.folder / "arrays.safetensors").write_bytes(b"")
+    (result,) = run_images([other], classifier(), RECIPE, **settings)
+    assert "with a record of another image" in result.error
 
 
-@given(st.lists(st.text(max_size=200), min_size=1, max_size=6))
-def test_folder_names_are_safe_and_different(stems):
-    """No separator, no control character, no leading dot, and short enough for any file system."""
-    paths = [Path("x") / f"{number}" / f"{stem.replace('/', '_')}.png" for number, stem in enumerate(stems)]
-    names = folder_names(paths)
-    assert len({name.casefold() for name in names}) == len(stems)
-    for name in names:
-        assert all(c.isalnum() or c in "._-" for c in name)
-        assert not name.startswith(".")
-        assert 0 < len(name.encode()) <= 120
-
-
-@given(st.permutations([Path("a/dog.jpg"), Path("b/dog.png"), Path("c/DOG.tif"), Path("a/犬.png"), Path("ä b.nii.gz")]))
-def test_folder_names_belong_to_the_path_whatever_the_order(paths):
-    names = dict(zip(paths, folder_names(paths), strict=True))
-    assert (names[Path("a/犬.png")], names[Path("ä b.nii.gz")]) == ("犬", "ä_b")
-    alone = dict(zip(sorted(paths), folder_names(sorted(paths)), strict=True))
-    assert names == alone
+def test_whatever_the_order_and_the_subset_of_later_calls_all_records_are_kept(tmp_path):
+    rng = np.random.default_rng(2)
+    paths = [tmp_path / name for name in ("d1/scan.png", "d2/scan.png", "d2/SCAN.png", "犬.png", "猫.png", "a b.png")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        Pillow.fromarray(rng.integers(0, 256, (36, 36, 3), dtype=np.uint8)).save(path)
+    settings = {"out": tmp_path / "out", "figure": "none"}
+    folders = {}
+    for call in (paths[1:2], paths[:4], [paths[0]], paths[::-1], paths[1:3], [paths[3], paths[3]]):
+        for path, result in zip(call, run_images(call, classifier(), RECIPE, **settings), strict=True):
+            assert result.status == ("kept" if path in folders else "done")
+            assert folders.setdefault(path, result.folder) == result.folder
+            assert result.run == find_regions(path, classifier(), RECIPE)
+    assert len(set(folders.values())) == len(paths) == len(list((tmp_path / "out").iterdir()))
+    assert [folders[path].name for path in paths[3:]] == ["犬", "猫", "a_b"]

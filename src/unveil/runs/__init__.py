@@ -1,0 +1,132 @@
+"""Many images: one record per image, records of an earlier call kept, failures as results.
+
+for result in unveil.run_images(paths, classifier, out="runs"):
+    print(result.image, result.status, result.error or result.run)
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from unveil.atomic import check_folder, check_publishable
+from unveil.classifiers import Classifier, load_classifier
+from unveil.errors import ImageError, RecordError, UnveilError
+from unveil.images import Image, read_image
+from unveil.recipes import Recipe, choose_recipe
+from unveil.records import Run
+from unveil.rounds import OnProgress, find_regions
+from unveil.runs.folders import choose_folder, folder_names
+from unveil.runs.job import ImageResult, OtherRecordError, RunJob, RunStatus
+from unveil.runs.keeping import load_matching
+from unveil.store import is_run, save_run
+from unveil.store.figures import FigureFormat
+from unveil.targets import Target
+
+__all__ = [
+    "ImageResult",
+    "OtherRecordError",
+    "RunJob",
+    "RunStatus",
+    "add_figures",
+    "folder_names",
+    "load_matching",
+    "run_images",
+    "run_or_keep",
+]
+
+OnImage = Callable[[str], OnProgress]
+
+
+def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of records)
+    images: Sequence[str | Path],
+    classifier: Classifier | nn.Module | str,
+    recipe: Recipe | str | Path = "recommended",
+    *,
+    out: str | Path,
+    target: Target | None = None,
+    trust: bool = True,
+    seed: int = 0,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    figure: FigureFormat | str = FigureFormat.PNG,
+    on_image: OnImage = lambda name: lambda progress: None,
+) -> Iterator[ImageResult]:
+    """Find the regions of many images, and write one record per image; yields one `ImageResult` per image, in order.
+
+    - `images`: paths. `out`: the folder of the records. `folder_names` names the folder of each image; an image that
+      has a record from an earlier call, alone or with others, keeps its folder.
+    - `classifier`, `recipe`, `target`, `trust`, `seed`, `batch_size`: as in `find_regions`.
+    - `overwrite`: replace a record that was made with other settings. A record of another image is never replaced.
+    - `figure`: format of the figure in each record: png, svg, pdf or none. It is drawn after the record is written;
+      a figure that can't be drawn is the `warning` of a result. Kept records get the figures that they lack.
+    - `on_image`: called with an image's name before its run; returns the `on_progress` of that run.
+
+    A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
+    that was stopped goes on where it was. An image that fails, for whatever reason, is a result with an `error` and
+    doesn't stop the others. Work is done as results are consumed; `out`, classifier, recipe and target are checked at
+    once. Raises an `UnveilError` for settings that can't be used for any image, such as an `out` that nothing can be
+    written to.
+    """
+    check_folder(out)
+    chosen = choose_recipe(recipe, target, trust=trust)
+    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure))
+    paths = [Path(path) for path in images]
+    names = folder_names(paths)
+    return (_run_one(job, path, Path(out), name, on_image) for path, name in zip(paths, names, strict=True))
+
+
+def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
+    """The run of an image, and whether its record was there already; a new record is written to the folder.
+
+    Figures aren't drawn here: see `add_figures`.
+
+    `begin()` is called before a new run, and returns its `on_progress`.
+    """
+    existing = load_matching(job, image, folder)
+    if existing is not None:
+        return existing, True
+    check_publishable(folder, is_run if job.overwrite else lambda there: False)
+    run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
+    save_run(run, folder, overwrite=job.overwrite)
+    return run, False
+
+
+def add_figures(run: Run, folder: Path, figure: FigureFormat) -> str | None:
+    """Draw a figure of each track into the folder of a finished record, unless it is there; returns a failure as text.
+
+    A figure that can't be drawn, for whatever reason, is no reason to lose a record.
+    """
+    if figure is FigureFormat.NONE:
+        return None
+    try:
+        for number, track in enumerate(run.tracks):
+            suffix = "" if number == 0 else f"-{number + 1}"
+            path = folder / f"figure{suffix}.{figure}"
+            if not path.exists():
+                run.figure(path, track)
+    except Exception as error:  # noqa: BLE001 (fonts, disks, settings of the drawing library)
+        got = error.got if isinstance(error, UnveilError) else _one_line(error)
+        do = "the record is complete; the same call tries again, or use --figure none"
+        return str(RecordError("a figure beside the record", got, do))
+    return None
+
+
+def _run_one(job: RunJob, path: Path, out: Path, name: str, on_image: OnImage) -> ImageResult:
+    folder = out / name
+    try:
+        image = read_image(path)
+        folder = choose_folder(out, name, path, image)
+        run, kept = run_or_keep(job, image, folder, lambda: on_image(path.name))
+        warning = add_figures(run, folder, job.figure)
+    except UnveilError as error:
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(error))
+    except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
+        failure = ImageError("a run without errors", _one_line(error), "check the model on this image")
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(failure))
+    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning=warning)
+
+
+def _one_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {line}"
