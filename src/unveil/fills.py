@@ -78,7 +78,13 @@ class Mean(Fill):
 
 @dataclass(frozen=True)
 class Constant(Fill):
-    """A constant color: one value in [0, 1] for all channels, or one value per channel."""
+    """A constant color.
+
+    Attributes:
+        value: One value in [0, 1] for all channels, or one value per channel.
+
+    Raises `RecipeError` for values out of range.
+    """
 
     value: float | tuple[float, ...] = 0.5
 
@@ -92,7 +98,7 @@ class Constant(Fill):
     def replacement(
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """Repeat the color."""
+        """Repeat the color. Raises `RecipeError` for another number of channels."""
         values = self.value if isinstance(self.value, tuple) else (self.value,) * len(pixels)
         if len(values) != len(pixels):
             expected = f"{len(pixels)} values, one per channel"
@@ -102,10 +108,15 @@ class Constant(Fill):
 
 @dataclass(frozen=True)
 class Blur(Fill):
-    """A Gaussian blur of the kept pixels with standard deviation `sigma_px`, normalized by their weight.
+    """A Gaussian blur of the kept pixels, normalized by their weight.
 
     r = G(x · kept) / G(kept), where `kept` is 1 at pixels that aren't erased. A blur of the whole image would leave a
     faint copy of the erased evidence in place. Far from all kept pixels, where G(kept) vanishes, r is the mean color.
+
+    Attributes:
+        sigma_px: The standard deviation of the blur in px, above 0.
+
+    Raises `RecipeError` for a standard deviation out of range.
     """
 
     sigma_px: float = 8.0
@@ -132,7 +143,13 @@ class Blur(Fill):
 
 @dataclass(frozen=True)
 class Noise(Fill):
-    """The mean color plus Gaussian noise with standard deviation `level` in pixel units, clipped to [0, 1]."""
+    """The mean color plus Gaussian noise, clipped to [0, 1].
+
+    Attributes:
+        level: The standard deviation of the noise in pixel units, in (0, 1].
+
+    Raises `RecipeError` for a level out of range.
+    """
 
     level: float = 0.2
 
@@ -151,7 +168,12 @@ class Noise(Fill):
 class Inpaint(Fill):
     """Inpainting from the border of the erased area inwards by OpenCV (Telea 2004); needs `unveil[inpaint]`.
 
-    `radius_px` is the radius of the neighborhood that a pixel is computed from. Two-dimensional images only.
+    For two-dimensional images only.
+
+    Attributes:
+        radius_px: The radius in px of the neighborhood that a pixel is computed from, 1 to 100.
+
+    Raises `RecipeError` for a radius out of range.
     """
 
     radius_px: int = 5
@@ -168,10 +190,16 @@ class Inpaint(Fill):
 
 @dataclass(frozen=True)
 class SoftEdge(Fill):
-    """Another fill with a soft edge, which fades into the image over `width_px` pixels around the erased area.
+    """Another fill with a soft edge, which fades into the image around the erased area.
 
     cover(d) = (1 + cos(π d / width_px)) / 2 at a distance of d < width_px, and 1 at erased pixels. Erased pixels are
     replaced completely, and no hard edge is left that the classifier could respond to.
+
+    Attributes:
+        fill: The fill of the erased area.
+        width_px: The width of the edge in px, 1 to 1000.
+
+    Raises `RecipeError` for a width out of range.
     """
 
     fill: Fill = field(default_factory=Mean)

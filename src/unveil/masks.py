@@ -63,7 +63,7 @@ class Mask:
 
     @classmethod
     def from_array(cls, inside: Bool[np.ndarray, "*grid"]) -> "Mask":
-        """Encode a boolean array, True inside."""
+        """Encode the boolean array `inside`, True inside."""
         flat = inside.ravel()
         edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
         bounds = np.concatenate(([0], edges, [flat.size]))
@@ -74,7 +74,7 @@ class Mask:
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> "Mask":
-        """Make the mask of a grid without any pixel inside."""
+        """Make the mask of a grid of this `shape` without any pixel inside."""
         return cls.from_array(np.zeros(shape, dtype=bool))
 
     def to_array(self) -> Bool[np.ndarray, "*grid"]:
@@ -112,7 +112,7 @@ class Mask:
         return Mask.from_array(~self.to_array())
 
     def iou(self, other: "Mask") -> float:
-        """Compute the intersection over union, |A ∩ B| / |A ∪ B|; 1 for two empty masks."""
+        """Compute the intersection over union with the `other` mask, |A ∩ B| / |A ∪ B|; 1 for two empty masks."""
         return iou(self.to_array(), other.to_array())
 
     def components(self) -> tuple["Mask", ...]:

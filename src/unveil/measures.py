@@ -1,6 +1,4 @@
-"""Measures of a region: its stability, how hidden it was in the first map, how much of it is rim, and whether its drop
-is
-large enough; and the rank correlation of two maps."""
+"""Measures of a region: stability, overlap with the first map, rim share and relative drop; and rank correlation."""
 
 from collections.abc import Hashable, Sequence
 

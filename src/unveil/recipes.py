@@ -24,12 +24,16 @@ MAX_TRUST_SAMPLES = 10_000
 class TrustSettings:
     """Settings of the trust cards.
 
-    - `placements`: largest number of other places that a region is compared with; no p-value is below
-      1 / (1 + `placements`).
-    - `fills`: fills with which the drop of each region is measured again.
-    - `alpha`: level of the q-value up to which a drop counts as significant.
-    - `max_players`: largest number of regions per target whose Shapley values are computed; k regions cost 2^k images.
-    - `samples`: SmoothGrad samples for the maps of the randomized network; 0 leaves that test out.
+    Attributes:
+        placements: The largest number of other places that a region is compared with, 1 to 10 000; no p-value is below
+            1 / (1 + placements).
+        fills: The fills with which the drop of each region is measured again.
+        alpha: The largest q-value of a significant drop, between 0 and 1.
+        max_players: The largest number of regions per target whose Shapley values are computed, 0 to 8; k regions cost
+            2^k images.
+        samples: The number of SmoothGrad samples for the maps of the randomized network; 0 leaves that test out.
+
+    Raises `RecipeError` for settings out of range.
     """
 
     placements: int = 39
@@ -104,15 +108,25 @@ RECIPE_CODEC = Codec(
 class Recipe:
     """All settings of a run.
 
-    - `target`: what the run explains. `attribution`, `magnitude`: how its saliency map is computed.
-    - `selector`: how regions are found in the map. `fill`: what replaces erased pixels. `stop`: when the run ends.
-    - `joint`: with several targets, the regions of all targets are erased from one image (the paper's setting).
-      False: each target of the first round has a track of its own.
-    - `min_drop_share`: a region whose drop is below this share of the largest drop of its round and target is not
-      erased in this round; a later round may find it again.
-    - `trust`: settings of the trust cards; None (`trust = false` in a file) leaves them out.
+    Attributes:
+        name: The name in records and figures.
+        target: What the run explains.
+        attribution: The method that attributes the target's score to pixels.
+        magnitude: How the attribution becomes a saliency map.
+        selector: How regions are found in the map.
+        fill: What replaces erased pixels.
+        stop: When the run ends; it must contain a largest number of rounds.
+        joint: With several targets, whether the regions of all targets are erased from one image (the paper's
+            setting). Otherwise each target of the first round has a track of its own.
+        min_drop_share: A region whose drop is below this share, in [0, 1), of the largest drop of its round and target
+            isn't erased in this round; a later round may find it again.
+        trust: Settings of the trust cards; None (`trust = false` in a file) leaves them out.
 
-    Compare `recipes.paper()` and `recipes.recommended()`.
+    Raises `RecipeError` for settings out of range. Compare `recipes.paper()` and `recipes.recommended()`.
+
+    >>> recipe = Recipe(stop=MaxRounds(3), fill=Blur(sigma_px=8.0))
+    >>> Recipe.from_toml(recipe.to_toml()) == recipe
+    True
     """
 
     name: str = "custom"
@@ -133,25 +147,25 @@ class Recipe:
             raise RecipeError("min_drop_share in [0, 1)", str(self.min_drop_share), "0 keeps every region")
 
     def with_target(self, target: Target) -> "Recipe":
-        """The same recipe with another target."""
+        """Return the same recipe with another `target`."""
         return replace(self, target=target)
 
     def as_dict(self) -> dict:
-        """Nested tables of plain values; each part names its class as `kind`."""
+        """Encode as nested tables of plain values; each part names its class as `kind`."""
         return RECIPE_CODEC.encode(self, top=True)
 
     @classmethod
     def from_dict(cls, tables: dict) -> "Recipe":
-        """The recipe of nested tables. Raises `RecipeError` that names the table and the key."""
+        """Decode nested `tables`. Raises `RecipeError`, with the table and the key, for settings that can't be used."""
         return RECIPE_CODEC.decode(cls, tables, "recipe")
 
     def to_toml(self) -> str:
-        """TOML text that `from_toml` reads back to an equal recipe."""
+        """Format as TOML that `from_toml` reads back to an equal recipe."""
         return tomli_w.dumps(self.as_dict())
 
     @classmethod
     def from_toml(cls, text: str) -> "Recipe":
-        """The recipe of a TOML text."""
+        """Parse a recipe in TOML. Raises `RecipeError` for invalid TOML and for settings that can't be used."""
         try:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -160,8 +174,10 @@ class Recipe:
 
 
 def paper() -> Recipe:
-    """The settings of Bordes et al. 2018: SmoothGrad of guided backprop, 11 x 11 boxes three times, 5 rounds, mean
-    fill."""
+    """Return the settings of Bordes et al. 2018.
+
+    SmoothGrad of guided backprop, box means over 11 x 11 px three times, 5 rounds, and the mean color as fill.
+    """
     return Recipe(
         name="paper",
         attribution=SmoothGrad(GuidedBackprop(), samples=50, noise=0.15),
@@ -173,13 +189,16 @@ def paper() -> Recipe:
 
 
 def recommended() -> Recipe:
-    """The default: works with any differentiable classifier.
+    """Return the default recipe, for any differentiable classifier.
 
-    Plain gradients, which pass randomization tests; the noise floor is subtracted; each connected component is a region
-    of its own; a wide blur with a soft edge as fill, so that little of an erased color is left; a border band against
-    rims; no search for classes that aren't predicted; regions with a small drop beside others of their round are left
-    out; and a stop once the target is lost or its score is explained. The settings were chosen on planted scenes
-    (docs/benchmark.md).
+    - Plain gradients, which pass randomization tests; the noise floor is subtracted.
+    - Each connected component is a region of its own; a band along erased areas can't start a region.
+    - The fill is a wide blur with a soft edge, so that little of an erased color is left.
+    - Classes that aren't predicted are not explained, and regions with a small drop beside others of their round are
+      left out.
+    - A run stops once the target is lost or its score is explained.
+
+    The settings were chosen on planted scenes (docs/benchmark.md).
     """
     return Recipe(
         name="recommended",
@@ -201,14 +220,15 @@ def recommended() -> Recipe:
 
 
 def _stop(predicted: float) -> Stop:
-    """When the recommended recipes end."""
+    """The stop of the recommended recipes."""
     return MaxRounds(5) | NotPredicted(predicted) | TargetLost(0.01) | Explained(0.85) | CoverageAbove(0.6)
 
 
 def demo() -> Recipe:
-    """`recommended`, scaled down to planted scenes: 128 px wide, with signs of 14 to 26 px.
+    """Return `recommended` scaled down to planted scenes, which are 128 px wide with signs of 14 to 26 px.
 
-    The networks of these scenes give at least a half to labels that are there, and up to a fifth to some that aren't.
+    The networks of these scenes assign a probability of at least 0.5 to labels that are present, and up to 0.2 to some
+    that aren't.
     """
     return replace(
         recommended(),
@@ -229,8 +249,9 @@ def demo() -> Recipe:
 
 
 def black_box() -> Recipe:
-    """For classifiers without gradients (ONNX files, functions): RISE, what speaks for the target only, and the rest
-    as in `recommended`.
+    """Return the recipe for classifiers without gradients (ONNX files, functions).
+
+    It uses RISE and positive evidence only; all other settings are those of `recommended`.
     """
     return replace(
         recommended(),
@@ -253,7 +274,10 @@ NAMED = {"recommended": recommended, "paper": paper, "demo": demo, "black-box": 
 
 
 def get_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """A recipe from itself, from a name (`paper`, `recommended`), or from a TOML file."""
+    """Return a recipe by its name (`paper`, `recommended`) or TOML file; a `recipe` itself is returned unchanged.
+
+    Raises `RecipeError` for an unknown name, and for a file that can't be read.
+    """
     if isinstance(recipe, Recipe):
         return recipe
     if str(recipe) in NAMED:
@@ -271,7 +295,7 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
 
 
 def choose_recipe(recipe: Recipe | str | Path, target: Target | None = None, *, trust: bool = True) -> Recipe:
-    """The recipe of `get_recipe` with another target, if one is given, and without trust cards if `trust` is False."""
+    """Return the `recipe` of `get_recipe`, with this `target` unless it is None, without trust cards if not `trust`."""
     chosen = get_recipe(recipe)
     if target is not None:
         chosen = chosen.with_target(target)

@@ -23,6 +23,11 @@ class Threshold(ABC):
 class RelativeToMax(Threshold):
     """A share of the largest value: level = share · max S.
 
+    Attributes:
+        share: The share, between 0 and 1.
+
+    Raises `RecipeError` for a share out of range.
+
     >>> RelativeToMax(0.3).level(np.array([1.0, 10.0]))
     3.0
     """
@@ -39,7 +44,14 @@ class RelativeToMax(Threshold):
 
 @dataclass(frozen=True)
 class Quantile(Threshold):
-    """The `q` quantile of the values: a region has at most a share of `1 − q` of the pixels."""
+    """A quantile of the values.
+
+    Attributes:
+        q: The share of the values below the threshold, between 0 and 1; a region has at most a share of 1 − q of the
+            pixels.
+
+    Raises `RecipeError` for a share out of range.
+    """
 
     q: float = 0.95
 
@@ -115,6 +127,8 @@ class SmoothedThreshold(Selector):
         floor: A map whose largest value is smaller has no region. It is an absolute bound, in logits per unit of
             pixel value, because a relative threshold finds a region in any map.
 
+    Raises `RecipeError` for settings out of range.
+
     >>> saliency = np.zeros((9, 9))
     >>> saliency[4, 4] = 1.0
     >>> (region,) = SmoothedThreshold(size_px=3, passes=1).select(saliency, np.zeros((9, 9), bool)).regions
@@ -146,8 +160,11 @@ class SmoothedThreshold(Selector):
         return saliency
 
     def select(self, saliency: Float[np.ndarray, "*grid"], erased: Bool[np.ndarray, "*grid"]) -> Selection:
-        """Find regions; without one, the reason is that everything is erased, that the map has NaN, vanishes or is
-        constant, or that all components are too small."""
+        """Find the regions of a map.
+
+        The reason for none is that everything is erased, that the map has NaN, vanishes or is constant, or that all
+        components are too small.
+        """
         free = ~erased
         startable = distance_px(erased) > self.band_px
         if reason := self._reason_for_none(saliency[startable]):

@@ -36,9 +36,14 @@ BoolMap = Bool[np.ndarray, "*grid"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: `sample` of `samples` are done in `round` of at most `rounds`.
+    """The progress of a run.
 
-    After the last round the trust cards are made: `cards` is then True, and `sample` counts regions and Shapley games.
+    Attributes:
+        round: The number of the round, from 1 on.
+        rounds: The largest number of rounds of all tracks.
+        sample: The samples done in this round; while trust cards are made, the regions and Shapley games done.
+        samples: The number of all samples, or of all regions and games.
+        cards: Whether the rounds are done and the trust cards are made.
     """
 
     round: int
@@ -64,18 +69,19 @@ def find_regions(
 ) -> Run:
     """Find every region of an image that a classifier relies on, round after round.
 
-    - `image`: whatever `read_image` takes: a path, bytes, a file, an array, a tensor, a PIL image, or an `Image`.
-    - `classifier`: whatever `load_classifier` takes: a name, an `nn.Module`, or a `Classifier`. It is left as it was.
-    - `recipe`: all settings: "recommended", "paper", "demo", "black-box", the path of a TOML file, or a `Recipe`.
-    - `target`: replaces the recipe's target, for example `unveil.Class("Edema")`.
-    - `trust`: False leaves the trust cards out.
-    - `seed`: the same seed gives the same run, whatever the batch size.
-    - `batch_size`: images per batch; None chooses what is fast on the classifier's device. A batch that doesn't fit
-      into memory is halved.
-    - `on_progress`: called with a `Progress` after each batch of samples.
+    Args:
+        image: Any input of `read_image`: a path, bytes, a file, an array, a tensor, a PIL image, or an `Image`.
+        classifier: Any input of `load_classifier`: a name, an `nn.Module`, or a `Classifier`. It isn't changed.
+        recipe: All settings: "recommended", "paper", "demo", "black-box", the path of a TOML file, or a `Recipe`.
+        target: Replaces the recipe's target, for example `unveil.Class("Edema")`.
+        trust: False leaves the trust cards out.
+        seed: The same seed gives the same run, for any batch size.
+        batch_size: Images per batch; None chooses a fast size for the classifier's device. A batch that doesn't fit
+            into memory is halved.
+        on_progress: Called with a `Progress` after each batch of samples.
 
     Returns the `Run`: all rounds with their regions, and a trust card for each region. Raises `UnveilError` for input
-    that can't be used; the message says what was expected, what was given, and what to do. Source: Bordes et al. 2018.
+    that can't be used; the message names what was expected, what was given, and what to do. Source: Bordes et al. 2018.
 
     >>> import unveil
     >>> from unveil.planted import draw_scene
@@ -100,20 +106,29 @@ def start_run(
     seed: int = 0,
     batch_size: int | None = None,
 ) -> RunContext:
-    """Prepare a run of `iter_rounds` and `finish_run`; the parameters are those of `find_regions`.
+    """Prepare a run for `iter_rounds` and `finish_run`.
 
-    The image is read and predicted once, the target is resolved, and the fill is tried, so that input that can't be
-    used raises here.
+    `image`, `classifier`, `recipe`, `target`, `trust`, `seed` and `batch_size` are those of `find_regions`. The image
+    is read and predicted once, the target is resolved, and the fill is tried. Raises `UnveilError` for input that can't
+    be used.
+
+    >>> from unveil import Image
+    >>> from unveil.planted import draw_scene
+    >>> context = start_run(Image.from_array(draw_scene(200_010).pixels), "planted/demo", "demo", trust=False)
+    >>> first_round = next(iter_rounds(context))
+    >>> len(finish_run(context).rounds)
+    1
     """
     chosen = choose_recipe(recipe, target, trust=trust)
     return RunContext.create(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
 
 
 def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
-    """Each round of each track, when it is done.
+    """Yield each round of each track when it is done.
 
-    The iteration may be left at any time; another call goes on after the last complete round. All state is in
-    `context.tracks`, and is up to date when a round is yielded.
+    The iteration may be left at any time; another call continues after the last complete round. All state is in
+    `context.tracks`, and is up to date when a round is yielded. `on_progress` is called with a `Progress` after each
+    batch of samples.
     """
     limit = context.recipe.stop.most_rounds or 0
     for number, track in enumerate(context.tracks):
@@ -128,9 +143,10 @@ def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: 
 
 
 def finish_run(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Run:
-    """The record of the rounds done so far, with trust cards for their regions if the recipe asks for them.
+    """Make the record of the rounds of `context` done so far, with trust cards if the recipe has settings for them.
 
-    Works at any time, also after `iter_rounds` was left early; the stop reason of such a track is `left early`.
+    It can be called at any time, also after `iter_rounds` was left early; the stop reason of such a track is
+    `left early`. `on_progress` is called with a `Progress` after each region.
     """
     return make_run(context, _trust_cards(context, on_progress))
 

@@ -11,10 +11,10 @@ from unveil.box_filter import box_mean, require_odd
 
 
 class Magnitude(ABC):
-    """How the signed gradients of all channels become one non-negative value per pixel.
+    """Base class of magnitudes: how signed gradients of all channels become one non-negative value per pixel.
 
-    Values are in logits per unit of pixel value.
-    In the formulas, m_c is the mean gradient of channel c over n samples, and v_c its sample variance.
+    Values are in logits per unit of pixel value, or in the attribution's own unit. In the formulas, m_c is the mean
+    gradient of channel c over n samples, and v_c its sample variance.
     """
 
     @abstractmethod
@@ -24,7 +24,13 @@ class Magnitude(ABC):
 
 @dataclass(frozen=True)
 class L2(Magnitude):
-    """S = sqrt(Σ_c m_c²)."""
+    """The Euclidean length over the channels, S = sqrt(Σ_c m_c²).
+
+    >>> import torch
+    >>> moments = Moments(1, torch.tensor([[[3.0], [4.0]]]), torch.zeros(1, 2, 1))
+    >>> L2().saliency(moments).tolist()
+    [[5.0]]
+    """
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Euclidean length over the channels."""
@@ -33,7 +39,7 @@ class L2(Magnitude):
 
 @dataclass(frozen=True)
 class MaxAbs(Magnitude):
-    """S = max_c |m_c|, as in Simonyan et al. 2013."""
+    """The largest absolute value over the channels, S = max_c |m_c| (Simonyan et al. 2013)."""
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """Largest absolute value over the channels."""
@@ -42,7 +48,10 @@ class MaxAbs(Magnitude):
 
 @dataclass(frozen=True)
 class PositiveSum(Magnitude):
-    """S = max(0, Σ_c m_c): evidence for the target only, for attributions whose sign has a meaning, such as `Rise`."""
+    """The positive part of the sum over the channels, S = max(0, Σ_c m_c): evidence for the target only.
+
+    For attributions whose sign has a meaning, such as `Rise`.
+    """
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
         """The sum over the channels, where it is positive."""
@@ -51,11 +60,16 @@ class PositiveSum(Magnitude):
 
 @dataclass(frozen=True)
 class UnbiasedL2(Magnitude):
-    """S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
+    """The length over the channels without its bias by noise: S = sqrt(max(0, box mean of Σ_c (m_c² − v_c/n))).
 
     With n samples, E[m_c²] is the true square plus v_c/n, so `L2` has a noise floor that hides weak evidence. The
-    estimated floor is subtracted before any nonlinear step: first the difference, then the mean over `size_px` ×
-    `size_px` pixels (zero outside the image), then the clamp at 0. With a single sample nothing is subtracted.
+    estimated floor is subtracted before any nonlinear step: first the difference, then the box mean (zero outside the
+    image), then the clamp at 0. With a single sample nothing is subtracted.
+
+    Attributes:
+        size_px: The side length of the box in px; odd.
+
+    Raises `RecipeError` for an even size.
     """
 
     size_px: int = 5
@@ -71,12 +85,17 @@ class UnbiasedL2(Magnitude):
 
 @dataclass(frozen=True)
 class ShrunkL2(Magnitude):
-    """S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)): shorter where most is noise.
+    """The length over the channels, shrunk where most is noise: S = |m| · sqrt(max(0, B(|m|² − Σ_c v_c/n)) / B(|m|²)).
 
-    B is the mean over `size_px` × `size_px` pixels. The factor is the share of the local power that isn't noise, as in
+    B is the mean over a box. The factor is the share of the local power that isn't noise, as in
     a Wiener filter whose powers are estimated locally: near 1 where the samples agree, 0 where they don't. With many
     samples S approaches `L2` and keeps its detail; with few samples S is closer to the `L2` of many samples than the
     `L2` of few is (docs/speed.md). With a single sample the noise is unknown, and S is `L2`.
+
+    Attributes:
+        size_px: The side length of the box in px; odd.
+
+    Raises `RecipeError` for an even size.
     """
 
     size_px: int = 9

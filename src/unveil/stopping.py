@@ -28,7 +28,12 @@ class StopKind(StrEnum):
 
 @dataclass(frozen=True)
 class StopReason:
-    """Why a run ended, for a program (`kind`) and for a person (`text`)."""
+    """Why a run ended.
+
+    Attributes:
+        kind: The reason, for programs.
+        text: The reason, for readers.
+    """
 
     kind: StopKind
     text: str
@@ -36,13 +41,18 @@ class StopReason:
 
 @dataclass(frozen=True, eq=False)
 class StopState:
-    """What a stop can use, after the regions of a round are erased.
+    """The inputs of a stop, after the regions of a round are erased.
 
-    - `first`, `now`: predictions before anything was erased, and with everything erased so far.
-    - `coverage`: share of the grid that is erased.
-    - `significance(placements)`: smallest q-value of the round's regions in a placement test; None if no region's shape
-      fits anywhere else. It predicts images when it is called, so a run whose stops don't call it costs nothing more.
-    - `blank()`: the prediction for an image of the mean color only; None where that isn't known.
+    Attributes:
+        round: The number of the round, from 1 on; 0 before the first one.
+        target_scores: The target scores of the round.
+        first: The prediction before anything was erased.
+        now: The prediction with everything erased so far.
+        coverage: The share of the grid that is erased, in [0, 1].
+        significance: Computes the smallest q-value of the round's regions in a placement test with the given number of
+            placements; None if no region's shape fits anywhere else. It predicts images when it is called, so a run
+            whose stops don't call it has no further cost.
+        blank: Computes the prediction for an image of the mean color only; None where that isn't known.
     """
 
     round: int
@@ -55,14 +65,18 @@ class StopState:
 
 
 class Stop(ABC):
-    """A condition that ends a run. `a | b` ends when either does."""
+    """Base class of conditions that end a run; `a | b` ends a run when either condition holds.
+
+    >>> MaxRounds(5) | CoverageAbove(0.5)
+    AnyOf(stops=(MaxRounds(rounds=5), CoverageAbove(coverage=0.5)))
+    """
 
     @abstractmethod
     def check(self, state: StopState) -> StopReason | None:
-        """The reason, or None to go on."""
+        """Return the reason to end the run, or None to continue."""
 
     def check_first(self, state: StopState) -> StopReason | None:
-        """A reason to end before the first round; most stops have none."""
+        """Return a reason to end before the first round; most stops have none."""
         return None
 
     @property
@@ -71,13 +85,17 @@ class Stop(ABC):
         return None
 
     def __or__(self, other: "Stop") -> "AnyOf":
-        """End when either does."""
+        """Combine two stops: the run ends when either has a reason."""
         return AnyOf((*_parts(self), *_parts(other)))
 
 
 @dataclass(frozen=True)
 class AnyOf(Stop):
-    """Ends with the first of its stops that has a reason."""
+    """Ends a run when the first of several stops has a reason.
+
+    Attributes:
+        stops: The stops, checked in this order.
+    """
 
     stops: tuple[Stop, ...]
 
@@ -97,7 +115,13 @@ class AnyOf(Stop):
 
 @dataclass(frozen=True)
 class MaxRounds(Stop):
-    """After `rounds` rounds (the paper: 5)."""
+    """Ends a run after a number of rounds.
+
+    Attributes:
+        rounds: The number of rounds, 1 to 1000; the paper has 5.
+
+    Raises `RecipeError` for a number out of range.
+    """
 
     rounds: int = 5
 
@@ -119,7 +143,13 @@ class MaxRounds(Stop):
 
 @dataclass(frozen=True)
 class TargetLost(Stop):
-    """When none of this round's target classes that was predicted at first is still predicted."""
+    """Ends a run when none of the round's target classes that were predicted at first is still predicted.
+
+    Attributes:
+        threshold: The smallest probability of a predicted label of a sigmoid classifier, in (0, 1].
+
+    Raises `RecipeError` for a threshold out of range.
+    """
 
     threshold: float = 0.5
 
@@ -139,7 +169,13 @@ class TargetLost(Stop):
 
 @dataclass(frozen=True)
 class ScoreBelow(Stop):
-    """When every target class has a probability below `probability`."""
+    """Ends a run when the probabilities of all target classes are below a bound.
+
+    Attributes:
+        probability: The bound, in (0, 1].
+
+    Raises `RecipeError` for a bound out of range.
+    """
 
     probability: float = 0.1
 
@@ -160,10 +196,15 @@ class ScoreBelow(Stop):
 
 @dataclass(frozen=True)
 class NotPredicted(Stop):
-    """Before the first round, when no target class is predicted and all have a probability below `probability`.
+    """Ends a run before the first round, when no target class is predicted and all have a low probability.
 
     Runs don't search for classes that aren't predicted: gradients highlight some region for any class, even an absent
     one.
+
+    Attributes:
+        probability: The probability that all target classes have to be below, in [0, 1].
+
+    Raises `RecipeError` for a probability out of range.
     """
 
     probability: float = 0.1
@@ -177,7 +218,7 @@ class NotPredicted(Stop):
         return None
 
     def check_first(self, state: StopState) -> StopReason | None:
-        """A reason if every class asked about is that unlikely."""
+        """A reason if no target class is predicted and all probabilities are that low."""
         predicted = set(state.now.predicted())
         if any(score.class_index in predicted for score in state.target_scores):
             return None
@@ -187,12 +228,17 @@ class NotPredicted(Stop):
 
 @dataclass(frozen=True)
 class Explained(Stop):
-    """When the erased regions account for `share` of the score, for every target of this round.
+    """Ends a run when the erased regions account for a share of the score, for every target of the round.
 
-    They account for (f(first) − f(now)) / (f(first) − f(blank)): f is the target score, blank an image of the mean
-    color only. Where evidence adds up over the image, the score is nearly used up long before the class stops being
-    predicted; later rounds would only explain the remainder. A target whose score is not above that of the blank image
-    is never explained.
+    They account for (f(first) − f(now)) / (f(first) − f(blank)), where f is the target score and blank an image of the
+    mean color only. Where evidence adds up over the image, the score is nearly used up long before the class stops
+    being predicted; later rounds would only explain the remainder. A target whose score isn't above that of the blank
+    image is never explained.
+
+    Attributes:
+        share: The share of the score, in (0, 1].
+
+    Raises `RecipeError` for a share out of range.
     """
 
     share: float = 0.85
@@ -219,7 +265,13 @@ class Explained(Stop):
 
 @dataclass(frozen=True)
 class CoverageAbove(Stop):
-    """When more than `coverage` of the grid is erased: what is left is hardly the same image."""
+    """Ends a run when a large share of the grid is erased, because the rest is hardly the same image.
+
+    Attributes:
+        coverage: The largest share of the grid with which a run continues, in [0, 1].
+
+    Raises `RecipeError` for a share out of range.
+    """
 
     coverage: float = 0.5
 
@@ -236,10 +288,13 @@ class CoverageAbove(Stop):
 
 @dataclass(frozen=True)
 class NotSignificant(Stop):
-    """When no region lowers the score significantly more than its shape at random places.
+    """Ends a run when no region lowers the score significantly more than its shape at random places.
 
-    The smallest q-value of the round's regions is compared with `alpha`; each region is compared with at most
-    `placements` other places.
+    Attributes:
+        alpha: The level that the smallest q-value of the round's regions is compared with, between 0 and 1.
+        placements: The largest number of other places that each region is compared with, 1 to 10 000.
+
+    Raises `RecipeError` for settings out of range.
     """
 
     alpha: float = 0.1

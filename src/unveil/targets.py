@@ -18,10 +18,11 @@ from unveil.predictions import Prediction
 
 @dataclass(frozen=True)
 class TargetScore:
-    """One resolved target: a weighted sum of logits, `score = Σ weight_i · logit_i`, unitless.
+    """One resolved target: a weighted sum of logits, `score = Σ weight_i · logit_i`, in logits.
 
-    `weights` holds pairs (class index, weight) and identifies the target. `name` is for reading: labels may repeat
-    (two ImageNet classes are called "crane"), indices don't.
+    Attributes:
+        name: The name for reading. Labels may repeat (two ImageNet classes are called "crane"), indices don't.
+        weights: Pairs (class index, weight), which identify the target.
     """
 
     name: str
@@ -29,11 +30,11 @@ class TargetScore:
 
     @property
     def class_index(self) -> int | None:
-        """Index of the class if the score is the logit of one class, which has a probability; else None."""
+        """The index of the class if the score is the logit of one class, which has a probability; else None."""
         return self.weights[0][0] if len(self.weights) == 1 and self.weights[0][1] == 1.0 else None
 
     def of(self, logits: Float[np.ndarray, "*n labels"]) -> Float[np.ndarray, "*n"]:
-        """The score for each row of logits.
+        """Compute the score for each row of `logits`.
 
         >>> TargetScore("a − b", ((0, 1.0), (1, -1.0))).of(np.array([[3.0, 1.0], [0.0, 5.0]]))
         array([ 2., -5.])
@@ -43,36 +44,50 @@ class TargetScore:
 
 
 class Target(ABC):
-    """What a run explains; `resolve` gives the scores it stands for in a round."""
+    """Base class of targets, which a run explains; `resolve` returns the target scores of a round."""
 
     @abstractmethod
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """The target scores of this round.
+        """Return the target scores of this round.
 
-        `first` is the prediction before anything was erased, `now` the prediction at the start of this round. Raises
-        `TargetError` for a class that the classifier doesn't have.
+        `first` is the prediction before anything was erased, `now` the prediction at the start of this round, and
+        `labels` are those of the classifier. Raises `TargetError` for a class that the classifier doesn't have.
         """
 
 
 @dataclass(frozen=True)
 class Class(Target):
-    """One class, by name or by index: `Class("Edema")`, `Class(207)`."""
+    """The logit of one class, whether it is predicted or not.
+
+    Attributes:
+        label: The class' name, or its index from 0 on.
+
+    >>> Class("Edema"), Class(207)
+    (Class(label='Edema'), Class(label=207))
+    """
 
     label: str | int
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """The class' logit, whatever is predicted."""
+        """Return the score of the class. Raises `TargetError` for a class that isn't among `labels`."""
         return (class_score(find_label(self.label, labels), labels),)
 
 
 @dataclass(frozen=True)
 class Top(Target):
-    """The `count` likeliest labels of the first round, kept through all rounds."""
+    """The most probable labels of the first round, which stay the same in all rounds.
+
+    Attributes:
+        count: The number of labels.
+    """
 
     count: int = 1
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """Logits of the labels that led before anything was erased."""
+        """Return the scores of the labels with the largest logits in `first`.
+
+        Raises `TargetError` for a count below 1 or above the number of labels.
+        """
         if not 1 <= self.count <= len(labels):
             raise TargetError(f"Top(1) to Top({len(labels)})", f"Top({self.count})", "choose a count in this range")
         return tuple(class_score(index, labels) for index in first.leading(self.count))
@@ -80,9 +95,14 @@ class Top(Target):
 
 @dataclass(frozen=True)
 class Predicted(Target):
-    """Whatever is predicted in this round: the first label (softmax), or all with `probability >= threshold` (sigmoid).
+    """The labels predicted in this round: the most probable one (softmax), or all above a threshold (sigmoid).
 
-    This is how a label that becomes visible only after something else is erased gets regions of its own.
+    So a label that is predicted only after something else is erased gets regions of its own.
+
+    Attributes:
+        threshold: The smallest probability of a predicted label of a sigmoid classifier, in (0, 1].
+
+    Raises `TargetError` for a threshold out of range.
     """
 
     threshold: float = 0.5
@@ -92,19 +112,30 @@ class Predicted(Target):
             raise TargetError("a threshold above 0, and at most 1", str(self.threshold), "0.5 is usual")
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """Logits of the labels predicted now; empty if a sigmoid classifier predicts none."""
+        """Return the scores of the labels predicted in `now`; empty if a sigmoid classifier predicts none."""
         return tuple(class_score(index, labels) for index in now.predicted(self.threshold))
 
 
 @dataclass(frozen=True)
 class Margin(Target):
-    """The evidence for one class over another: `logit_a − logit_b`."""
+    """The evidence for one class over another: `logit_a − logit_b`.
+
+    Attributes:
+        a: The name or index of the first class.
+        b: The name or index of the second class.
+
+    >>> Margin("husky", "wolf")
+    Margin(a='husky', b='wolf')
+    """
 
     a: str | int
     b: str | int
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
-        """The difference of the two logits."""
+        """Return the difference of the two logits.
+
+        Raises `TargetError` for a class that isn't among `labels`, and if both classes are the same.
+        """
         a, b = find_label(self.a, labels), find_label(self.b, labels)
         if a == b:
             raise TargetError("two different classes for a margin", f"{labels[a]!r} twice", "name another class")
@@ -113,7 +144,7 @@ class Margin(Target):
 
 
 def find_label(label: str | int, labels: Sequence[str]) -> int:
-    """The index of a class given by index or by label (exact, else ignoring case and underscores).
+    """Find the index of a class given by index or by label (exact, else ignoring case and underscores).
 
     Raises `TargetError` for an unknown label, for an index out of range, and for a label that several classes have.
     """
@@ -149,7 +180,7 @@ def _only_index(label: str, indices: list[int]) -> int:
 
 
 def parse_target(text: str) -> Target:
-    """A target from text: `predicted`, `predicted:0.3`, `top:3`, `class:NAME`, `margin:A,B`, or a label alone.
+    """Parse a target: `predicted`, `predicted:0.3`, `top:3`, `class:NAME`, `margin:A,B`, or a label alone.
 
     >>> parse_target("top:3")
     Top(count=3)
@@ -174,7 +205,7 @@ def parse_target(text: str) -> Target:
 
 
 def class_score(index: int, labels: Sequence[str]) -> TargetScore:
-    """The logit of one class, named by its label; by label and index where several classes have the same label.
+    """Make the score of one class, named by its label; by label and index where several classes have the same label.
 
     >>> class_score(1, ("crane", "crane")).name
     'crane (class 1)'

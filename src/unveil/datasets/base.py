@@ -48,7 +48,7 @@ class LabeledBox:
             raise DatasetError("a box with finite numbers and sides above 0", got, "correct the box")
 
     def inside(self, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
-        """Compute a boolean array of a grid `h w`: True at pixels whose center (i + 0.5, j + 0.5) the box covers.
+        """Compute a boolean array of this `shape`: True at pixels whose center (i + 0.5, j + 0.5) the box covers.
 
         Adjacent boxes share no pixel and leave no gap. A box without any pixel center gives an empty array. Raises
         `DatasetError` for a shape that isn't two positive numbers.

@@ -21,10 +21,11 @@ DATASET_FORMS: dict[str, Callable[[Path], Dataset]] = {
 
 
 def open_dataset(text: str) -> Dataset:
-    """Open a dataset by `folder/PATH`, `csv/PATH`, `chestxray14/PATH`, `stanford-dogs/PATH` or `voc/PATH`.
+    """Open the dataset named by `text`, as on the command line.
 
-    The path is what follows the first `/`: `folder/photos` is relative, `folder//data/photos` is absolute. All other
-    settings have the default values of the class. Raises `DatasetError`.
+    Names are `folder/PATH`, `csv/PATH`, `chestxray14/PATH`, `stanford-dogs/PATH` and `voc/PATH`. The path is what
+    follows the first `/`: `folder/photos` is relative, `folder//data/photos` is absolute. All other settings have
+    their default values. Raises `DatasetError` for an unknown name, and for a dataset that can't be read.
     """
     form, _, path = text.partition("/")
     if form not in DATASET_FORMS or not path:

@@ -37,7 +37,8 @@ class PascalVoc(ListedDataset):
     """Photographs with boxes around objects of 20 classes (Everingham et al. 2010).
 
     `root` is the folder with `JPEGImages`, `Annotations` and `ImageSets/TASK/SPLIT.txt` (in the archives,
-    `VOCdevkit/VOC2012`). Give your own `labels` for another dataset in the same format. The id of a sample is a line
+    `VOCdevkit/VOC2012`); `task` and `split` name the list. Give your own `labels` for another dataset in the same
+    format. The id of a sample is a line
     of the list. Published coordinates count from 1 and include both ends: a box covers xmin − 1 <= u < xmax. The
     labels of a sample are those with an object that isn't difficult, in the dataset's order, as in the benchmark;
     boxes of difficult objects are kept and marked.

@@ -42,7 +42,7 @@ class Patterns:
         return Path(path)
 
     def cosine(self, other: "Patterns") -> dict[str, float]:
-        """Compute the mean cosine between the units' patterns of two estimates, by layer: their stability.
+        """Compute the mean cosine of the units' patterns with those of `other`, by layer: their stability.
 
         Units without a pattern in either estimate (never active) are left out; NaN for a layer without any unit left.
 

@@ -52,11 +52,17 @@ def make_trust_cards(
     rounds: Sequence[Round],
     on_step: OnStep = lambda done, total: None,
 ) -> TrustCards:
-    """A trust card for each region of these rounds, by `recipe.trust`, and a Shapley game for each target.
+    """Make a trust card for each region, and a Shapley game for each target.
 
-    `on_step(done, total)` is called after each region and each game. Each region costs about 50 images with 39
-    placements and three fills; the k regions of a target cost 2^k; gradients cost `recipe.trust.samples` per round.
-    Views that the loop or another test has predicted already cost nothing.
+    Each region costs about 50 images with 39 placements and three fills; the k regions of a target cost 2^k images;
+    gradients cost `recipe.trust.samples` images per round. Views that the loop or another test has already predicted
+    cost nothing.
+
+    Args:
+        masked: The classifier and image of the run.
+        recipe: The recipe of the run; its `trust` has the settings (None: the default settings).
+        rounds: The rounds whose regions are tested.
+        on_step: Called after each region and each game with the number done and their total.
     """
     settings = recipe.trust or TrustSettings()
     passes_before, games = masked.passes, _players(rounds, settings.max_players)
@@ -74,10 +80,11 @@ def make_trust_cards(
 
 
 def smallest_p_value(masked: MaskedClassifier, round_: Round, placements: int) -> float | None:
-    """The smallest q-value (Benjamini & Hochberg) of a round's regions in the placement test.
+    """Compute the smallest q-value (Benjamini & Hochberg) of the regions of `round_` in the placement test.
 
-    None if no region of the round fits anywhere else. A region that doesn't lower the score has p = 1, also where
-    placements raise the score by more.
+    `masked` is the classifier and image of the run; each region is compared with at most `placements` places. None if
+    no region of the round fits anywhere else. A region that doesn't lower the score has p = 1, even if placements raise
+    the score by more.
     """
     values: list[float | None] = []
     for region in round_.regions:

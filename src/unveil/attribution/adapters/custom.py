@@ -44,6 +44,8 @@ class CustomAttribution(Attribution):
         arguments: Keyword arguments of the method.
         note: Describes the method in records; by default its qualified name and arguments.
 
+    Raises `RecipeError` without `make`, as in a recipe read from a file.
+
     >>> attribution = CustomAttribution("mean", lambda module: lambda pixels: pixels.mean(1))
     >>> attribution.name
     'mean'

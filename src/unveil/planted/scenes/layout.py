@@ -14,29 +14,45 @@ CANDIDATES = 64  # places tried for one object before it shrinks or is left out
 
 
 class SceneError(UnveilError):
-    """Settings of a scene that can't be drawn."""
+    """A scene can't be drawn with these settings."""
 
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """Settings of a planted scene; sizes are in pixels, and probabilities are normalized to sum to 1.
+    """Settings of a planted scene; probabilities are normalized to sum to 1.
 
-    A negative `gap_px` lets objects overlap: later ones cover earlier ones. With probability `crowd`, an object is
-    placed at distance `gap_px` from an existing object instead of anywhere.
+    Attributes:
+        side: The side length of the image in px.
+        classes_present: The probabilities of 0, 1, 2 … classes.
+        cues_per_class: The probabilities of 1, 2 … cues of a class that is present.
+        size_px: The smallest and the largest extent of an object in px.
+        gap_px: The smallest distance in px between the discs of two objects, and from the image's border. If it is
+            negative, objects may overlap: later ones cover earlier ones.
+        distractors: The smallest and the largest number of distractors.
+        contrast: The smallest and the largest opacity of an object over the background, in [0, 1].
+        tint: The standard deviation of an object's relative brightness; that of each channel is half of it.
+        clutter: The strength of the background's texture, in [0, 1].
+        grain: The standard deviation of the sensor's noise in pixel units.
+        gray: Whether the image is gray.
+        kinds: The pairs (label, kind) that may appear; a pair that is listed twice is twice as frequent.
+        world: The signs and distractors that scenes are made of.
+        crowd: The probability that an object is placed at distance `gap_px` from another object instead of anywhere.
+
+    Raises `SceneError` for settings that can't be drawn.
     """
 
     side: int = 128
-    classes_present: tuple[float, ...] = (0.2, 0.5, 0.3)  # probability of 0, 1, 2 … classes
-    cues_per_class: tuple[float, ...] = (0.35, 0.3, 0.22, 0.13)  # probability of 1, 2 … cues of a present class
-    size_px: tuple[float, float] = (14.0, 26.0)  # longest extent of an object
-    gap_px: float = 3.0  # between any two objects' discs, and from the image's border
-    distractors: tuple[int, int] = (1, 4)  # fewest, most
-    contrast: tuple[float, float] = (0.72, 0.96)  # opacity of an object over the ground
-    tint: float = 0.08  # standard deviation of an object's brightness, half of it of each channel
+    classes_present: tuple[float, ...] = (0.2, 0.5, 0.3)
+    cues_per_class: tuple[float, ...] = (0.35, 0.3, 0.22, 0.13)
+    size_px: tuple[float, float] = (14.0, 26.0)
+    gap_px: float = 3.0
+    distractors: tuple[int, int] = (1, 4)
+    contrast: tuple[float, float] = (0.72, 0.96)
+    tint: float = 0.08
     clutter: float = 1.0
-    grain: float = 0.02  # standard deviation of the sensor's noise
+    grain: float = 0.02
     gray: bool = False
-    kinds: tuple[tuple[str, str], ...] = KINDS  # (label, kind) pairs that may appear; one named twice comes as often
+    kinds: tuple[tuple[str, str], ...] = KINDS
     world: World = PLANTS
     crowd: float = 0.0
 
@@ -53,8 +69,7 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class PlacedObject:
-    """An object of the layout; label and kind are empty for a distractor. `also`: other classes that it is a sign
-    of."""
+    """An object of the layout; `label` and `kind` are empty for a distractor, `also` has further classes of a sign."""
 
     label: str
     kind: str
@@ -64,8 +79,10 @@ class PlacedObject:
 
 
 def plan_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[PlacedObject, ...]:
-    """Draw the objects: first cues, taking the classes in turn, then distractors; objects without a free place are left
-    out."""
+    """Draw the objects: first cues, taking the classes in turn, then distractors.
+
+    Objects without a free place are left out.
+    """
     placed: list[PlacedObject] = []
     world = settings.world
     for label, kind in _cast(rng, settings):
@@ -140,7 +157,7 @@ def _looks(rng: np.random.Generator, sign: Sign, pose: Pose) -> tuple[Design, Po
 
 
 def _times(tint: Color, color: Color) -> Color:
-    r, g, b = (one * other for one, other in zip(tint, color, strict=True))
+    r, g, b = (value * factor for value, factor in zip(tint, color, strict=True))
     return r, g, b
 
 

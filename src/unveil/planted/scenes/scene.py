@@ -18,10 +18,13 @@ GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Cue:
-    """One sign of a class in a scene. `inside`: every pixel that it changes, including its antialiased edge.
+    """One sign of a class in a scene. A sign of two classes is two cues with the same index and pixels.
 
-    `index` is its number in the scene's layout, and stays the same when others are removed. A sign of two classes is
-    two cues with one index and the same pixels.
+    Attributes:
+        label: The name of the class.
+        kind: The kind of the sign.
+        inside: True at every pixel that the sign changes, including its antialiased edge.
+        index: Its number in the scene's layout, which stays the same when other signs are removed.
     """
 
     label: str
@@ -32,7 +35,17 @@ class Cue:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Pixels in [0, 1] with their truth: the classes present, their cues, and the pixels of distractors."""
+    """An image whose evidence is known exactly.
+
+    Attributes:
+        pixels: The image, (c, h, w), float32 in [0, 1].
+        labels: The names of the classes that are present.
+        cues: All signs of these classes.
+        distractors: The pixels of each distractor.
+        seed: The seed of the scene.
+        settings: The settings of the scene.
+        omitted: The indices of cues that were left out.
+    """
 
     pixels: Float[np.ndarray, "c h w"]
     labels: tuple[str, ...]
@@ -43,11 +56,14 @@ class Scene:
     omitted: frozenset[int] = frozenset()
 
     def without(self, indices: Iterable[int]) -> "Scene":
-        """The same scene drawn without the cues of these `Cue.index`; every other pixel keeps its bits."""
+        """Draw the same scene without the cues with these `indices` (`Cue.index`); all other pixels keep their bits.
+
+        Raises `SceneError` for an index that the scene doesn't have.
+        """
         return draw_scene(self.seed, self.settings, omit=self.omitted | frozenset(indices))
 
     def inside(self, label: str) -> Bool[np.ndarray, "h w"]:
-        """Union of the cues of one class; empty if the class is absent."""
+        """Compute the union of the cues of the class `label`; empty if the class is absent."""
         union = np.zeros(self.pixels.shape[1:], bool)
         for cue in self.cues:
             if cue.label == label:
@@ -56,7 +72,7 @@ class Scene:
 
 
 def draw_scene(seed: int, settings: SceneSettings = DEFAULT, *, omit: frozenset[int] = frozenset()) -> Scene:
-    """Draw the scene of a seed, without the cues whose index is in `omit`.
+    """Draw the scene of a `seed` with these `settings`, without the cues whose index is in `omit`.
 
     Layout, background and grain come from separate random streams, so leaving a cue out changes only the pixels that it
     covered. Raises `SceneError` for a negative seed or an index that the scene doesn't have.
