@@ -10,9 +10,10 @@ import typer
 
 from unveil.atomic import check_folder
 from unveil.cli import options
-from unveil.cli.console import SOME_FAILED, Bars, console, progress, show_error, write_json
+from unveil.cli.console import SOME_FAILED, console, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
 from unveil.cli.paper_tables import paper_tables
+from unveil.cli.progress import Bars, progress
 from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.paper.report import CountedSample, dataset_as_json, machine_info, write_report
@@ -143,7 +144,7 @@ def paper(
         "machine": machine_info(),
     }
     results = write_report(results, came.done, asked, plan, out)
-    for table in paper_tables(results):
+    for table in paper_tables(results, console.width):
         console.print(table, "")
     if silent := results["summary"]["stops"].get("nothing predicted", 0):
         console.print(

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from unveil import __version__
 from unveil.atomic import check_folder, write_text
 from unveil.cli import options
-from unveil.cli.console import console, live, write_json
+from unveil.cli.console import console, write_json
+from unveil.cli.progress import ProgressLines, live
+from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.formatting import format_number
@@ -127,7 +130,7 @@ def planted(
         "machine": machine_info(),
     }
     _write_json(out / "results.json", results)
-    console.print(_table(rows), "")
+    console.print(_table(rows, console.width), "")
     for row in rows:
         if "refused" in row:
             console.print(f"{row['network']}-{row['head']}, {row['method']}: {row['refused']}", markup=False)
@@ -141,10 +144,11 @@ def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
     rows = []
     with live("finished rows are kept, and the same call goes on from there") as bars:
         whole = bars.add_task("rows", total=len(networks) * (len(plan.in_rounds) + len(plan.one_maps)), remark="")
-        bar = bars.add_task("questions", total=1, remark="")
+        bar, lines = bars.add_task("questions", total=1, remark=""), ProgressLines()
 
         def tell(what: str, done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total, remark=as_text(what))
+            lines.show(f"{what}: {done} of {total}")
 
         for name in networks:
             bars.update(whole, remark=name)
@@ -268,15 +272,12 @@ def _write_json(path: Path, value: dict) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def _table(rows: Sequence[dict]) -> Table:
-    """Narrow enough for a terminal of 80 columns: names are never cut, headings have a word a line."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    names = [(f"{row['network']}-{row['head']}", row["method"]) for row in rows]
-    for name, column in zip(("network", "method"), zip(*names, strict=True), strict=True):
-        table.add_column(name, no_wrap=True, min_width=max(map(len, column)))
-    for name in COLUMNS:
-        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    for (network, method), row in zip(names, rows, strict=True):
-        table.add_row(network, as_text(method), *(format_number(row[name]) for name in (*COLUMNS, "seconds")))
-    return table
+def _table(rows: Sequence[dict], width: int) -> Table | Group:
+    columns = [
+        TableColumn("network", [f"{row['network']}-{row['head']}" for row in rows]),
+        TableColumn("method", [as_text(row["method"]) for row in rows], is_text=True),
+    ]
+    for order, name in enumerate(COLUMNS):
+        columns.append(TableColumn(name.replace("_", " "), [format_number(row[name]) for row in rows], order))
+    columns.append(TableColumn("seconds", [format_number(row["seconds"]) for row in rows], len(COLUMNS)))
+    return fit_table(columns, width)

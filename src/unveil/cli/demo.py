@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from unveil.atomic import check_folder, write_text
 from unveil.cli import options
-from unveil.cli.console import console, progress, show_warning, write_json
+from unveil.cli.console import console, show_warning, write_json
+from unveil.cli.progress import progress
+from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
 from unveil.store.figures import FigureFormat
 
@@ -70,7 +73,7 @@ def demo(
             bars.done()
     result = summary(total)
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")
-    console.print(_table(total), "")
+    console.print(_table(total, console.width), "")
     console.print(f"records, and figures of {drawn} scenes: {as_text(str(out))}", soft_wrap=True)
     if as_json:
         write_json(result)
@@ -93,18 +96,17 @@ def summary(total: "CueTally") -> dict:
     }
 
 
-def _table(total: "CueTally") -> Table:
-    table = Table(
-        title=f"{total.scenes} planted scenes", title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    rounds = ("found after\nround 1", *(f"\nround {done}" for done in range(2, ROUNDS + 1)))
-    for name in ("cues\npresent", *rounds, "\nregions", "false\nregions"):
-        table.add_column(name, justify="right")
+def _table(total: "CueTally", width: int) -> Table | Group:
     found = (*total.found, *(0,) * (ROUNDS - len(total.found)))
-    table.add_row(str(total.cues), *(str(count) for count in found), str(total.regions), str(total.false_regions))
-    shares = [total.recall(done) for done in range(1, ROUNDS + 1)]
-    table.add_row("", *(_percent(share) for share in shares), "", _percent(total.false_region_rate))
-    return table
+    columns = [TableColumn("cues present", (str(total.cues), ""))]
+    for done, count in enumerate(found, start=1):
+        name = "found after round 1" if done == 1 else f"round {done}"
+        # The first and the last round are what counts.
+        order = 0 if done in (1, ROUNDS) else 1
+        columns.append(TableColumn(name, (str(count), _percent(total.recall(done))), order))
+    columns.append(TableColumn("regions", (str(total.regions), "")))
+    columns.append(TableColumn("false regions", (str(total.false_regions), _percent(total.false_region_rate))))
+    return fit_table(columns, width, title=f"{total.scenes} planted scenes")
 
 
 def _percent(share: float | None) -> str:

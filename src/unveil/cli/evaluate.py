@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from unveil.cli import options
 from unveil.cli.completion import complete_from
 from unveil.cli.console import console, write_json
 from unveil.cli.datasets import open_argument
+from unveil.cli.tables import TableColumn, fit_table
+from unveil.cli.texts import as_text
 from unveil.errors import RecordError
 from unveil.evaluation.formatting import format_number
 from unveil.evaluation.paper.report import rounded
@@ -56,7 +59,7 @@ def evaluate(
     found = _count(results, out, everywhere=all_images)
     tables = {state: summarize_localization(those, seed).as_dict() for state, those in found.items()}
     for state in (next(iter(tables)), list(tables)[-1]):
-        console.print(_table(tables[state], criterion, state), "")
+        console.print(_table(tables[state], criterion, state, console.width), "")
     if as_json:
         counted = "all images" if all_images else "images with a box of the label"
         head = {"evaluation": "chestxray8", "counted": counted, "dataset": results["dataset"]}
@@ -95,16 +98,16 @@ def _count(results: dict, out: Path, *, everywhere: bool) -> "dict[str, list[Loc
     return {state: [one for one in those if one.label in boxed] for state, those in found.items()}
 
 
-def _table(summary: dict, criterion: str, state: str) -> Table:
-    made = Table(title=f"{state}, T({criterion})", title_justify="left", box=None, pad_edge=False, header_style="bold")
-    made.add_column(
-        "label", no_wrap=True, min_width=max(len(row["label"]) for row in summary["labels"] or [{"label": ""}])
-    )
-    for name in ("images", "boxes", *(f"{threshold:g}" for threshold in SHOWN)):
-        made.add_column(name, justify="right")
-    for row in [*summary["labels"], {"label": "all", **summary["pooled"]}]:
-        cells = [one for one in row[criterion] if one["threshold"] in SHOWN]
-        shown = [f"{format_number(one['accuracy'])} / {format_number(one['afp'])}" for one in cells]
-        made.add_row(row["label"], str(row["images"]), str(row["boxes"]), *shown)
-    made.caption, made.caption_justify = "accuracy / false boxes an image", "left"
-    return made
+def _table(summary: dict, criterion: str, state: str, width: int) -> Group:
+    rows = [*summary["labels"], {"label": "all", **summary["pooled"]}]
+    columns = [
+        TableColumn("label", [as_text(row["label"]) for row in rows], is_text=True),
+        TableColumn("images", [str(row["images"]) for row in rows], len(SHOWN) + 1),
+        TableColumn("boxes", [str(row["boxes"]) for row in rows]),
+    ]
+    for order, threshold in enumerate(SHOWN):
+        measured = [next(cell for cell in row[criterion] if cell["threshold"] == threshold) for row in rows]
+        cells = [f"{format_number(cell['accuracy'])} / {format_number(cell['afp'])}" for cell in measured]
+        columns.append(TableColumn(f"{threshold:g}", cells, order))
+    table = fit_table(columns, width, title=f"{as_text(state)}, T({criterion})")
+    return Group(table, Text("accuracy / false boxes per image", style="italic"))

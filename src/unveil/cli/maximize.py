@@ -11,7 +11,8 @@ import typer
 
 from unveil.atomic import check_folder, written_result
 from unveil.cli import options
-from unveil.cli.console import console, live, write_json
+from unveil.cli.console import console, write_json
+from unveil.cli.progress import ProgressLines, live
 from unveil.cli.texts import as_text
 from unveil.errors import ClassifierError, TargetError
 
@@ -95,8 +96,13 @@ def _goal(target: str | None, layer: str | None, channel: int | None) -> "Goal":
 @contextmanager
 def _bar(steps: int) -> Iterator["OnStep"]:
     with live("nothing was written") as bars:
-        task = bars.add_task("steps", total=steps, remark="")
-        yield lambda step, score: bars.update(task, completed=step, remark=f"score {score:.4g}")
+        task, lines = bars.add_task("steps", total=steps, remark=""), ProgressLines()
+
+        def tell(step: int, score: float) -> None:
+            bars.update(task, completed=step, remark=f"score {score:.4g}")
+            lines.show(f"step {step} of {steps}, score {score:.4g}")
+
+        yield tell
 
 
 def _summary(found: "MaximizedImage", classifier: "Classifier", seconds: float) -> dict:

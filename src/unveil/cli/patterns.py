@@ -8,8 +8,9 @@ import typer
 from unveil.atomic import check_file
 from unveil.cli import options
 from unveil.cli.completion import complete_from
-from unveil.cli.console import SOME_FAILED, console, progress, show_error, write_json
+from unveil.cli.console import SOME_FAILED, console, show_error, write_json
 from unveil.cli.inputs import check_images
+from unveil.cli.progress import progress
 from unveil.errors import ImageError
 
 KEEP_EVERY = 50  # images between two savings of the sums

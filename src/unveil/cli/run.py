@@ -8,17 +8,10 @@ import typer
 
 from unveil.atomic import check_folder
 from unveil.cli import options
-from unveil.cli.console import (
-    SOME_FAILED,
-    console,
-    progress,
-    region_table,
-    run_as_json,
-    show_error,
-    show_warning,
-    write_json,
-)
+from unveil.cli.console import SOME_FAILED, console, show_error, show_warning, write_json
 from unveil.cli.inputs import check_images
+from unveil.cli.progress import progress
+from unveil.cli.results import region_table, run_as_json
 from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_table
 from unveil.store.figures import FigureFormat
@@ -135,8 +128,8 @@ def _show(result: "ImageResult", *, tables: bool) -> None:
     if result.warning:
         show_warning(f"{result.image}: {result.warning}")
     if tables and result.run.regions:
-        console.print(region_table(result.run))
-        if (cards := trust_table(result.run)) is not None:
+        console.print(region_table(result.run, console.width))
+        if (cards := trust_table(result.run, console.width)) is not None:
             console.print("", cards)
 
 

@@ -21,7 +21,7 @@ from unveil.attribution import Gradient, SmoothGrad
 from unveil.classifiers import Preprocessing, load_classifier
 from unveil.classifiers.sources.chexnet import CHESTXRAY14_LABELS
 from unveil.cli import main
-from unveil.cli.console import region_table
+from unveil.cli.results import region_table
 from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
 from unveil.recipes import Recipe
@@ -270,7 +270,7 @@ def test_labels_that_appear_only_after_erasing_are_named_and_asked_about(network
     assert run.first.predicted() == (edema,)
     assert run.appeared(run.rounds[0]) == (CHESTXRAY14_LABELS[hidden],)
     table = Console(width=200, file=io.StringIO())
-    table.print(region_table(run))
+    table.print(region_table(run, 400))
     assert f"+ {CHESTXRAY14_LABELS[hidden]}" in table.file.getvalue()
     asked = [{one.target for one in each.maps} for each in run.rounds]
     assert asked == [{"Edema"}, {"Edema", CHESTXRAY14_LABELS[hidden]}]
