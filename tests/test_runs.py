@@ -13,7 +13,7 @@ from tiny_runs import RECIPES, classifier
 from unveil import __version__, find_regions, load_run, run_images
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.preprocessing import Interpolation
-from unveil.errors import RecipeError
+from unveil.errors import ImageError, RecipeError
 from unveil.fills import Constant
 from unveil.images import read_image
 from unveil.predictions import ProbeOutput
@@ -256,3 +256,20 @@ def test_whatever_the_order_and_the_subset_of_later_calls_all_records_are_kept(t
             assert result.run == find_regions(path, classifier(), RECIPE)
     assert len(set(folders.values())) == len(paths) == len(list((tmp_path / "out").iterdir()))
     assert [folders[path].name for path in paths[3:]] == ["犬", "猫", "a_b"]
+
+
+def test_a_value_range_is_applied_to_each_image_and_belongs_to_its_record(tmp_path):
+    values = (np.random.default_rng(2).random((40, 50)) * 4096).astype(np.uint16)
+    path, out = tmp_path / "scan.png", tmp_path / "out"
+    Pillow.fromarray(values).save(path)
+    settings = {"figure": "none"}
+    (plain,) = run_images([path], classifier(), RECIPE, out=out, **settings)
+    assert plain.warning is not None
+    assert "give value_range=(0, 4095)" in plain.warning
+    (refused,) = run_images([path], classifier(), RECIPE, out=out, value_range=(0, 4095), **settings)
+    assert "these differ: value range (0.0, 65535.0) (now (0.0, 4095.0))" in str(refused.error)
+    (scaled,) = run_images([path], classifier(), RECIPE, out=out, value_range=(0, 4095), overwrite=True, **settings)
+    assert scaled.warning is None
+    assert scaled.run == find_regions(read_image(path, value_range=(0, 4095)), classifier(), RECIPE)
+    with pytest.raises(ImageError, match="a value range"):
+        run_images([path], classifier(), RECIPE, out=out, value_range=(5, 5))

@@ -30,6 +30,10 @@ def _rebuild_error(kind: type[UnveilError], expected: str, got: str, do: str) ->
     return error
 
 
+class UnveilWarning(UserWarning):
+    """Something that was given can be used, but is probably meant otherwise; the command line prints one line."""
+
+
 class ImageError(UnveilError):
     """An image can't be read, or holds values that can't be used."""
 

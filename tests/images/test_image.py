@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from unveil.errors import ImageError
+from unveil.errors import ImageError, UnveilWarning
 from unveil.images import Image, Placement, read_image
 
 RNG = np.random.default_rng(0)
@@ -123,7 +123,8 @@ def test_the_hash_is_of_the_content():
     assert Image.from_array(np.asfortranarray(values), source="elsewhere").sha256 == one
     changed = values.copy()
     changed[8, 10] ^= 1
-    others = [Image.from_array(changed), Image.from_array(values.astype(np.uint16)), Image.from_array(values.T)]
+    wider = Image.from_array(values.astype(np.uint16), value_range=(0, 255))
+    others = [Image.from_array(changed), wider, Image.from_array(values.T)]
     assert len({one, *(other.sha256 for other in others)}) == 4
 
 
@@ -171,15 +172,113 @@ def test_a_constant_image_is_an_image():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 def test_large_images_are_converted_in_parts_without_seams(monkeypatch, last, dtype):
     """By the formula for all pixels at once, with parts of one row and of a few."""
-    values = RNG.random((4, 13, 17)) if np.dtype(dtype).kind == "f" else RNG.integers(0, 250, (4, 13, 17))
-    values = values.astype(dtype)
-    top = {"u": np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1, "f": 1}[np.dtype(dtype).kind]
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    values = (RNG.random((4, 13, 17)) * top).astype(dtype)
     scaled = values.astype(np.float64) / top
     expected = scaled[:3] * scaled[3] + 1 - scaled[3]
     given = np.moveaxis(values, 0, -1) if last else values
     results = []
     for piece in (1, 150, 1 << 20):
-        monkeypatch.setattr("unveil.images.image.PIECE", piece)
+        monkeypatch.setattr("unveil.images.scaling.PIECE", piece)
         results.append(Image.from_array(given, channels_last=last).pixels)
     np.testing.assert_allclose(results[0], expected, atol=1e-6)
     assert all(np.array_equal(result, results[0]) for result in results)
+
+
+TWELVE = (RNG.random((9, 11)) * 4095).astype(np.uint16)
+TWELVE[0, 0] = 4095
+
+
+@pytest.mark.parametrize(
+    ("highest", "depth"), [(1, 8), (255, 8), (256, 10), (4095, 12), (4096, 14), (8191, 14), (8192, None), (65535, None)]
+)
+def test_sixteen_bits_that_are_hardly_used_are_noticed(highest, depth):
+    values = np.zeros((9, 9), np.uint16)
+    values[4, 4] = highest
+    if depth is None:
+        assert Image.from_array(values).warning is None
+        return
+    told = rf"array: .*values of {depth} bits at most.*give value_range=\(0, {2**depth - 1}\)"
+    with pytest.warns(UnveilWarning, match=told):
+        image = Image.from_array(values)
+    assert image.warning is not None
+    assert image.value_range == (0, 65535), "a warning changes nothing"
+    np.testing.assert_allclose(image.pixels[0] * 65535, values, rtol=1e-6)
+
+
+def test_a_value_range_answers_the_warning():
+    image = Image.from_array(TWELVE, value_range=(0, 4095))
+    assert image.warning is None
+    np.testing.assert_allclose(image.pixels[0], TWELVE / 4095, rtol=1e-6)
+    assert Image.from_array(np.zeros((9, 9), np.uint16)).warning is None, "black"
+    assert Image.from_array(TWELVE.astype(np.uint8)).warning is None
+
+
+def test_opacity_does_not_hide_that_color_is_dark():
+    values = np.stack([TWELVE, TWELVE, TWELVE, np.full_like(TWELVE, 65535)])
+    with pytest.warns(UnveilWarning, match="12 bits"):
+        Image.from_array(values)
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1), (np.float64, 200)])
+def test_a_value_range_scales_colors_and_not_their_opacity(dtype, top):
+    """Half of the range is white; alpha of a half mixes half of the white background in."""
+    values = np.zeros((4, 8, 8), dtype)
+    values[:3] = top / 4
+    values[3] = top / 2
+    image = Image.from_array(values, value_range=(0, top / 2) if top != 200 else (0, 200))
+    expected = 0.5 * (0.5 if top != 200 else 0.25) + 0.5
+    np.testing.assert_allclose(image.pixels, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("value_range", [(1, 1), (2, 1), (0, np.nan), (0, np.inf)])
+def test_what_is_no_value_range_is_one_clear_line(value_range):
+    for source in (np.zeros((9, 9)), b"content"):
+        with pytest.raises(ImageError, match="a value range .lowest, highest.; got ") as error:
+            read_image(source, value_range=value_range)
+        assert "\n" not in str(error.value)
+
+
+def test_an_image_takes_no_value_range():
+    with pytest.raises(ImageError, match="whose values aren't scaled yet; got one that is scaled already"):
+        read_image(Image.from_array(TWELVE, value_range=(0, 4095)), value_range=(0, 2047))
+
+
+MEAN, STD = np.array([0.485, 0.456, 0.406])[:, None, None], np.array([0.229, 0.224, 0.225])[:, None, None]
+PHOTOGRAPH = RNG.random((3, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("values", "do"),
+    [
+        ((PHOTOGRAPH - MEAN) / STD, "give the pixels before normalization, x \\* std \\+ mean"),
+        ((PHOTOGRAPH - 0.5) / 0.5, "give the pixels before normalization"),
+        (PHOTOGRAPH * 255, "give value_range=\\(0, 255\\)"),
+        (PHOTOGRAPH * 1.02 - 0.01, "clip them"),
+        (PHOTOGRAPH * 2000 - 1000, "give value_range=\\(lowest, highest\\)"),
+    ],
+)
+def test_what_to_do_about_floats_depends_on_their_values(values, do):
+    """A value range for pixels that are normalized already would normalize them twice."""
+    for array in (values, torch.from_numpy(values), torch.from_numpy(values).float().requires_grad_()):
+        with pytest.raises(ImageError, match=do) as error:
+            read_image(array)
+        assert ("value_range" in error.value.do) == ("normalization" not in error.value.do)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_tensors_of_any_precision(dtype):
+    image = read_image(torch.from_numpy(PHOTOGRAPH).to(dtype))
+    np.testing.assert_allclose(image.pixels, PHOTOGRAPH, atol=5e-3)
+    scaled = read_image(torch.from_numpy(PHOTOGRAPH * 255).to(dtype), value_range=(0, 255))
+    np.testing.assert_allclose(scaled.pixels, PHOTOGRAPH, atol=5e-3)
+
+
+def test_advice_for_arrays_that_are_nearly_images():
+    for values, do in (
+        (np.zeros((1, 3, 9, 9)), r"give array\[0\]"),
+        (np.array(["a.png", "b.png"]), "use run_images"),
+        (RNG.integers(0, 256, (9, 9)), r"give value_range=\(0, 255\)"),
+    ):
+        with pytest.raises(ImageError, match=do):
+            read_image(values)

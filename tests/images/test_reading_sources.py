@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 from refusals import refused
 
-from unveil.errors import ImageError
+from unveil.errors import ImageError, UnveilWarning
 from unveil.images import Image, read_image
 
 RNG = np.random.default_rng(3)
@@ -221,6 +221,26 @@ def test_objects_that_are_none(tmp_path):
     opened = Pillow.open(path)
     opened.close()
     refused(opened, "a whole image; got .*a.png, which is damaged or cut off")
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_twelve_bits_in_sixteen_are_noticed_in_every_form(tmp_path, form):
+    """Values of a scanner with 12 bits: a warning, or the right pixels with a value range."""
+    values = (RNG.random((16, 24)) * 4096).astype(np.uint16)
+    path = tmp_path / "a.image"
+    Pillow.fromarray(values).save(path, form)
+    with Pillow.open(path) as opened:
+        for source in (path, path.read_bytes(), opened, values):
+            with pytest.warns(UnveilWarning, match="12 bits at most.*--value-range 0,4095") as caught:
+                read_image(source)
+            assert len(caught) == 1
+            image = read_image(source, value_range=(0, 4095))
+            np.testing.assert_allclose(image.pixels[0], values / 4095, atol=1e-6)
+            assert (image.value_range, image.warning) == ((0, 4095), None)
+
+
+def test_an_address_is_no_path():
+    refused("https://example.org/a.png", "the path of a file; got the address https:.*; download the image first")
 
 
 def png(width: int, height: int, rows: bytes, *, exif: bytes = b"", color: int = 0, interlaced: int = 0) -> bytes:

@@ -1,6 +1,7 @@
 """Image: pixels in [0, 1], where they came from, and what they measure."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,13 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from unveil.errors import ImageError
+from unveil.errors import ImageError, UnveilWarning
 from unveil.images.placement import Placement
+from unveil.images.scaling import checked_range, range_of, require_finite, scaled, unused_bits
 
 MIN_SIDE = 8
 AXES = ("h w", "h w c", "c h w", "d h w", "d h w c", "c d h w")
-PIECE = 1 << 20  # numbers that are converted at a time
-FULL_RANGE = {"bool": (0.0, 1.0), "uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Image:
         value_range: The original values that became 0 and 1.
         spacing_mm: The size of a pixel along each axis in mm, where it is known.
         placement: Where a volume lies in the patient, where it is known.
+        warning: What was noticed about the values, in one line: 16 bits of which at most 13 are used.
     """
 
     pixels: Float[np.ndarray, "c *grid"] = field(repr=False)
@@ -37,6 +38,7 @@ class Image:
     value_range: tuple[float, float]
     spacing_mm: tuple[float, ...] | None = None
     placement: Placement | None = None
+    warning: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,7 +77,8 @@ class Image:
             placement: Where a volume lies in the patient.
 
         Raises `ImageError` for arrays that aren't an image of at least 8 pixels along each axis, for values that are
-        NaN or infinite, and for floats outside [0, 1] without a `value_range`.
+        NaN or infinite, and for floats outside [0, 1] without a `value_range`. Warns about 16-bit values of which none
+        reaches 2^13, such as those of scanners with 12 bits: scaled by 65535 they are nearly black.
 
         >>> image = Image.from_array(np.full((8, 16, 3), 51, dtype=np.uint8))
         >>> image.shape, image.channels, image.value_range
@@ -88,11 +91,15 @@ class Image:
         digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
         digest.update(np.ascontiguousarray(values).data)
         original = _channels_first(values, names)
-        low, high = map(float, value_range or _full_range(original))
-        _check_range(original, low, high, clip=value_range is not None)
-        pixels = _to_pixels(original, low, high, composited="d" not in names and len(original) == 4)
+        require_finite(original)
+        composited = "d" not in names and len(original) == 4
+        warning = unused_bits(original[:3] if composited else original) if value_range is None else None
+        used = range_of(original) if value_range is None else checked_range(value_range)
+        pixels = scaled(original, used, composited=composited)
         spacing = None if spacing_mm is None else _checked_spacing(spacing_mm, pixels.ndim - 1)
-        return cls(pixels, source, digest.hexdigest(), (low, high), spacing, placement)
+        if warning is not None:
+            warnings.warn(f"{source}: {warning}", UnveilWarning, stacklevel=2)
+        return cls(pixels, source, digest.hexdigest(), used, spacing, placement, warning)
 
 
 def too_small(shape: tuple[int, ...]) -> ImageError:
@@ -110,7 +117,9 @@ def _as_numpy(array: Any) -> np.ndarray:
         array = array.float().numpy() if array.is_floating_point() else array.numpy()
     values = np.asarray(array)
     if values.dtype.kind not in "buif":
-        raise ImageError("an array of numbers", f"dtype {values.dtype}", "give uint8, uint16 or float pixels")
+        several = values.dtype.kind in "USO" and values.ndim > 0
+        do = "give one image at a time, or use run_images" if several else "give uint8, uint16 or float pixels"
+        raise ImageError("an array of numbers", f"dtype {values.dtype}", do)
     return values
 
 
@@ -124,7 +133,8 @@ def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None) -
     if values.ndim == 2:
         return "h w"
     if values.ndim != 3:
-        do = 'give one image at a time; a volume with channels has axes="c d h w"'
+        one = "array[0]" if values.ndim == 4 and len(values) == 1 else "one image at a time"
+        do = f'give {one}; a volume with channels has axes="c d h w"'
         raise ImageError("an array h w, h w c or c h w", f"shape {values.shape}", do)
     first, last = values.shape[0] in (1, 3, 4), values.shape[-1] in (1, 3, 4)
     if channels_last is None and first == last:
@@ -151,45 +161,3 @@ def _checked_spacing(spacing_mm: Sequence[float], axes: int) -> tuple[float, ...
         do = "give the size of a pixel along each axis"
         raise ImageError(f"{axes} positive sizes in mm, one per axis", str(spacing), do)
     return spacing
-
-
-def _full_range(values: np.ndarray) -> tuple[float, float]:
-    if values.dtype.kind == "f":
-        return 0.0, 1.0
-    if values.dtype.name in FULL_RANGE:
-        return FULL_RANGE[values.dtype.name]
-    raise ImageError("uint8, uint16 or float pixels", f"{values.dtype}", "give value_range=(lowest, highest)")
-
-
-def _check_range(values: np.ndarray, low: float, high: float, *, clip: bool) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = int(np.count_nonzero(~np.isfinite(values)))
-        got = f"{bad} of {values.size} that are NaN or infinite"
-        raise ImageError("finite pixel values", got, "replace them, or correct the image")
-    if not 0 < high - low < float("inf"):
-        raise ImageError("a value range (lowest, highest)", f"({low}, {high})", "put the smaller value first")
-    if not clip and values.dtype.kind == "f" and (values.min() < low or values.max() > high):
-        got = f"{values.min():.4g} to {values.max():.4g}"
-        raise ImageError("float pixels in [0, 1]", got, "give value_range=(lowest, highest)")
-
-
-def _to_pixels(values: np.ndarray, low: float, high: float, *, composited: bool) -> Float[np.ndarray, "c *grid"]:
-    """Scale, clip, and composite RGBA onto white, a part of the rows at a time: large images would take several times
-    their memory otherwise. The order of the axes in memory is kept."""
-    pixels = np.empty_like(values[:3] if composited else values, dtype=np.float32)
-    # float32 holds integers up to 24 bits, and no difference beyond 3e38.
-    precision = np.float32 if np.can_cast(values.dtype, np.float32) and high - low < 1e37 else np.float64
-    rows = max(1, PIECE // (values.size // values.shape[1]))
-    for start in range(0, values.shape[1], rows):
-        part = values[:, start : start + rows].astype(precision)
-        part -= low
-        part /= high - low
-        part = part.astype(np.float32, copy=False)
-        part.clip(0, 1, out=part)
-        if composited:
-            color, alpha = part[:3], part[3:]
-            color *= alpha
-            color += 1 - alpha
-            part = color
-        pixels[:, start : start + rows] = part
-    return pixels

@@ -59,7 +59,7 @@ def read_nifti(
     return Image.from_array(
         reorient(values, stored, CANONICAL),
         axes="d h w",
-        value_range=value_range or _data_range(values),
+        value_range=_data_range(values) if value_range is None else value_range,
         source=source,
         spacing_mm=np.linalg.norm(affine[:3, :3], axis=0).tolist(),
         placement=Placement(tuple(map(tuple, affine.tolist())), CANONICAL, stored) if known else None,

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from unveil.images.image import MIN_SIDE, Image, too_small
 from unveil.images.jpeg import with_extra_data
 from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
 from unveil.images.png import missing_bytes
+from unveil.images.scaling import checked_range
 from unveil.images.stderr import without_libtiff_messages
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
@@ -53,8 +55,9 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
             as `bytes` or as a binary file object, which is read from its position to its end and isn't closed; a
             `PIL.Image.Image`, which isn't changed; an array or a tensor as `Image.from_array` takes it; or an `Image`,
             which is returned as it is.
-        value_range: The values that become 0 and 1; values beyond are clipped. Default: the full range of the pixels'
-            type; for a NIfTI volume its own smallest and largest value.
+        value_range: The values `(low, high)` that become 0 and 1; values beyond are clipped. Default: the full range of
+            the pixels' type; for a NIfTI volume its own smallest and largest value. A radiograph with 12 bits in a
+            16-bit file needs `(0, 4095)`; a warning says so.
         max_pixels: The largest number of pixels or voxels. Default: 100 million for images, 2^28 for volumes.
 
     A PIL image is converted exactly as the file that holds it: EXIF orientation is applied; palettes, CMYK, YCbCr,
@@ -77,7 +80,12 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
     ((16, 32), 3, 1.0)
     """
     if isinstance(source, Image):
+        if value_range is not None:
+            got = "one that is scaled already, and a value_range"
+            raise ImageError("an image whose values aren't scaled yet", got, "give the value_range where it is read")
         return source
+    if value_range is not None:
+        value_range = checked_range(value_range)
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     if isinstance(source, Pillow.Image):
         name = _name(getattr(source, "filename", ""), "PIL image")
@@ -173,6 +181,8 @@ def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[No
 
 def _check_path(path: Path) -> None:
     try:
+        if re.match(r"https?:/", str(path)):
+            raise ImageError("the path of a file", f"the address {path}", "download the image first")
         if path.is_dir():
             raise ImageError("an image file", f"the folder {path}", "name the files in it")
         if not path.exists():

@@ -4,6 +4,7 @@ for result in unveil.run_images(paths, classifier, out="runs"):
     print(result.image, result.status, result.error or result.run)
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from torch import nn
 
 from unveil.atomic import check_folder, check_publishable
 from unveil.classifiers import Classifier, load_classifier
-from unveil.errors import ImageError, RecordError, UnveilError
+from unveil.errors import ImageError, RecordError, UnveilError, UnveilWarning
 from unveil.images import Image, read_image
+from unveil.images.scaling import checked_range
 from unveil.recipes import Recipe, choose_recipe
 from unveil.records import Run
 from unveil.rounds import OnProgress, find_regions
@@ -48,6 +50,7 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,
+    value_range: tuple[float, float] | None = None,
     overwrite: bool = False,
     figure: FigureFormat | str = FigureFormat.PNG,
     on_image: OnImage = lambda name: lambda progress: None,
@@ -57,9 +60,11 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     - `images`: paths. `out`: the folder of the records. `folder_names` names the folder of each image; an image that
       has a record from an earlier call, alone or with others, keeps its folder.
     - `classifier`, `recipe`, `target`, `trust`, `seed`, `batch_size`: as in `find_regions`.
+    - `value_range`: the original values of each image that become 0 and 1, as in `read_image`.
     - `overwrite`: replace a record that was made with other settings. A record of another image is never replaced.
-    - `figure`: format of the figure in each record: png, svg, pdf or none. It is drawn after the record is written;
-      a figure that can't be drawn is the `warning` of a result. Kept records get the figures that they lack.
+    - `figure`: format of the figure in each record: png, svg, pdf or none. It is drawn after the record is written; one
+      that can't be drawn is a `warning` of the result, as are values that look wrongly scaled. Kept records get the
+      figures that they lack.
     - `on_image`: called with an image's name before its run; returns the `on_progress` of that run.
 
     A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
@@ -70,7 +75,8 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     """
     check_folder(out)
     chosen = choose_recipe(recipe, target, trust=trust)
-    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure))
+    scale = None if value_range is None else checked_range(value_range)
+    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure), scale)
     paths = [Path(path) for path in images]
     names = folder_names(paths)
     return (_run_one(job, path, Path(out), name, on_image) for path, name in zip(paths, names, strict=True))
@@ -115,16 +121,22 @@ def add_figures(run: Run, folder: Path, figure: FigureFormat) -> str | None:
 def _run_one(job: RunJob, path: Path, out: Path, name: str, on_image: OnImage) -> ImageResult:
     folder = out / name
     try:
-        image = read_image(path)
+        image = _read(job, path)
         folder = choose_folder(out, name, path, image)
         run, kept = run_or_keep(job, image, folder, lambda: on_image(path.name))
-        warning = add_figures(run, folder, job.figure)
+        found = [text for text in (image.warning, add_figures(run, folder, job.figure)) if text is not None]
     except UnveilError as error:
         return ImageResult(path, folder, RunStatus.FAILED, error=str(error))
     except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
         failure = ImageError("a run without errors", _one_line(error), "check the model on this image")
         return ImageResult(path, folder, RunStatus.FAILED, error=str(failure))
-    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning=warning)
+    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning="; ".join(found) or None)
+
+
+def _read(job: RunJob, path: Path) -> Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnveilWarning)  # it becomes the warning of the result
+        return read_image(path, value_range=job.value_range)
 
 
 def _one_line(error: Exception) -> str:

@@ -27,7 +27,8 @@ class OtherRecordError(RecordError):
 class ImageResult:
     """The result of one image: its `run` in `folder`, or the `error` in one line.
 
-    `warning`: why the record has no figure, in one line, where it should have one; the record itself is complete.
+    `warning`: in one line, what was noticed about the image's values, and why the record has no figure where it should
+    have one; the record itself is complete.
     """
 
     image: Path
@@ -48,3 +49,4 @@ class RunJob:
     batch_size: int | None = None
     overwrite: bool = False
     figure: FigureFormat = FigureFormat.PNG
+    value_range: tuple[float, float] | None = None
