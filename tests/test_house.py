@@ -17,7 +17,7 @@ ROOT = Path(unveil.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 LAYERS = (
     ("errors",),
-    ("masks", "box_filter", "seeding", "predictions", "inpainting", "batching", "atomic", "codec"),
+    ("masks", "box_filter", "seeding", "predictions", "inpainting", "batching", "atomic", "leftovers", "codec"),
     ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping"),
     ("patterns", "records"),

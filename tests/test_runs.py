@@ -1,5 +1,7 @@
 """Many images: names of folders, kept records and why others aren't kept, failures that end one image only."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +15,13 @@ from tiny_runs import RECIPES, classifier
 from unveil import __version__, find_regions, load_run, run_images
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.preprocessing import Interpolation
-from unveil.errors import ImageError, RecipeError
+from unveil.errors import DiskFullError, ImageError, RecipeError
 from unveil.fills import Constant
 from unveil.images import read_image
 from unveil.predictions import ProbeOutput
 from unveil.runs import OtherRecordError, RunJob, RunStatus, load_matching
 from unveil.runs.folders import hashed_name
+from unveil.store import save_run
 from unveil.targets import Class
 
 RECIPE = replace(RECIPES["no noise, a margin"], trust=None)
@@ -210,6 +213,84 @@ def test_a_record_with_another_spacing_or_device_is_not_kept(paths, tmp_path):
         with pytest.raises(OtherRecordError) as error:
             load_matching(job(), image, result.folder)
         assert f"where these differ: {told}" in error.value.got
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_record_that_another_process_finished_first_is_kept(paths, tmp_path, overwrite):
+    """It appears while this process is computing the same image: before it writes, or while it does."""
+    settings = {"out": tmp_path / "out", "figure": "none", "overwrite": overwrite}
+    others = iter(paths)
+
+    def on_image(name):
+        list(run_images([next(others)], classifier(), RECIPE, **settings))
+        return lambda progress: None
+
+    results = list(run_images(paths, classifier(), RECIPE, on_image=on_image, **settings))
+    assert [result.status for result in results] == [RunStatus.KEPT] * 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one", "three", "two"]
+
+
+def test_a_record_that_appears_while_this_one_is_written_is_kept(paths, tmp_path, monkeypatch):
+    settings = {"out": tmp_path / "out", "figure": "none"}
+    save = save_run
+
+    def save_late(run, folder, *, overwrite):
+        save(run, folder)
+        return save(run, folder, overwrite=overwrite)
+
+    monkeypatch.setattr("unveil.runs.save_run", save_late)
+    (result,) = run_images(paths[:1], classifier(), RECIPE, **settings)
+    assert (result.status, load_run(result.folder)) == (RunStatus.KEPT, result.run)
+
+
+@pytest.mark.parametrize("figure", ["none", "png"])
+def test_a_full_disk_ends_the_call_before_the_remaining_images(paths, tmp_path, monkeypatch, figure):
+    begun, results = [], []
+
+    def write_bytes(path, content):
+        if "two" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with path.open("wb") as file:
+            return file.write(content)
+
+    def on_image(name):
+        begun.append(name)
+        return lambda progress: None
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(DiskFullError, match="space for the record at .*No space left on device; free some space"):
+        results.extend(
+            result
+            for result in run_images(
+                paths, classifier(), RECIPE, out=tmp_path / "out", figure=figure, on_image=on_image
+            )
+        )
+    assert begun == ["one.png", "two.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]
+
+
+def test_a_full_disk_is_noticed_by_the_figure_too(paths, tmp_path, monkeypatch):
+    def fail(figure, path):
+        raise DiskFullError("space", "none", "free some")
+
+    monkeypatch.setattr("unveil.render.write_figure", fail)
+    iterator = run_images(paths, classifier(), RECIPE, out=tmp_path / "out")
+    result = next(iterator)
+    assert (result.status, load_run(result.folder)) == (RunStatus.DONE, result.run)
+    assert "a figure beside the record; got none" in result.warning
+    with pytest.raises(DiskFullError):
+        next(iterator)
+
+
+def test_leftovers_of_killed_calls_are_removed_by_the_next_one(paths, tmp_path):
+    hidden = tmp_path / "out" / ".two.part-0123abcd"
+    hidden.mkdir(parents=True)
+    (hidden / "arrays.safetensors").write_bytes(b"half")
+    (result,) = run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out")
+    (result.folder / ".figure.part-0123abcd.png").write_bytes(b"half")
+    list(run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]
+    assert sorted(path.name for path in result.folder.iterdir()) == ["arrays.safetensors", "figure.png", "run.json"]
 
 
 def test_a_record_of_another_version_is_not_kept(paths, tmp_path):

@@ -3,13 +3,16 @@
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from unveil.errors import RecordError
+from unveil.errors import DiskFullError, RecordError
+from unveil.leftovers import Marks, hidden_sibling
+
+# No space, and no space left of a user's share.
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 @contextlib.contextmanager
@@ -22,18 +25,22 @@ def written_atomically(
     interrupt, the hidden file is gone and what was at `path` before is unchanged. Raises `RecordError` for whatever the
     file system refuses.
     """
-    part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
+    part, marks = hidden_sibling(path, "part", path.suffix.lower()), Marks()
     try:
         if with_folders:
             path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        marks.hold(part)
         yield part
         part.replace(path)
     except OSError as error:
-        raise RecordError(f"a place to write {what} to", f"{path}: {error.strerror}", do) from error
+        kind = DiskFullError if error.errno in FULL else RecordError
+        raise kind(f"a place to write {what} to", f"{path}: {error.strerror}", do) from error
     finally:
         # A parent folder may turn out to be a file.
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        marks.release()
 
 
 @contextlib.contextmanager
@@ -60,28 +67,33 @@ def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Cal
     after this or any other exception, an interrupt included, the hidden folder is gone and what was there before is
     there again.
     """
-    if folder.is_symlink() and not folder.exists():
-        raise _refused(folder, "a link to nothing", "remove the link, or choose another folder")
     try:
+        if folder.is_symlink() and not folder.exists():
+            raise _refused(folder, "a link to nothing", "remove the link, or choose another folder")
         # What a link points to is replaced, never the link.
         target = folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise _refused(folder, str(error)) from error
-    part = _sibling(target, "part")
+    part, marks = hidden_sibling(target, "part"), Marks()
     try:
         _check_replaceable(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
+        while not marks.hold(part):
+            part = hidden_sibling(target, "part")
+            part.mkdir()
         write(part)
         _sync(part)
         # Once more: writing took a while.
-        _check_replaceable(target, replaceable)
-        _swap(part, target)
+        _swap(part, target, marks, replaced=_check_replaceable(target, replaceable))
     except OSError as error:
-        do = "free some space, or choose another disk" if error.errno == errno.ENOSPC else "choose another folder"
-        raise _refused(folder, error.strerror or str(error), do) from error
+        if error.errno in FULL:
+            do = "free some space, or choose another disk"
+            raise DiskFullError(f"space for the record at {folder}", error.strerror or str(error), do) from error
+        raise _refused(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        marks.release()
 
 
 def check_folder(folder: str | Path) -> None:
@@ -120,21 +132,25 @@ def check_publishable(folder: Path, replaceable: Callable[[Path], bool]) -> None
     _check_replaceable(folder, replaceable)
 
 
-def _check_replaceable(target: Path, replaceable: Callable[[Path], bool]) -> None:
+def _check_replaceable(target: Path, replaceable: Callable[[Path], bool]) -> bool:
+    """True if there is a folder to be replaced."""
     if not target.exists():
-        return
+        return False
     if not target.is_dir():
         raise _refused(target, "a file of this name")
     if any(target.iterdir()) and not replaceable(target):
         raise _refused(
             target, "a folder that isn't empty", "choose another one; overwrite replaces run records and nothing else"
         )
+    return True
 
 
-def _swap(part: Path, target: Path) -> None:
-    old = _sibling(target, "old")
+def _swap(part: Path, target: Path, marks: Marks, *, replaced: bool) -> None:
+    """Give `part` the name `target`. Fails if a folder that isn't empty appeared there meanwhile."""
+    old = hidden_sibling(target, "old")
     try:
-        if target.exists():
+        if replaced:
+            marks.hold(target)
             os.replace(target, old)  # noqa: PTH105 (one name for all moves: tests break it)
         os.replace(part, target)  # noqa: PTH105
         _sync_folder(target.parent)
@@ -164,11 +180,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
-
-
-def _sibling(target: Path, what: str) -> Path:
-    # Cut, so that a long name doesn't become too long.
-    return target.parent / f".{target.name[:40]}.{what}-{secrets.token_hex(4)}"
 
 
 def _refused(folder: Path, got: str, do: str = "choose another folder") -> RecordError:

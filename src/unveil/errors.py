@@ -62,6 +62,10 @@ class RecordError(UnveilError):
     """A record or a figure can't be written or read."""
 
 
+class DiskFullError(RecordError):
+    """No space is left for a record or a figure: nothing more can be written."""
+
+
 class MissingLibraryError(UnveilError):
     """An optional library isn't installed."""
 

@@ -69,7 +69,7 @@ def demo(
             drawn += draw
             run.save(out / name, overwrite=True)
             if warning := add_figures(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE):
-                show_warning(warning)
+                show_warning(str(warning))
             bars.done()
     result = summary(total)
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")

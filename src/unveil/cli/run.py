@@ -1,5 +1,6 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from unveil.cli.progress import progress
 from unveil.cli.results import region_table, run_as_json
 from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_table
+from unveil.errors import DiskFullError
 from unveil.store.figures import FigureFormat
 from unveil.targets import class_score
 
@@ -83,7 +85,7 @@ def run(
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
     check_target(chosen.target, classifier)
     results = []
-    with progress(len(images), "images") as bars:
+    with progress(len(images), "images") as bars, suppress(DiskFullError):
         for result in run_images(
             images,
             classifier,
@@ -101,9 +103,11 @@ def run(
     if as_json:
         write_json({"runs": results})
     failed = sum(result["status"] == "failed" for result in results)
-    if failed:
+    if failed or len(results) < len(images):
         if len(images) > 1:
-            show_error(f"{failed} of {len(images)} images failed; the other records are complete")
+            left = len(images) - len(results)
+            rest = f", and {left} weren't begun, because the disk is full" if left else ""
+            show_error(f"{failed} of {len(images)} images failed{rest}; the other records are complete")
         raise typer.Exit(SOME_FAILED)
 
 

@@ -12,9 +12,10 @@ from torch import nn
 
 from unveil.atomic import check_folder, check_publishable
 from unveil.classifiers import Classifier, load_classifier
-from unveil.errors import ImageError, RecordError, UnveilError, UnveilWarning
+from unveil.errors import DiskFullError, ImageError, RecordError, UnveilError, UnveilWarning
 from unveil.images import Image, read_image
 from unveil.images.scaling import checked_range
+from unveil.leftovers import remove_leftovers
 from unveil.recipes import Recipe, choose_recipe
 from unveil.records import Run
 from unveil.rounds import OnProgress, find_regions
@@ -71,15 +72,16 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     that was stopped goes on where it was. An image that fails, for whatever reason, is a result with an `error` and
     doesn't stop the others. Work is done as results are consumed; `out`, classifier, recipe and target are checked at
     once. Raises an `UnveilError` for settings that can't be used for any image, such as an `out` that nothing can be
-    written to.
+    written to. A full disk ends the iteration with a `DiskFullError`, after the result of the image that it was noticed
+    at. What killed calls left in `out` is removed at the beginning.
     """
     check_folder(out)
     chosen = choose_recipe(recipe, target, trust=trust)
     scale = None if value_range is None else checked_range(value_range)
     job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure), scale)
     paths = [Path(path) for path in images]
-    names = folder_names(paths)
-    return (_run_one(job, path, Path(out), name, on_image) for path, name in zip(paths, names, strict=True))
+    remove_leftovers(Path(out))
+    return _results(job, paths, Path(out), on_image)
 
 
 def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
@@ -94,18 +96,29 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
         return existing, True
     check_publishable(folder, is_run if job.overwrite else lambda there: False)
     run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
-    save_run(run, folder, overwrite=job.overwrite)
-    return run, False
+    try:
+        # Another process may have been faster.
+        existing = load_matching(job, image, folder)
+        if existing is None:
+            save_run(run, folder, overwrite=job.overwrite)
+    except DiskFullError:
+        raise
+    except RecordError:
+        existing = load_matching(job, image, folder)
+        if existing is None:
+            raise
+    return (run, False) if existing is None else (existing, True)
 
 
-def add_figures(run: Run, folder: Path, figure: FigureFormat) -> str | None:
-    """Draw a figure of each track into the folder of a finished record, unless it is there; returns a failure as text.
+def add_figures(run: Run, folder: Path, figure: FigureFormat) -> RecordError | None:
+    """Draw a figure of each track into the folder of a finished record, unless it is there; returns why it failed.
 
     A figure that can't be drawn, for whatever reason, is no reason to lose a record.
     """
     if figure is FigureFormat.NONE:
         return None
     try:
+        remove_leftovers(folder)
         for number, track in enumerate(run.tracks):
             suffix = "" if number == 0 else f"-{number + 1}"
             path = folder / f"figure{suffix}.{figure}"
@@ -114,23 +127,38 @@ def add_figures(run: Run, folder: Path, figure: FigureFormat) -> str | None:
     except Exception as error:  # noqa: BLE001 (fonts, disks, settings of the drawing library)
         got = error.got if isinstance(error, UnveilError) else _one_line(error)
         do = "the record is complete; the same call tries again, or use --figure none"
-        return str(RecordError("a figure beside the record", got, do))
+        kind = DiskFullError if isinstance(error, DiskFullError) else RecordError
+        return kind("a figure beside the record", got, do)
     return None
 
 
-def _run_one(job: RunJob, path: Path, out: Path, name: str, on_image: OnImage) -> ImageResult:
-    folder = out / name
+def _results(job: RunJob, paths: Sequence[Path], out: Path, on_image: OnImage) -> Iterator[ImageResult]:
+    for path, name in zip(paths, folder_names(paths), strict=True):
+        result, full = _run_one(job, path, out, name, on_image)
+        yield result
+        if full is not None:
+            # Nothing more can be written, so the remaining images aren't computed.
+            raise full
+
+
+def _run_one(
+    job: RunJob, path: Path, out: Path, name: str, on_image: OnImage
+) -> tuple[ImageResult, DiskFullError | None]:
+    folder, full = out / name, None
     try:
         image = _read(job, path)
         folder = choose_folder(out, name, path, image)
         run, kept = run_or_keep(job, image, folder, lambda: on_image(path.name))
-        found = [text for text in (image.warning, add_figures(run, folder, job.figure)) if text is not None]
     except UnveilError as error:
-        return ImageResult(path, folder, RunStatus.FAILED, error=str(error))
+        full = error if isinstance(error, DiskFullError) else None
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(error)), full
     except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
         failure = ImageError("a run without errors", _one_line(error), "check the model on this image")
-        return ImageResult(path, folder, RunStatus.FAILED, error=str(failure))
-    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning="; ".join(found) or None)
+        return ImageResult(path, folder, RunStatus.FAILED, error=str(failure)), None
+    problem = add_figures(run, folder, job.figure)
+    full = problem if isinstance(problem, DiskFullError) else None
+    warning = "; ".join(str(text) for text in (image.warning, problem) if text is not None) or None
+    return ImageResult(path, folder, RunStatus.KEPT if kept else RunStatus.DONE, run, warning=warning), full
 
 
 def _read(job: RunJob, path: Path) -> Image:
