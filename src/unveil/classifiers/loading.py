@@ -11,6 +11,7 @@ from torch import nn
 from unveil.classifiers.base import Classifier
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unveil.classifiers.sources.base import LoadedModel, ModelRequest
+from unveil.classifiers.sources.file_kinds import advise_on_file
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
@@ -121,7 +122,7 @@ def _build(
             from unveil.classifiers.sources import planted as door  # noqa: PLC0415
         case _:
             expected = f"a model {', '.join(f'{known}/…' for known in SOURCES)}"
-            raise ClassifierError(expected, repr(model), _suggest_model(source, name))
+            raise ClassifierError(expected, repr(model), advise_on_file(model) or _suggest_model(source, name))
     return door.build(request)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 (its exception only)
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unveil.classifiers.sources.file_kinds import FACTORY
 from unveil.classifiers.sources.stand_ins import InertArray, plain_objects_allowed
 from unveil.errors import WeightsError
 
@@ -49,25 +51,51 @@ def what_was_refused(error: UnpicklingError) -> str:
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
     if found:
         return f"objects other than tensors ({found[1]})"
+    if "Unsupported operand" in str(error):
+        return "objects pickled with another protocol than torch.save's own"
     others = re.search(r"Unsupported|persistent_load|Can only|Trying to", str(error))
     return "objects other than tensors" if others else "no readable content"
 
 
 def _load(path: Path) -> Any:
     try:
-        with warnings.catch_warnings(), plain_objects_allowed():
-            # It warns of old pickle protocols; what matters here is whether the file can be read safely.
+        with path.open("rb") as file, warnings.catch_warnings(), plain_objects_allowed():
+            # It warns of old pickle protocols; what matters here is whether the file can be read safely. By its path it
+            # would read a file named .safetensors as such.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
+        network = _pickled_object(path)
+        what = f"a whole pickled network ({network})" if network else what_was_refused(error)
+        otherwise = f"or return the network from {FACTORY}" if network else "or convert it to safetensors"
         raise WeightsError(
             "a PyTorch file with tensors only",
-            f"{path} with {what_was_refused(error)}, which could run code when loaded",
-            "convert it to safetensors where you trust it, or save the model's state_dict() there",
+            f"{path} with {what}, which could run code when loaded",
+            f"where you trust it, save the model's state_dict(), {otherwise}",
         ) from error
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsError("a PyTorch file", f"{path}: {first}", "the file is damaged: fetch it again") from error
+        # PyTorch advises to load such files without its safe reader.
+        got = "content that can't be read safely" if "weights_only" in first else first
+        do = "check that torch.save wrote it and that it is whole"
+        raise WeightsError("a PyTorch file", f"{path}: {got}", do) from error
+
+
+def _pickled_object(path: Path) -> str | None:
+    """The class of what `torch.save` was given, unless that was a dictionary or a tensor; nothing is loaded."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+            with archive.open(name) as file:
+                start = b"." + file.read(300)
+    else:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    # The first thing in the pickle is a class; in old files three other pickles come before, and its source is told.
+    found = re.search(rb"\.\x80\x02(?:\(X\x06\0\0\0moduleq.)?c([\w.]+)\n([\w.]+)\n", start)
+    if found is None or found[1] in (b"collections", b"torch._utils", b"torch"):
+        return None
+    return f"{found[1].decode()}.{found[2].decode()}"
 
 
 def _state_dict(content: dict, path: Path) -> dict[str, Tensor]:

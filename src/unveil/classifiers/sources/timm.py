@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from unveil.classifiers.preprocessing import Fit, Interpolation, Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.heads import choose_labels, count_file_outputs
 from unveil.classifiers.sources.weights import is_file, load_into, read_weights
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
 
@@ -21,7 +23,7 @@ def build(request: ModelRequest) -> LoadedModel:
     """A timm model, prepared as its `pretrained_cfg` says.
 
     Weights: `pretrained` (the default) or a tag of the hub (`a1_in1k`; fetched by timm), a file, or `none` for random
-    ones.
+    ones. The number of outputs is that of the weights; labels of another number are refused with a `ClassifierError`.
     """
     timm = _timm()
     name, weights = request.name, request.weights or "pretrained"
@@ -30,16 +32,47 @@ def build(request: ModelRequest) -> LoadedModel:
         name = f"{name.partition('.')[0]}.{weights}"
     if not timm.is_model(name):
         raise ClassifierError("a model of timm", name, "see: unveil models timm")
-    classes = {"num_classes": len(request.labels)} if request.labels else {}
+    if from_hub:
+        module = _published(timm, name, request.labels)
+    else:
+        tensors = None if weights == RANDOM else read_weights(weights)
+        count = count_file_outputs(tensors, lambda outputs: _create(timm, name, num_classes=outputs))
+        labels = choose_labels(count, request.labels, None, weights)
+        count = count or (None if labels is None else len(labels))
+        module = _create(timm, name, **({} if count is None else {"num_classes": count}))
+        if tensors is not None:
+            load_into(module, tensors, weights)
+    labels = _labels(module) if request.labels is None else request.labels
+    return LoadedModel(module, _preparation(module.pretrained_cfg), labels)
+
+
+def _published(timm: ModuleType, name: str, labels: tuple[str, ...] | None) -> Any:
+    """The network with its published weights, and with their outputs: timm would add a random layer for others."""
+    what = f"the published weights of timm/{name}"
     try:
-        module = timm.create_model(name, pretrained=from_hub, **classes)
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise _unbuilt(name, error) from error
+    if config is not None and config.num_classes == 0:
+        do = "give a fine-tuned file with --weights"
+        raise WeightsError("weights with a layer of classes", f"{what}, which end in features", do)
+    if config is not None and config.num_classes is not None:
+        choose_labels(config.num_classes, labels, None, what)
+    module = _create(timm, name, pretrained=True)
+    choose_labels(module.num_classes, labels, None, what)
+    return module
+
+
+def _create(timm: ModuleType, name: str, **options: Any) -> Any:
+    try:
+        return timm.create_model(name, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"to build timm/{name}", str(error).splitlines()[0], "give a local file with weights"
-        ) from error
-    if weights != RANDOM and not from_hub:
-        load_into(module, read_weights(weights), weights)
-    return LoadedModel(module, _preparation(module.pretrained_cfg), request.labels or _labels(module))
+        raise _unbuilt(name, error) from error
+
+
+def _unbuilt(name: str, error: Exception) -> WeightsError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return WeightsError(f"to build timm/{name}", first, "give a local file with weights")
 
 
 def _timm() -> ModuleType:

@@ -9,6 +9,7 @@ from torchvision.transforms._presets import ImageClassification
 
 from unveil.classifiers.preprocessing import Interpolation, Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.heads import choose_labels, count_file_outputs
 from unveil.classifiers.sources.weights import is_file, load_into, read_weights
 from unveil.errors import ClassifierError, WeightsError
 
@@ -30,7 +31,8 @@ def build(request: ModelRequest) -> LoadedModel:
 
     Weights: the name of published ones (`IMAGENET1K_V2`; by default `DEFAULT`; fetched by torchvision), a file, or
     `none` for random ones. A file's preparation is that of the model's first published weights; give `preprocessing`
-    for another.
+    for another. The number of outputs is that of the file; unless it is that of the published weights, they are
+    numbered if no labels are given. Labels of another number are refused with a `ClassifierError`.
     """
     known = list(names())
     if request.name not in known:
@@ -40,15 +42,25 @@ def build(request: ModelRequest) -> LoadedModel:
     published = list(get_model_weights(request.name))
     weights = request.weights or "DEFAULT"
     if weights == RANDOM or is_file(weights):
-        chosen, labels = published[0], request.labels or published[0].meta["categories"]
-        module = build_untrained(request.name, len(labels))
-        if weights != RANDOM:
-            load_into(module, read_weights(weights), weights)
+        chosen = published[0]
+        module, labels = _with_file(request, weights, tuple(chosen.meta["categories"]))
     else:
         chosen = _published(request.name, weights)
-        labels = chosen.meta["categories"]
+        own = chosen.meta["categories"]
+        labels = choose_labels(len(own), request.labels, own, f"{weights} of torchvision/{request.name}")
         module = _download(request.name, chosen)
-    return LoadedModel(module, _preparation(chosen), tuple(labels))
+    return LoadedModel(module, _preparation(chosen), labels)
+
+
+def _with_file(request: ModelRequest, weights: str, own: tuple[str, ...]) -> tuple[nn.Module, tuple[str, ...] | None]:
+    """The network with the weights of a file, or random ones; its labels, or None if only their number is known."""
+    tensors = None if weights == RANDOM else read_weights(weights)
+    count = count_file_outputs(tensors, lambda outputs: build_untrained(request.name, outputs))
+    labels = choose_labels(count, request.labels, own, weights)
+    module = build_untrained(request.name, count or len(own if labels is None else labels))
+    if tensors is not None:
+        load_into(module, tensors, weights)
+    return module, labels
 
 
 def _quiet(name: str) -> dict[str, bool]:

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unveil.classifiers.sources.checkpoints import AVERAGE_KEYS, read_torch_file
+from unveil.classifiers.sources.file_kinds import FETCH, SUFFIXES, FileKind, recognize_weights
 from unveil.errors import WeightsError
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # Wrappers of PyTorch that put their name between those of modules: torch.compile, FSDP, activation checkpoints.
 WRAPPERS = re.compile(r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # Beside a network in a state dict: the loss and measures of the training module that holds it. They predict nothing.
@@ -33,8 +33,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError("a file with weights", f"{path}, which is not a file", "check the path")
-    tensors = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_torch_file(path)
+        folder = path.is_dir()
+        got, do = ("a folder", "name the file in it") if folder else ("not a file", "check the path")
+        raise WeightsError("a file with weights", f"{path}, which is {got}", do)
+    safe = recognize_weights(path) is FileKind.SAFETENSORS
+    tensors = _read_safetensors(path) if safe else read_torch_file(path)
     for name, tensor in tensors.items():
         kind = _unusual_kind(tensor)
         if kind:
@@ -72,7 +75,7 @@ def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> Non
     problems = [*(f"{name} is there twice" for name in twice), *_problems(fitting, own)]
     if problems:
         shown = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-        do = "check the model's name and the number of labels"
+        do = "check the model's name, and the number of labels (--labels)"
         raise WeightsError(f"weights for {type(module).__name__}", f"{source}, where {shown}", do)
     module.load_state_dict(fitting, strict=False)
 
@@ -170,4 +173,4 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError("a safetensors file", f"{path}: {error}", "the file is damaged: fetch it again") from error
+        raise WeightsError("a safetensors file", f"{path}: {error}", FETCH) from error
