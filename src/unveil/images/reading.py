@@ -21,6 +21,7 @@ from unveil.images.nifti import MAX_VOXELS, is_nifti, read_nifti
 from unveil.images.png import missing_bytes
 from unveil.images.scaling import checked_range
 from unveil.images.stderr import without_libtiff_messages
+from unveil.images.transparency import transparent_color, with_alpha
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
 IMAGE_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
@@ -61,10 +62,11 @@ def read_image(source: Any, *, value_range: tuple[float, float] | None = None, m
         max_pixels: The largest number of pixels or voxels. Default: 100 million for images, 2^28 for volumes.
 
     A PIL image is converted exactly as the file that holds it: EXIF orientation is applied; palettes, CMYK, YCbCr,
-    HSV and CIELAB become RGB; transparency is composited onto white. Gray stays gray, and 16-bit gray keeps its
-    16 bits; Pillow reduces 16-bit color to 8 bits. The first frame of an animated file is read, the current frame of
-    a PIL image; a TIFF with several pages is refused. The axes of a volume become depth, height, width and
-    begin at the patient's head, front and right side (docs/volumes.md).
+    HSV and CIELAB become RGB; transparency is composited onto white, be it an alpha channel, a palette or one
+    transparent color. Opaque gray stays gray, and 16-bit gray keeps its 16 bits; Pillow reduces 16-bit color to 8
+    bits. The first frame of an animated file is read, the current frame of a PIL image; a TIFF with several pages is
+    refused. The axes of a volume become depth, height, width and begin at the patient's head, front and right side
+    (docs/volumes.md).
 
     Peak memory is about 20 bytes per pixel, whatever the file: 2 GB at the default limit. The pixels themselves take
     12 bytes for color and 4 for gray.
@@ -225,6 +227,7 @@ def _pixel_count(error: Exception) -> str:
 def _to_array(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
     """The pixels of a PIL image, upright and channels last: gray, RGB or RGBA. The image isn't changed."""
     _check_header(image, name, max_pixels)
+    color = transparent_color(image.info, image.mode, _stored_mode(image))
     with _silenced(image):
         image.load()
     if (turn := UPRIGHT.get(_orientation(image))) is not None:
@@ -237,7 +240,14 @@ def _to_array(image: Pillow.Image, name: str, max_pixels: int) -> np.ndarray:
             do = "read it as an array and give value_range=(lowest, highest)"
             raise ImageError("at most 16 bits per pixel", f"{name} with values from {low} to {high}", do)
         values = values.astype(np.uint16)
+    if color is not None:
+        values = with_alpha(values, color)
     return values[..., None] if values.ndim == 2 else values
+
+
+def _stored_mode(image: Pillow.Image) -> str | None:
+    tiles = getattr(image, "tile", None)
+    return tiles[0][3] if tiles and image.format == "PNG" and isinstance(tiles[0][3], str) else None
 
 
 def _silenced(image: Pillow.Image) -> AbstractContextManager[None]:
