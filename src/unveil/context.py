@@ -17,6 +17,7 @@ from unveil.masked import MaskedClassifier
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe
 from unveil.records import Round
+from unveil.seeding import check_seed
 from unveil.stopping import StopReason
 from unveil.targets import Class, Target, TargetScore
 
@@ -63,6 +64,7 @@ class RunContext:
         """
         if batch_size is not None and batch_size < 1:
             raise RecipeError("a batch size of at least 1", str(batch_size), "leave it out, or use 1 to save memory")
+        seed = check_seed(seed)
         started = time.monotonic()
         prepared = classifier.prepare(image)
         _check_fill(recipe, prepared, classifier)

@@ -1,5 +1,6 @@
 """Recipes: all settings of a run as one value, as Python and as TOML."""
 
+import difflib
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -284,9 +285,9 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
         return NAMED[str(recipe)]()
     path = Path(recipe)
     if path.suffix != ".toml":
-        raise RecipeError(
-            f"a recipe {' or '.join(NAMED)}, or a .toml file", repr(str(recipe)), "see: unveil recipe list"
-        )
+        near = difflib.get_close_matches(str(recipe).lower(), NAMED, n=1, cutoff=0.6)
+        do = f"did you mean {near[0]}?" if near else "see: unveil recipe list"
+        raise RecipeError(f"a recipe {', '.join(NAMED)}, or a .toml file", repr(str(recipe)), do)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

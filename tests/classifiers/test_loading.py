@@ -244,6 +244,22 @@ def test_options_outside_their_range(options, told):
         load_classifier(nn.Sequential(nn.Conv2d(3, 2, 3), tiny(2)) if "preprocessing" in options else tiny(), **options)
 
 
+@pytest.mark.parametrize("device", ["cpu:1", "cpu:7", "cpu:", "cpu:-1", "cpu:x", "cpu:0:0", "cpu:²"])
+def test_a_processor_has_one_device(device):
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("cpu:0").type == "cpu"
+    with pytest.raises(ClassifierError, match=f"a device of this machine, cpu; got {device}; choose one of them"):
+        choose_device(device)
+
+
+def test_the_number_of_a_graphics_card_is_one_that_is_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ClassifierError, match="a device of this machine, cuda:0 to cuda:1; got cuda:9"):
+        choose_device("cuda:9")
+
+
 def test_a_device_that_is_not_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto").type in ("cpu", "mps")

@@ -440,7 +440,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_call_does(bench: Bench):
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
     assert started.returncode == 130, err
-    assert "stopped; what was finished is kept, and the same call goes on from there" in err
+    assert "stopped; what was finished is kept, and the same call continues from there" in err
     assert "Traceback" not in err
     kept = {path.name: (path / "run.json").stat().st_mtime_ns for path in Path(runs).iterdir()}
     assert all(is_run(runs / name) for name in kept), "nothing is half written"

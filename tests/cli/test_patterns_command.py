@@ -66,11 +66,11 @@ def test_a_stopped_estimation_goes_on_where_it_was(shell: Shell, monkeypatch: py
     monkeypatch.setattr(Estimation, "add", stopping)
     code, _, err = shell("patterns", *paths, "-m", name, "-o", out)
     assert code == 130
-    assert "goes on from there" in err
+    assert "continues from there" in err
     assert not out.exists()
     code, _, err = shell("patterns", *paths, "-m", name, "-o", out)
     assert code == 0
-    assert "going on after 4 images" in err
+    assert "continuing after 4 images" in err
     assert len(calls) == 6 + 2
     for key, pattern in load_patterns(straight).by_layer.items():
         assert torch.allclose(load_patterns(out).by_layer[key], pattern, rtol=1e-6)
@@ -83,6 +83,7 @@ def test_an_unknown_estimator_and_no_image_at_all(shell: Shell):
     )
     assert code == 2
     assert "two-component or linear; got mean" in err
+    (shell.folder / "none.png").write_text("no image")
     code, _, err = shell("patterns", shell.folder / "none.png", "-m", name, "-o", shell.folder / "p")
     assert code == 2
     assert "at least one image; got none" in err

@@ -236,6 +236,15 @@ EARLY = {
     "a precision": (("--precision", "fp61"), (), "a precision auto, fp32 or bf16; got fp61"),
     "a device": (("--device", "cupa"), (), "a device auto, cpu, cuda or mps; got cupa"),
     "a target": (("--target", "top:x"), (), "got 'top:x'"),
+    "a probability": (("--target", "predicted:2"), (), "a threshold above 0, and at most 1; got 2.0"),
+    "an empty target": (("--target", ""), (), "got nothing; name a target"),
+    "a negative seed": (("--seed", "-5"), (), "seed of at least 0; got -5"),
+    "a large seed": (("--seed", str(10**23)), (), f"seed of at most {2**63 - 1}; got {10**23}"),
+    "a second processor": (("--device", "cpu:7"), (), "a device of this machine, cpu; got cpu:7"),
+    "a recipe": (("--recipe", "recomended"), (), "got 'recomended'; did you mean recommended?"),
+    "a source": (("--model", "torchvison/resnet18"), (), "did you mean torchvision/resnet18?"),
+    "a model without its source": (("--model", "resnet18"), (), "did you mean torchvision/resnet18?"),
+    "a model of torchvision": (("--model", "torchvision/resnet81"), (), "did you mean torchvision/resnet18?"),
 }
 
 

@@ -82,12 +82,16 @@ def choose_device(device: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
-    kind = device.partition(":")[0]
+    kind, colon, index = device.partition(":")
     if kind not in there:
         raise ClassifierError("a device auto, cpu, cuda or mps", device, "choose one of them")
     if not there[kind]:
         raise ClassifierError(f"a machine with {kind}", "one without", "use --device auto")
-    return torch.device(device)
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if colon and not (index.isascii() and index.isdecimal() and int(index) < count):
+        devices = kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}"
+        raise ClassifierError(f"a device of this machine, {devices}", device, "choose one of them")
+    return torch.device(kind, int(index)) if colon else torch.device(kind)
 
 
 def choose_precision(precision: str) -> str:

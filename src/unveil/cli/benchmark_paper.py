@@ -111,13 +111,15 @@ def paper(
     from unveil.evaluation.paper.label_matching import match_labels  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.runs import RunJob  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
     from unveil.store.figures import FigureFormat  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     check_folder(out)
+    check_seed(seed)
     # Trust cards aren't part of the paper's experiment, and would take several times as long.
     chosen_recipe = replace(get_recipe(recipe), trust=None)
-    if target:
+    if target is not None:
         chosen_recipe = chosen_recipe.with_target(parse_target(target))
     opened, given = open_argument(dataset, split), _read_matches(match)
     chosen = choose(opened, limit, seed, with_boxes=with_boxes)

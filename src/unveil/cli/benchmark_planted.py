@@ -111,8 +111,10 @@ def planted(
     """
     from unveil.planted.networks.architectures import NAMES  # noqa: PLC0415 (torch)
     from unveil.planted.scenes.suites import SUITES  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
 
     check_folder(out)
+    check_seed(seed)
     count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
     in_rounds, one_maps = _methods(methods, masks)
     drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))
@@ -142,7 +144,7 @@ def planted(
 def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
     """Every network's rows, with progress."""
     rows = []
-    with live("finished rows are kept, and the same call goes on from there") as bars:
+    with live("finished rows are kept, and the same call continues from there") as bars:
         whole = bars.add_task("rows", total=len(networks) * (len(plan.in_rounds) + len(plan.one_maps)), remark="")
         bar, lines = bars.add_task("questions", total=1, remark=""), ProgressLines()
 

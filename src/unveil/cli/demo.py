@@ -52,8 +52,10 @@ def demo(
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.rounds import find_regions  # noqa: PLC0415
     from unveil.runs import add_figures  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
 
     check_folder(out)
+    check_seed(seed)
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
     chosen = replace(get_recipe(recipe), trust=None)

@@ -52,9 +52,11 @@ def evaluate(
     Example: unveil evaluate chest --criterion iou
     """
     from unveil.evaluation.metrics.chestxray8 import CRITERIA, summarize_localization  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
 
     if criterion not in CRITERIA:
         raise typer.BadParameter(f"one of {', '.join(CRITERIA)}", param_hint="--criterion")
+    check_seed(seed)
     results = _read(out)
     found = _count(results, out, everywhere=all_images)
     tables = {state: summarize_localization(those, seed).as_dict() for state, those in found.items()}

@@ -63,8 +63,10 @@ def maximize(
     from unveil.classifiers import TorchClassifier, load_classifier  # noqa: PLC0415 (torch)
     from unveil.maximization import Maximization  # noqa: PLC0415
     from unveil.maximization import maximize as ascend  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
 
     check_folder(out)
+    check_seed(seed)
     settings = Maximization(steps=steps)
     classifier = load_classifier(model, weights, device=device, precision=precision)
     if not isinstance(classifier, TorchClassifier):

@@ -62,7 +62,7 @@ def patterns(
     failed = done = 0
     if kept.exists():
         done = min(estimation.resume(kept), len(images))
-        console.print(f"going on after {done} images", markup=False)
+        console.print(f"continuing after {done} images", markup=False)
     with progress(len(images), "images") as bars:
         bars.skip(done)
         for number, path in enumerate(images[done:], start=done + 1):

@@ -71,17 +71,19 @@ def run(
     from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.runs import run_images  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     check_images(images)
     check_folder(out)
     chosen = get_recipe(recipe)
-    if target:
+    if target is not None:
         chosen = chosen.with_target(parse_target(target))
-    if attribution:
+    if attribution is not None:
         chosen = replace(chosen, attribution=parse_attribution(attribution))
     if not trust:
         chosen = replace(chosen, trust=None)
+    check_seed(seed)
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
     check_target(chosen.target, classifier)
     results = []

@@ -18,7 +18,7 @@ from unveil.images import Image
 from unveil.maximization.goals import Activation, Goal, open_activation
 from unveil.maximization.parametrization import Fourier, Parametrization, Pixels
 from unveil.recording import to_uint8
-from unveil.seeding import seeded_generator
+from unveil.seeding import check_seed, seeded_generator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
@@ -140,6 +140,7 @@ def maximize(
     >>> result.scores[-1] > result.scores[0]
     True
     """
+    seed = check_seed(seed)
     crop, mean = classifier.preprocessing.crop, classifier.preprocessing.mean
     if len(crop) != 2:
         raise ClassifierError("a classifier of two-dimensional images", f"a grid {crop}", "use another model")

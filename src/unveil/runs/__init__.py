@@ -22,6 +22,7 @@ from unveil.rounds import OnProgress, find_regions
 from unveil.runs.folders import choose_folder, folder_names
 from unveil.runs.job import ImageResult, OtherRecordError, RunJob, RunStatus
 from unveil.runs.keeping import load_matching
+from unveil.seeding import check_seed
 from unveil.store import is_run, save_run
 from unveil.store.figures import FigureFormat
 from unveil.targets import Target
@@ -78,6 +79,7 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     check_folder(out)
     chosen = choose_recipe(recipe, target, trust=trust)
     scale = None if value_range is None else checked_range(value_range)
+    seed = check_seed(seed)
     job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure), scale)
     paths = [Path(path) for path in images]
     remove_leftovers(Path(out))
