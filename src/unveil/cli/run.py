@@ -108,7 +108,7 @@ def run(
     if failed or len(results) < len(images):
         if len(images) > 1:
             left = len(images) - len(results)
-            rest = f", and {left} weren't begun, because the disk is full" if left else ""
+            rest = f", and {left} weren't started because the disk is full" if left else ""
             show_error(f"{failed} of {len(images)} images failed{rest}; the other records are complete")
         raise typer.Exit(SOME_FAILED)
 

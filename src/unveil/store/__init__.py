@@ -15,7 +15,9 @@ from unveil.store.arrays import ARRAYS, pack, unpack
 from unveil.store.decoding import check_head, decode
 from unveil.store.encoding import encode
 from unveil.store.manifest import FORMAT, MANIFEST, VERSION, from_bytes, read_header, to_bytes
-from unveil.store.tables import Table
+from unveil.store.tables import Table, damaged
+
+MAX_BYTES = {MANIFEST: 2**28, ARRAYS: 2**32}  # more than any run of an image or a volume needs
 
 __all__ = ["FORMAT", "VERSION", "is_run", "load_run", "read_manifest", "save_run"]
 
@@ -56,7 +58,10 @@ def load_run(folder: str | Path) -> Run:
     manifest = Table(values, "")
     read_header(manifest)
     seal = manifest.table("arrays")
-    return decode(manifest, unpack(_read(Path(folder), ARRAYS), seal))
+    try:
+        return decode(manifest, unpack(_read(Path(folder), ARRAYS), seal))
+    except MemoryError as error:
+        raise damaged("a record that fits into memory", "not enough memory") from error
 
 
 def read_manifest(folder: str | Path) -> dict:
@@ -91,6 +96,8 @@ def _read(folder: Path, name: str) -> bytes:
             why = "unfinished or not a record" if folder.is_dir() else "no folder"
             do = "check the path, or make the run again"
             raise RecordError(f"the folder of a run, with {name}", f"{folder}, which is {why}", do)
+        if (size := path.stat().st_size) > MAX_BYTES[name]:
+            raise damaged(f"{name} to have at most {MAX_BYTES[name]} bytes", f"{size}")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise RecordError(f"to read {path!s}", str(error), "check the path and its permissions") from error

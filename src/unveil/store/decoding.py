@@ -4,14 +4,12 @@ import math
 
 import numpy as np
 
-from unveil.errors import ImageError, RecordError
-from unveil.images.geometry import Geometry
-from unveil.images.placement import Placement
+from unveil.errors import RecordError
 from unveil.masks import Mask
-from unveil.predictions import PROBE_LOGITS, Output, Prediction, ProbeOutput
+from unveil.predictions import Prediction
 from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
-from unveil.stopping import StopKind, StopReason
-from unveil.store.arrays import Arrays
+from unveil.store.arrays import ARRAYS, Arrays
+from unveil.store.head import decode_classifier, decode_source, decode_stops
 from unveil.store.tables import Table, damaged
 from unveil.store.trust import decode_cards, decode_target
 from unveil.targets import TargetScore
@@ -20,21 +18,31 @@ from unveil.targets import TargetScore
 def decode(manifest: Table, arrays: Arrays) -> Run:
     """The run. Raises `RecordError` that names the key or the array that isn't as it should be."""
     source, classifier, stops = (
-        _source(manifest.table("source")),
-        _classifier(manifest.table("classifier")),
-        _stops(manifest),
+        decode_source(manifest.table("source")),
+        decode_classifier(manifest.table("classifier")),
+        decode_stops(manifest),
     )
     grid = source.geometry.model_shape
     finals = {
         track: arrays.take(f"track/{number}/final", np.uint8, (None, *grid)) for number, track in enumerate(stops, 1)
     }
-    reader = _RoundReader(arrays, source.geometry, classifier)
+    channels = {len(final) for final in finals.values()}
+    mean = (classifier.preprocessing or {}).get("mean")
+    if len(channels) != 1 or 0 in channels or (isinstance(mean, list) and channels != {len(mean)}):
+        expected = f"{len(mean)} channels" if isinstance(mean, list) else "one number of channels"
+        raise damaged(f"final images in {ARRAYS} to have {expected}", ", ".join(map(str, sorted(channels))))
+    reader = _RoundReader(arrays, source, classifier, channels.pop())
     rounds = tuple(reader.round(table, f"round/{number}") for number, table in enumerate(manifest.tables("rounds"), 1))
+    done = dict.fromkeys(stops, 0)
     for number, round_ in enumerate(rounds):
-        if round_.track not in stops:
+        if round_.track not in done:
             raise damaged(
                 f"'rounds[{number}].track' in run.json to be one of the tracks in 'stops'", repr(round_.track)
             )
+        done[round_.track] += 1
+        if round_.index != done[round_.track]:
+            expected = f"'rounds[{number}].index' in run.json to be {done[round_.track]}"
+            raise damaged(expected, f"{round_.index}")
     regions = sum(len(round_.regions) for round_ in rounds)
     return Run(
         source=source,
@@ -45,7 +53,7 @@ def decode(manifest: Table, arrays: Arrays) -> Run:
         first=reader.prediction("first"),
         stops=stops,
         versions=manifest.text_table("versions"),
-        seconds=manifest.number("seconds"),
+        seconds=manifest.number("seconds", 0),
         final_images=finals,
         trust=decode_cards(manifest.table("trust"), regions, len(classifier.labels)) if manifest.has("trust") else None,
     )
@@ -53,93 +61,28 @@ def decode(manifest: Table, arrays: Arrays) -> Run:
 
 def check_head(manifest: Table) -> None:
     """Check everything but rounds and arrays. Raises `RecordError`."""
-    _source(manifest.table("source"))
-    _classifier(manifest.table("classifier"))
-    _stops(manifest)
+    decode_source(manifest.table("source"))
+    decode_classifier(manifest.table("classifier"))
+    decode_stops(manifest)
     manifest.plain("recipe")
     manifest.any_whole("seed")
-    manifest.number("seconds")
+    manifest.number("seconds", 0)
     manifest.text_table("versions")
     manifest.tables("rounds")
     manifest.table("arrays").text("sha256")
     manifest.table("arrays").whole("bytes")
 
 
-def _source(table: Table) -> Source:
-    geometry = _geometry(table.table("geometry"))
-    spacing = table.numbers_or_none("spacing_mm")
-    if spacing is not None and len(spacing) != len(geometry.source_shape):
-        raise damaged(f"{table.at('spacing_mm')!r} in run.json to have one number per axis", f"{len(spacing)}")
-    value_range = table.numbers_or_none("value_range") if table.has("value_range") else None
-    if value_range is not None and len(value_range) != 2:
-        raise damaged(f"{table.at('value_range')!r} in run.json to have two numbers", f"{len(value_range)}")
-    placement = _placement(table.table("placement")) if table.has("placement") else None
-    name, sha256, channels = table.text("name"), table.text("sha256"), table.whole("channels", 1)
-    return Source(name, sha256, channels, geometry, spacing, value_range, placement)
-
-
-def _placement(table: Table) -> Placement:
-    try:
-        return Placement(table.rows("affine"), table.text("axes"), table.text("stored"))
-    except ImageError as error:
-        raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
-
-
-def _geometry(table: Table) -> Geometry:
-    shapes = table.wholes("source_shape", 1), table.wholes("model_shape", 1)
-    scale, offset = table.numbers("scale"), table.numbers("offset")
-    if not scale:
-        raise damaged(f"{table.at('scale')!r} in run.json to have one number per axis", "an empty list")
-    try:
-        return Geometry(*shapes, scale, offset)
-    except ImageError as error:
-        raise damaged(f"{table.place!r} in run.json to be {error.expected}", error.got) from error
-
-
-def _classifier(table: Table) -> ClassifierInfo:
-    labels = table.texts("labels")
-    if not labels:
-        raise damaged(f"{table.at('labels')!r} in run.json to have at least one label", "an empty list")
-    return ClassifierInfo(
-        table.text("name"),
-        table.text("fingerprint"),
-        labels,
-        table.one_of("output", Output),
-        table.text("device"),
-        table.text("precision"),
-        table.text("averaging_precision"),
-        table.plain("preprocessing") if table.has("preprocessing") else None,
-        _probe(table.table("probe"), len(labels)) if table.has("probe") else None,
-    )
-
-
-def _probe(table: Table, labels: int) -> ProbeOutput:
-    logits = table.numbers("logits")
-    if len(logits) != min(labels, PROBE_LOGITS):
-        raise damaged(
-            f"{table.at('logits')!r} in run.json to have {min(labels, PROBE_LOGITS)} numbers", f"{len(logits)}"
-        )
-    return ProbeOutput(logits, table.number("norm"))
-
-
-def _stops(manifest: Table) -> dict[str | None, StopReason]:
-    tables = manifest.tables("stops")
-    stops = {
-        table.text_or_none("track"): StopReason(table.one_of("kind", StopKind), table.text("text")) for table in tables
-    }
-    if not stops or len(stops) != len(tables):
-        raise damaged(
-            "'stops' in run.json to have one entry per track", f"{len(tables)} entries for {len(stops)} tracks"
-        )
-    return stops
-
-
 class _RoundReader:
     """Reads rounds whose arrays and masks must fit the run's grids and labels."""
 
-    def __init__(self, arrays: Arrays, geometry: Geometry, classifier: ClassifierInfo) -> None:
-        self.arrays, self.classifier = arrays, classifier
-        self.grid, self.source = geometry.model_shape, geometry.source_shape
+    def __init__(self, arrays: Arrays, source: Source, classifier: ClassifierInfo, channels: int) -> None:
+        self.arrays, self.classifier, self.channels = arrays, classifier, channels
+        self.grid, self.source, self.spacing = (
+            source.geometry.model_shape,
+            source.geometry.source_shape,
+            source.spacing_mm,
+        )
 
     def round(self, table: Table, name: str) -> Round:
         return Round(
@@ -151,7 +94,7 @@ class _RoundReader:
             regions=tuple(self.region(one) for one in table.tables("regions")),
             erased=_mask(table.table("erased"), self.grid),
             erased_after=_mask(table.table("erased_after"), self.grid),
-            image=self.arrays.take(f"{name}/image", np.uint8, (None, *self.grid)),
+            image=self.arrays.take(f"{name}/image", np.uint8, (self.channels, *self.grid)),
             rectifiers=table.whole_or_none("rectifiers"),
         )
 
@@ -172,20 +115,30 @@ class _RoundReader:
         return TargetMap(self.target(table), from_half(half, scale), table.text_or_none("reason"))
 
     def region(self, table: Table) -> Region:
+        mask = _mask(table.table("mask"), self.source)
         return Region(
             target_score=self.target(table),
-            mask=_mask(table.table("mask"), self.source),
+            mask=mask,
             model_mask=_mask(table.table("model_mask"), self.grid),
-            area_mm2=table.number_or_none("area_mm2"),
+            area_mm2=self.size(table, "area_mm2", mask),
             score_before=table.number("score_before"),
             score_after=table.number("score_after"),
-            probability_before=table.number_or_none("probability_before"),
-            probability_after=table.number_or_none("probability_after"),
-            stability=table.number_or_none("stability"),
-            revealed=table.number("revealed"),
-            rim_share=table.number("rim_share"),
-            volume_mm3=table.number_or_none("volume_mm3") if table.has("volume_mm3") else None,
+            probability_before=table.share_or_none("probability_before"),
+            probability_after=table.share_or_none("probability_after"),
+            stability=table.share_or_none("stability"),
+            revealed=table.share("revealed"),
+            rim_share=table.share("rim_share"),
+            volume_mm3=self.size(table, "volume_mm3", mask) if table.has("volume_mm3") else None,
         )
+
+    def size(self, table: Table, key: str, mask: Mask) -> float | None:
+        """An area or a volume: the number of pixels times the size of one."""
+        size = table.number_or_none(key, 0)
+        if size is not None:
+            expected = mask.area_px * math.prod(self.spacing or ())
+            if self.spacing is None or not math.isclose(size, expected, rel_tol=1e-6, abs_tol=1e-9):
+                raise damaged(f"{table.at(key)!r} in run.json to be the size of its mask", f"{size}")
+        return size
 
 
 def _mask(table: Table, shape: tuple[int, ...]) -> Mask:

@@ -20,7 +20,7 @@ def to_bytes(manifest: dict) -> bytes:
     """
     try:
         text = json.dumps(manifest, indent=1, allow_nan=False, default=_plain)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise RecordError("a run of finite numbers, texts, lists and tables", str(error), "check the recipe") from error
     # A list of numbers on one line. A line break can't be part of a JSON string, so only lists match.
     text = re.sub(r'\[\n[^\[\]{}"]*\]', lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text)

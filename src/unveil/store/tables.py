@@ -1,5 +1,6 @@
 """Tables read from a file that may be damaged or hostile: every value is checked, every error names its key."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from unveil.errors import RecordError
 DAMAGED = "the record was changed or damaged: make the run again"
 # Whole numbers that every JSON reader keeps exactly. Larger sizes exist in no image.
 _LARGEST = 2**53
+ROUNDING = 1e-6  # of shares, which are quotients of sums
 _NAMES = {
     str: "a text",
     int: "a whole number",
@@ -62,13 +64,25 @@ class Table:
         """A whole number of any size and sign."""
         return self._get(key, int)
 
-    def number(self, key: str) -> float:
-        """A finite number."""
-        return _number(self._get(key, float, int), self.at(key))
+    def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
+        """A finite number from `least` to `most`; what is beyond by rounding only is accepted."""
+        value = _number(self._get(key, float, int), self.at(key))
+        if not least - ROUNDING <= value <= most + ROUNDING:
+            bounds = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+            raise damaged(f"{self.at(key)!r} in run.json to be a number {bounds}", _short(value))
+        return value
 
-    def number_or_none(self, key: str) -> float | None:
-        """A finite number, or None for null."""
-        return None if self._get(key, float, int, NoneType) is None else self.number(key)
+    def number_or_none(self, key: str, least: float = -math.inf, most: float = math.inf) -> float | None:
+        """A finite number from `least` to `most`, or None for null."""
+        return None if self._get(key, float, int, NoneType) is None else self.number(key, least, most)
+
+    def share(self, key: str) -> float:
+        """A number from 0 to 1."""
+        return self.number(key, 0, 1)
+
+    def share_or_none(self, key: str) -> float | None:
+        """A number from 0 to 1, or None for null."""
+        return self.number_or_none(key, 0, 1)
 
     def one_of(self, key: str, kind: type[Member]) -> Member:
         """A member of an enumeration, by its value."""
