@@ -158,8 +158,8 @@ def test_a_factory_in_a_file(file, tmp_path):
 @pytest.mark.parametrize(
     ("ending", "told"),
     [
-        (":number", "to return a torch.nn.Module or an unveil.TorchClassifier; got int"),
-        (":broken", "broken in .* to return a model; got KeyError: 'weights'; mend it"),
+        (":number", "to return a torch.nn.Module or an unveil Classifier; got int"),
+        (":broken", "broken in .* to return a model; got KeyError: 'weights' \\(net.py:17\\); fix the file"),
         (":constant", "a function constant in"),
         (":missing", "a function missing in .*; got none of that name"),
         ("", "name a file and a function in it"),
