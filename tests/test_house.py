@@ -48,8 +48,8 @@ DOORS = {
     "matplotlib": "render/",
     "typer": "cli/",
     "rich": "cli/",
-    "tomllib": "recipes.py",
-    "tomli_w": "recipes.py",
+    "tomllib": "recipes/",
+    "tomli_w": "recipes/",
 }
 # Upwards on purpose, when called: a run draws and saves itself.
 UPWARDS = {("records", "render"), ("records", "store")}

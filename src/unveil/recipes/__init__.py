@@ -1,0 +1,18 @@
+"""Recipes: all settings of a run as one value, as Python and as TOML."""
+
+from unveil.recipes.named import NAMED, black_box, choose_recipe, demo, get_recipe, paper, recommended
+from unveil.recipes.recipe import RECIPE_CODEC, Recipe
+from unveil.recipes.trust_settings import TrustSettings
+
+__all__ = [
+    "NAMED",
+    "RECIPE_CODEC",
+    "Recipe",
+    "TrustSettings",
+    "black_box",
+    "choose_recipe",
+    "demo",
+    "get_recipe",
+    "paper",
+    "recommended",
+]

@@ -1,0 +1,133 @@
+"""All settings of a run as one value, and their form as tables and TOML."""
+
+import tomllib
+from dataclasses import dataclass, field, replace
+
+import tomli_w
+
+from unveil import attribution, fills, regions, saliency, stopping, targets
+from unveil.attribution import Attribution, SmoothGrad
+from unveil.codec import Codec
+from unveil.errors import RecipeError
+from unveil.fills import Fill, Mean
+from unveil.recipes.trust_settings import TrustSettings
+from unveil.regions import Selector, SmoothedThreshold
+from unveil.saliency import L2, Magnitude
+from unveil.stopping import MaxRounds, Stop
+from unveil.targets import Predicted, Target
+
+RECIPE_CODEC = Codec(
+    [
+        TrustSettings,
+        *(
+            kind
+            for room, names in (
+                (
+                    attribution,
+                    (
+                        "Gradient",
+                        "Deconvnet",
+                        "GuidedBackprop",
+                        "SmoothGrad",
+                        "UntilStable",
+                        "PatternNet",
+                        "PatternAttribution",
+                        "Rise",
+                        "Occlusion",
+                        "Captum",
+                        "Zennit",
+                        "Cam",
+                        "CustomAttribution",
+                    ),
+                ),
+                (saliency, ("L2", "MaxAbs", "PositiveSum", "UnbiasedL2", "ShrunkL2")),
+                (regions, ("SmoothedThreshold", "RelativeToMax", "Quantile", "Otsu")),
+                (fills, ("Mean", "Constant", "Blur", "Noise", "Inpaint", "SoftEdge")),
+                (
+                    stopping,
+                    (
+                        "AnyOf",
+                        "MaxRounds",
+                        "TargetLost",
+                        "NotPredicted",
+                        "ScoreBelow",
+                        "Explained",
+                        "CoverageAbove",
+                        "NotSignificant",
+                    ),
+                ),
+                (targets, ("Class", "Top", "Predicted", "Margin")),
+            )
+            for kind in (getattr(room, name) for name in names)
+        ),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a run.
+
+    Attributes:
+        name: The name in records and figures.
+        target: What the run explains.
+        attribution: The method that attributes the target's score to pixels.
+        magnitude: How the attribution becomes a saliency map.
+        selector: How regions are found in the map.
+        fill: What replaces erased pixels.
+        stop: When the run ends; it must contain a largest number of rounds.
+        joint: With several targets, whether the regions of all targets are erased from one image (the paper's
+            setting). Otherwise each target of the first round has a track of its own.
+        min_drop_share: A region whose drop is below this share, in [0, 1), of the largest drop of its round and target
+            isn't erased in this round; a later round may find it again.
+        trust: Settings of the trust cards; None (`trust = false` in a file) leaves them out.
+
+    Raises `RecipeError` for settings out of range. Compare `recipes.paper()` and `recipes.recommended()`.
+
+    >>> recipe = Recipe(stop=MaxRounds(3), fill=Blur(sigma_px=8.0))
+    >>> Recipe.from_toml(recipe.to_toml()) == recipe
+    True
+    """
+
+    name: str = "custom"
+    target: Target = field(default_factory=Predicted)
+    attribution: Attribution = field(default_factory=SmoothGrad)
+    magnitude: Magnitude = field(default_factory=L2)
+    selector: Selector = field(default_factory=SmoothedThreshold)
+    fill: Fill = field(default_factory=Mean)
+    stop: Stop = field(default_factory=MaxRounds)
+    joint: bool = True
+    min_drop_share: float = 0.0
+    trust: TrustSettings | None = field(default_factory=TrustSettings)
+
+    def __post_init__(self) -> None:
+        if self.stop.most_rounds is None:
+            raise RecipeError("a stop that always ends", repr(self.stop), "combine it with a limit: MaxRounds(5) | …")
+        if not 0 <= self.min_drop_share < 1:
+            raise RecipeError("min_drop_share in [0, 1)", str(self.min_drop_share), "0 keeps every region")
+
+    def with_target(self, target: Target) -> "Recipe":
+        """Return the same recipe with another `target`."""
+        return replace(self, target=target)
+
+    def as_dict(self) -> dict:
+        """Encode as nested tables of plain values; each part names its class as `kind`."""
+        return RECIPE_CODEC.encode(self, top=True)
+
+    @classmethod
+    def from_dict(cls, tables: dict) -> "Recipe":
+        """Decode nested `tables`. Raises `RecipeError`, with the table and the key, for settings that can't be used."""
+        return RECIPE_CODEC.decode(cls, tables, "recipe")
+
+    def to_toml(self) -> str:
+        """Format as TOML that `from_toml` reads back to an equal recipe."""
+        return tomli_w.dumps(self.as_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Recipe":
+        """Parse a recipe in TOML. Raises `RecipeError` for invalid TOML and for settings that can't be used."""
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError("a recipe in TOML", str(error), "compare: unveil recipe show recommended") from error
+        return cls.from_dict(tables)

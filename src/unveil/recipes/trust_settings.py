@@ -1,0 +1,46 @@
+"""Settings of the trust cards."""
+
+from dataclasses import dataclass
+
+from unveil.errors import RecipeError
+from unveil.fills import Blur, Fill, Mean, Noise
+from unveil.stopping import MAX_PLACEMENTS
+
+MAX_PLAYERS = 8  # 2^8 subsets
+MAX_TRUST_SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class TrustSettings:
+    """Settings of the trust cards.
+
+    Attributes:
+        placements: The largest number of other places that a region is compared with, 1 to 10 000; no p-value is below
+            1 / (1 + placements).
+        fills: The fills with which the drop of each region is measured again.
+        alpha: The largest q-value of a significant drop, between 0 and 1.
+        max_players: The largest number of regions per target whose Shapley values are computed, 0 to 8; k regions cost
+            2^k images.
+        samples: The number of SmoothGrad samples for the maps of the randomized network; 0 leaves that test out.
+
+    Raises `RecipeError` for settings out of range.
+    """
+
+    placements: int = 39
+    fills: tuple[Fill, ...] = (Mean(), Blur(), Noise())
+    alpha: float = 0.1
+    max_players: int = 8
+    samples: int = 8
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.placements <= MAX_PLACEMENTS:
+            raise RecipeError(f"1 to {MAX_PLACEMENTS} placements", str(self.placements), "39 is usual")
+        if not 0 < self.alpha < 1:
+            raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
+        if not 0 <= self.max_players <= MAX_PLAYERS:
+            raise RecipeError(
+                f"max_players from 0 to {MAX_PLAYERS}", str(self.max_players), "k players cost 2^k images"
+            )
+        if not (self.samples == 0 or 2 <= self.samples <= MAX_TRUST_SAMPLES):
+            expected = f"0 samples, or 2 to {MAX_TRUST_SAMPLES}"
+            raise RecipeError(expected, str(self.samples), "0 leaves the randomization test out")
