@@ -29,7 +29,8 @@ from notes import Notes
 from unveil import Recipe, load_classifier
 from unveil.attribution import Gradient, GradientMethod, GuidedBackprop, SmoothGrad
 from unveil.evaluation.planted.methods import RoundsMethod
-from unveil.evaluation.planted.rows import NetworkBenchmark, QuestionSet, draw_questions, measure_rounds
+from unveil.evaluation.planted.rows import draw_questions, measure_rounds
+from unveil.evaluation.planted.tables import NetworkBenchmark, QuestionSet
 from unveil.fills import Blur, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import recommended
 from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold, Threshold

@@ -1,4 +1,4 @@
-"""What a run is about, and how far it is: image, classifier, recipe and seed, and the state of each track."""
+"""The context of a run: image, classifier, recipe and seed, and its tracks with the state of the loop."""
 
 import time
 from collections.abc import Sequence
@@ -29,8 +29,14 @@ FloatMap = Float[np.ndarray, "*grid"]
 class Track:
     """A sequence of rounds with an erased area of its own. A joint run has one track, named None.
 
-    All state of the loop is here: the `rounds` done, the smoothed saliency map of each target in the first round, and
-    the reason to `stop`, None while the track can go on.
+    All state of the loop is here.
+
+    Attributes:
+        name: The name of the track's class; None for the track of a joint run.
+        target: What the track explains.
+        rounds: The rounds done so far.
+        first_maps: The smoothed saliency map of each target in the first round.
+        stop: The reason to stop; None while the track can continue.
     """
 
     name: str | None
@@ -42,7 +48,19 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class RunContext:
-    """One run: its settings, which stay the same, and its tracks, which advance with every round."""
+    """One run: its settings, which stay the same, and its tracks, which advance with every round.
+
+    Attributes:
+        image: The image.
+        classifier: The classifier.
+        recipe: All settings.
+        seed: The seed of all noise.
+        prepared: The image on the model's grid, with the geometry of the way there.
+        masked: The classifier and the image; it predicts and caches masked views.
+        first: The prediction before anything was erased.
+        tracks: The tracks with the state of the loop.
+        started: The time of the start in s, of a clock that only increases.
+    """
 
     image: Image
     classifier: Classifier
@@ -69,7 +87,7 @@ class RunContext:
         prepared = classifier.prepare(image)
         _check_fill(recipe, prepared, classifier)
         size = batch_size or classifier.batch_size
-        # Names the noise of this run: the seed and the content of the image.
+        # The noise stream of this run: the seed and the content of the image.
         stream = f"{seed}/{image.sha256}"
         masked = MaskedClassifier(classifier, prepared.pixels, recipe.fill, stream, size)
         (first,) = masked.predict([masked.view(np.zeros(masked.grid, dtype=bool))])

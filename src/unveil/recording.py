@@ -29,7 +29,12 @@ FloatMap = Float[np.ndarray, "*grid"]
 class TargetFinding:
     """The saliency map of one target in one round, and the regions selected in it, before anything is erased.
 
-    `halves`: the regions that two independent halves of the noise samples give; None for a method without noise.
+    Attributes:
+        target_score: The target.
+        saliency: Its saliency map on the model's grid.
+        selection: The regions selected in the map.
+        halves: The regions from two independent halves of the noise samples; None for a method without noise.
+        rectifiers: The number of rectifiers that a backward rule was applied to; None for methods without one.
     """
 
     target_score: TargetScore

@@ -14,7 +14,7 @@ MAX_ANNOTATION_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class AnnotatedObject:
-    """One annotated object: its name and coordinates as they are in the file."""
+    """One annotated object: its `name`, `xmin`, `ymin`, `xmax`, `ymax` and `difficult`, as they are in the file."""
 
     name: str
     xmin: float
@@ -26,7 +26,7 @@ class AnnotatedObject:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The annotation of an image: its (height, width), None if the file doesn't give it, and the objects in it."""
+    """The annotation of an image: its `shape` (height, width), None if the file has none, and the `objects` in it."""
 
     shape: tuple[int, int] | None
     objects: tuple[AnnotatedObject, ...]

@@ -11,9 +11,13 @@ from unveil.datasets.base import DatasetError, Sample, without_traceback
 
 @dataclass(frozen=True)
 class IndexRow:
-    """One row of an index: the requested cells without surrounding spaces, or the error of a row that can't be read.
+    """One row of an index.
 
-    `number` counts from 1 and includes the header, as in a spreadsheet.
+    Attributes:
+        file: The index file.
+        number: The number of the row from 1 on, with the header, as in a spreadsheet.
+        cells: The requested cells without surrounding spaces.
+        error: Why the row can't be read; None if it can.
     """
 
     file: Path

@@ -15,7 +15,12 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean or a share, and its 95 % interval; None where there is nothing to divide by."""
+    """A mean or a share with its 95 % interval.
+
+    Attributes:
+        value: The mean or share; None where the denominator is 0.
+        interval: The lower and the upper bound; None where it is unknown.
+    """
 
     value: float | None
     interval: Interval | None = None

@@ -31,8 +31,13 @@ class RegionTest(ABC, Generic[Result]):
 class RegionContext:
     """A region on the model's grid, in its place within the run.
 
-    `inside`: the region. `erased`: what was erased before it was found. `others`: all other regions of its track.
-    `taken`: pixels that a placement of the region's shape must not touch: erased before, or found in the same round.
+    Attributes:
+        masked: The classifier and image of the run.
+        target_score: The target of the region.
+        inside: The region.
+        erased: What was erased before it was found.
+        taken: Pixels that a placement of the region's shape must not touch: erased before, or found in the same round.
+        others: All other regions of its track.
     """
 
     masked: MaskedClassifier

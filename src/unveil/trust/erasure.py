@@ -23,7 +23,7 @@ class SingleRegionScores:
 
 @dataclass(frozen=True, eq=False)
 class SingleRegionTest(RegionTest[SingleRegionScores]):
-    """What the score is when the region alone is erased from the original image, and when it alone is kept."""
+    """The score when the `region` alone is erased from the original image, and when it alone is kept."""
 
     region: RegionContext
 
@@ -55,7 +55,7 @@ class FillAgreement:
 
 @dataclass(frozen=True, eq=False)
 class FillRobustness(RegionTest[FillAgreement]):
-    """Is the drop similar with other fills? A drop that one fill itself causes isn't."""
+    """Tests whether the drop of the `region` is similar with other `fills`; a drop caused by one fill itself isn't."""
 
     region: RegionContext
     fills: tuple[Fill, ...]
@@ -91,7 +91,7 @@ class BoundaryShare:
 
 @dataclass(frozen=True, eq=False)
 class BoundaryTest(RegionTest[BoundaryShare | None]):
-    """Does the drop remain when only the region's boundary is erased, and its inside is there again?
+    """Tests whether the drop of the `region` remains when only its boundary is erased and its inside is kept.
 
     `drop_share` = d(boundary) / d(region), both drops from the same state. There are two states: everything erased that
     was erased when the region was found; and all other regions of the track erased, so that none of them can replace

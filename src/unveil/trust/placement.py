@@ -1,4 +1,4 @@
-"""The placement test: is a region's drop larger than that of its shape at random places in the same image?"""
+"""The placement test: compares a region's drop with those of its shape at random places in the same image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,9 +28,10 @@ class PlacementResult:
 
 @dataclass(frozen=True, eq=False)
 class PlacementTest(RegionTest[PlacementResult]):
-    """Is the region's drop larger than the drop of its shape at random places, in the same state of erasure?
+    """Tests whether the drop of the `region` is larger than that of its shape at random places in the same image.
 
-    One-sided. Drops that differ only by rounding count as equal, so they count against the region.
+    There are at most `placements` places, in the same state of erasure. It is one-sided. Drops that differ only by
+    rounding count as equal, so they count against the region.
     """
 
     region: RegionContext

@@ -15,9 +15,13 @@ from unveil.trust.base import RegionTest
 
 @dataclass(frozen=True)
 class ShapleyValues:
-    """Values of all regions (`value_all`) and of none (`value_none`), Shapley values (`shares`), and interactions.
+    """The results of a Shapley game, in logits.
 
-    The shares add up to `value_all` − `value_none`.
+    Attributes:
+        value_all: The score with all regions.
+        value_none: The score with none of them.
+        shares: The Shapley value of each region; their sum is `value_all` − `value_none`.
+        interactions: The Shapley interaction index of each pair.
     """
 
     value_all: float
@@ -28,7 +32,10 @@ class ShapleyValues:
 
 @dataclass(frozen=True, eq=False)
 class ShapleyTest(RegionTest[ShapleyValues]):
-    """The Shapley game over regions: v(S) is the target score with all regions erased but those in the subset S."""
+    """The Shapley game over regions: v(S) is the target score with all regions erased except those in the subset S.
+
+    `masked` is the classifier and image of the run, `target_score` the target, and `players` are the regions.
+    """
 
     masked: MaskedClassifier
     target_score: TargetScore

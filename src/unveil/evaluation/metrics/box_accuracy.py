@@ -20,8 +20,13 @@ KINDS = ("largest", "any")
 
 @dataclass(frozen=True, eq=False)
 class BoxAccuracy:
-    """Result for one image: for every overlap δ and threshold τ, whether the box of the largest part, or the box of any
-    part, has an IoU of at least δ with an annotated box."""
+    """The result for one image.
+
+    Attributes:
+        group: The unit that intervals draw.
+        right: Whether the box of the largest part (first row), or of any part (second row), has an IoU of at least δ
+            with an annotated box, for every overlap δ and threshold τ.
+    """
 
     group: Hashable
     right: Bool[np.ndarray, "kinds overlaps steps"]
@@ -29,8 +34,14 @@ class BoxAccuracy:
 
 @dataclass(frozen=True)
 class OverlapAccuracy:
-    """Share of images right at one overlap δ, by the largest part's box and by any part's box, each at its own best
-    threshold; `thresholds` are these two, the smallest among equally good ones."""
+    """The share of images that are right at one overlap δ.
+
+    Attributes:
+        overlap: The overlap δ.
+        largest: The share by the largest part's box, at its best threshold.
+        any: The share by any part's box, at its best threshold.
+        thresholds: These two thresholds, the smallest among equally good ones.
+    """
 
     overlap: float
     largest: float
@@ -40,7 +51,14 @@ class OverlapAccuracy:
 
 @dataclass(frozen=True)
 class BoxAccuracyTable:
-    """`max_box_acc` (largest part, δ = 0.5), `max_box_acc_v2` (any part, mean over δ), and the shares by overlap."""
+    """MaxBoxAcc and MaxBoxAccV2 of several images (Choe et al. 2020).
+
+    Attributes:
+        images: The number of images.
+        max_box_acc: The share by the largest part's box at δ = 0.5.
+        max_box_acc_v2: The mean over δ of the share by any part's box.
+        by_overlap: The shares by overlap.
+    """
 
     images: int
     max_box_acc: Estimate

@@ -20,8 +20,14 @@ MEASURES = ("accuracy", "afp")
 
 @dataclass(frozen=True, eq=False)
 class Localization(LabelMeasurement):
-    """Counts for one label of one image: boxes annotated (`boxes`) and `detected`; for every criterion and threshold,
-    annotated boxes that were `found` and detected boxes that are `false`."""
+    """Counts for one `label` of one image, whose `group` is the unit that intervals draw.
+
+    Attributes:
+        boxes: The number of annotated boxes.
+        detected: The number of detected boxes.
+        found: The number of annotated boxes that were found, for every criterion and threshold.
+        false: The number of detected boxes that are false, for every criterion and threshold.
+    """
 
     boxes: int
     detected: int
@@ -48,7 +54,13 @@ class LocalizationCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class LocalizationRow:
-    """One row of the table: one label, all labels pooled, or the mean over the labels (without counts)."""
+    """One row of the table: one label, all labels pooled, or the mean over the labels.
+
+    Attributes:
+        counts: The numbers of images and boxes; None for the mean over the labels.
+        iou: Scores by threshold of IoU.
+        iobb: Scores by threshold of IoBB.
+    """
 
     counts: LocalizationCounts | None
     iou: tuple[ThresholdScores, ...]
@@ -66,7 +78,13 @@ class LocalizationRow:
 
 @dataclass(frozen=True)
 class LocalizationTable:
-    """Rows by label, the row of all labels pooled, and the mean over the labels."""
+    """The localization table of ChestX-ray8.
+
+    Attributes:
+        labels: One row per label.
+        pooled: The row of all labels pooled.
+        mean: The mean over the labels.
+    """
 
     labels: dict[str, LocalizationRow]
     pooled: LocalizationRow

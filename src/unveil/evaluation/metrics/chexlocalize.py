@@ -31,7 +31,7 @@ PUBLISHED_THRESHOLDS = {
 
 @dataclass(frozen=True)
 class SegmentationScores(LabelMeasurement):
-    """IoU and hit of one label's map in one image.
+    """IoU and hit of the map of one `label` in one image, whose `group` is the unit that intervals draw.
 
     `iou` is None where the image doesn't count, `hit` where nothing is annotated.
     """

@@ -1,5 +1,4 @@
-"""Deletion and insertion (Petsiuk et al. 2018, RISE): the score while pixels are removed or inserted, the most salient
-pixels first."""
+"""Deletion and insertion (Petsiuk et al. 2018, RISE): the score while the most salient pixels are changed first."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,13 @@ BLUR_PX, BLUR_SIGMA_PX = 11, 5.0
 
 @dataclass(frozen=True, eq=False)
 class PerturbationCurve:
-    """The score after each share of the pixels, and whether the class was still predicted (None if the target isn't a
-    single class)."""
+    """The score of one image while its pixels are changed.
+
+    Attributes:
+        shares: The shares of the pixels that are changed, in [0, 1].
+        scores: The score at each share.
+        kept: Whether the class is still predicted at each share; None for a target that isn't a single class.
+    """
 
     shares: Float[np.ndarray, "points"]
     scores: Float[np.ndarray, "points"]
@@ -77,8 +81,15 @@ def _exchange(
 
 @dataclass(frozen=True)
 class CurveSummary:
-    """Means over the curves of several images: the `auc`, the `scores` at the `shares`, and the share of images whose
-    class is `kept` there (the accuracy of ROAD, if all were right at first)."""
+    """Means over the curves of several images.
+
+    Attributes:
+        images: The number of images.
+        auc: The area under the curve.
+        shares: The shares of the pixels that are changed.
+        scores: The score at each share.
+        kept: The share of images whose class is still predicted (the accuracy of ROAD, if all were right at first).
+    """
 
     images: int
     auc: Estimate

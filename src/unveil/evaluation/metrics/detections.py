@@ -42,8 +42,8 @@ def iou_and_iobb(
     IoBB divides by the *detected* box: it is 1 for a small box inside the truth, and small for a box that covers the
     whole image.
     """
-    first = np.array([(*one.start, *one.stop) for one in detected], float).reshape(-1, 4)
-    second = np.array([(one.y, one.x, one.y + one.height, one.x + one.width) for one in truth], float).reshape(-1, 4)
+    first = np.array([(*box.start, *box.stop) for box in detected], float).reshape(-1, 4)
+    second = np.array([(box.y, box.x, box.y + box.height, box.x + box.width) for box in truth], float).reshape(-1, 4)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=2)

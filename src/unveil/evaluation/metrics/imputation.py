@@ -35,12 +35,12 @@ def impute(pixels: Float[np.ndarray, "c h w"], missing: Bool[np.ndarray, "h w"])
     pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for (down, across), weight in NEIGHBORS.items():
         y, x = rows + down, columns + across
-        there = np.flatnonzero((y >= 0) & (y < missing.shape[0]) & (x >= 0) & (x < missing.shape[1]))
-        y, x = y[there], x[there]
-        weights[there] += weight
+        inside = np.flatnonzero((y >= 0) & (y < missing.shape[0]) & (x >= 0) & (x < missing.shape[1]))
+        y, x = y[inside], x[inside]
+        weights[inside] += weight
         known = number[y, x] < 0
-        right[there[known]] += weight * result[:, y[known], x[known]].T
-        others = there[~known]
+        right[inside[known]] += weight * result[:, y[known], x[known]].T
+        others = inside[~known]
         pairs.append((np.full(len(others), -weight), others, number[y, x][~known]))
     values, first, second = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     system = sparse.coo_array((values, (first, second)), shape=(len(rows),) * 2) + sparse.diags_array(weights)

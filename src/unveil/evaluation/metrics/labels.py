@@ -26,7 +26,12 @@ class LabelMeasurement:
 
 @dataclass(frozen=True, eq=False)
 class EstimateArray:
-    """Σ over / Σ under of every statistic, and its 95 % interval; NaN where the denominator is 0."""
+    """Ratios with intervals for an array of statistics; NaN where a denominator is 0.
+
+    Attributes:
+        value: Σ over / Σ under of every statistic.
+        interval: The lower and the upper bound of its 95 % interval.
+    """
 
     value: Float[np.ndarray, "*stats"]
     interval: Float[np.ndarray, "2 *stats"]
@@ -58,7 +63,14 @@ Row = TypeVar("Row", bound=tuple)  # a named tuple of estimates
 
 @dataclass(frozen=True)
 class LabelTable(Generic[Row]):
-    """A row of estimates per label, the row of all labels pooled, and the mean over the labels."""
+    """Estimates by label.
+
+    Attributes:
+        labels: One row per label.
+        pooled: The row of all labels pooled.
+        mean: The mean over the labels.
+        counts: The number of measurements per label.
+    """
 
     labels: Mapping[str, Row]
     pooled: Row

@@ -18,7 +18,7 @@ TORCHRAY_TOLERANCE_PX = 15  # of the published tables of the pointing game
 
 @dataclass(frozen=True)
 class PointingResult(LabelMeasurement):
-    """Pointing of one label's map in one image.
+    """Pointing of the map of one `label` in one image, whose `group` is the unit that intervals draw.
 
     `hit`: whether the peak lies on the truth. `energy`: the share of the map that does. Both are None where the truth
     is empty; `energy` also for a map of zeros.

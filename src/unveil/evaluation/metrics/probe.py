@@ -24,8 +24,15 @@ Explain = Callable[[Classifier, Float[Tensor, "c *grid"]], Float[np.ndarray, "*m
 class Explanation:
     """Computes the saliency map of an image for any classifier: `explanation(classifier, pixels)`.
 
-    `stream` names the noise of the attribution. It is the same in every call, so maps differ only by classifier and
-    pixels. Any function from a classifier and pixels to an array can take its place.
+    Any function from a classifier and pixels to an array can replace it.
+
+    Attributes:
+        attribution: The method.
+        target_score: The score that is attributed to pixels.
+        magnitude: How the attribution becomes a saliency map.
+        stream: The noise stream of the attribution, which is the same in every call, so that maps differ only by
+            classifier and pixels.
+        batch_size: Images per batch.
     """
 
     attribution: Attribution
@@ -49,8 +56,12 @@ class ScoreUnit(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class PerturbedScores:
-    """For every image the `score`, and whether the class is still predicted (`kept`; None for a target that isn't a
-    single class)."""
+    """Scores of perturbed images.
+
+    Attributes:
+        score: The score of every image.
+        kept: Whether the class is still predicted; None for a target that isn't a single class.
+    """
 
     score: Float[np.ndarray, "n"]
     kept: Bool[np.ndarray, "n"] | None
@@ -60,9 +71,15 @@ class PerturbedScores:
 class Probe:
     """One image, the classifier that evaluates perturbed copies of it, and the target score to record.
 
-    `pixels` are in [0, 1], before normalization; the images go through `classifier.predict` in batches. `seed` sets the
-    order of equal values of a map, and the noise. Raises `TargetError` for the probability of a target that isn't a
-    single class.
+    Attributes:
+        classifier: The classifier.
+        pixels: The image on the model's grid, in [0, 1], before normalization.
+        target_score: The score.
+        unit: Whether the logit or the probability is recorded.
+        seed: Sets the order of equal values of a map, and the noise.
+        batch_size: Images per batch.
+
+    Raises `TargetError` for the probability of a target that isn't a single class.
     """
 
     classifier: Classifier

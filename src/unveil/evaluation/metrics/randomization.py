@@ -26,8 +26,8 @@ METHOD = "the randomization of weights"
 class RandomizedSimilarity(LabelMeasurement):
     """Similarity of the maps of one image before and after randomization.
 
-    `label` is the layer that was randomized (last). `rank` is Spearman's ρ of the two maps, `ssim` their structural
-    similarity; None where a map is constant or zero.
+    `label` is the layer that was randomized (last), `group` the unit that intervals draw. `rank` is Spearman's ρ of the
+    two maps, `ssim` their structural similarity; None where a map is constant or zero.
     """
 
     rank: float | None

@@ -38,9 +38,12 @@ class Hits:
 class BoxHits:
     """Hits of one annotated box.
 
-    `by_any`: by regions of any class. `by_own`: by regions of the classes that match the box's label; None if the run
-    explained none of them. `visible_share`: share of the box inside the model's field of view. `central`: whether the
-    center of that field lies in the box, where photographed objects tend to be.
+    Attributes:
+        label: The label of the box.
+        visible_share: The share of the box inside the model's field of view.
+        central: Whether the center of that field lies in the box, where photographed objects tend to be.
+        by_any: Hits by regions of any class.
+        by_own: Hits by regions of the classes that match the box's label; None if the run explained none of them.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Which labels appear and which vanish, round by round, over many runs."""
+"""Labels that appear and vanish by round, over many runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +31,13 @@ class Change:
 
 @dataclass(frozen=True)
 class TrackLabels:
-    """The labels (indices) of one track of a run: predicted at `first`, changed by its rounds; `annotated` are those
-    that the data set gives to the image."""
+    """The labels (indices) of one track of a run.
+
+    Attributes:
+        first: Labels predicted before anything was erased.
+        changes: The changes of each round.
+        annotated: Labels that the data set gives to the image.
+    """
 
     first: frozenset[int]
     changes: tuple[Change, ...]
@@ -65,8 +70,11 @@ COLUMNS = tuple(name for kind in KINDS for name in (kind, f"{kind}_annotated"))
 
 @dataclass(frozen=True)
 class ChangeCounts:
-    """How often labels `appeared`, `returned` and `vanished`, by round; `…_annotated` count the cases in which the data
-    set gives the label to the image."""
+    """How often labels changed, by round.
+
+    `appeared`, `returned` and `vanished` are counts of labels; `appeared_annotated`, `returned_annotated` and
+    `vanished_annotated` are counts of those that the data set gives to the image.
+    """
 
     appeared: tuple[int, ...]
     appeared_annotated: tuple[int, ...]
@@ -84,9 +92,15 @@ class ChangeCounts:
 class LabelChanges:
     """One label of the classifier, over all tracks.
 
-    `index` is the class index; `label` is for reading, since labels may repeat. `annotated`: images to which the data
-    set gives the label. `first` and `last`: tracks in which it is predicted before the first round and after the last;
-    first + Σ appeared + Σ returned − Σ vanished = last.
+    Attributes:
+        index: The class index.
+        label: The name for reading, since labels may repeat.
+        annotated: The number of images to which the data set gives the label.
+        first: The number of tracks in which it is predicted before the first round.
+        first_annotated: The number of those to whose image the data set gives the label.
+        last: The number of tracks in which it is predicted after the last round:
+            first + Σ appeared + Σ returned − Σ vanished.
+        counts: The counts by round.
     """
 
     index: int
@@ -105,9 +119,14 @@ class LabelChanges:
 
 @dataclass(frozen=True)
 class LabelPair:
-    """How often the label `came` (appeared or returned) in a round in which the label `vanished`, by round.
+    """How often one label appeared or returned in a round in which another one vanished.
 
-    Class indices identify the labels; the names are for reading. None stands where no label vanished or none came.
+    Attributes:
+        vanished_index: The class index of the label that vanished; None if none did.
+        came_index: The class index of the label that appeared or returned; None if none did.
+        vanished: The name of the label that vanished, for reading.
+        came: The name of the label that appeared or returned, for reading.
+        by_round: The counts by round.
     """
 
     vanished_index: int | None
@@ -129,7 +148,14 @@ class LabelPair:
 
 @dataclass(frozen=True)
 class ChangeTable:
-    """Changes of the predicted labels over many tracks: by label, by pair of labels, and by round."""
+    """Changes of the predicted labels over many tracks.
+
+    Attributes:
+        tracks: The number of tracks.
+        labels: One row per label.
+        pairs: One row per pair of labels.
+        by_round: The counts of all labels by round.
+    """
 
     tracks: int
     labels: tuple[LabelChanges, ...]

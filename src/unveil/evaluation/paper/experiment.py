@@ -18,8 +18,14 @@ from unveil.records import Run
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """How runs are counted: which labels name the same thing, over how many rounds, and the probability from which a
-    label counts as predicted (sigmoid)."""
+    """How runs are counted.
+
+    Attributes:
+        matching: Which labels of the data set and of the classifier name the same thing.
+        labels: The labels of the classifier.
+        rounds: The number of rounds.
+        threshold: The smallest probability of a predicted label of a sigmoid classifier.
+    """
 
     matching: Matching
     labels: tuple[str, ...]
@@ -39,7 +45,20 @@ class ExperimentPlan:
 
 @dataclass(frozen=True, eq=False)
 class ImageObservation:
-    """What one image adds. `group`: the unit that intervals draw, the image itself or its patient."""
+    """The counts of one image.
+
+    Attributes:
+        id: The id of its sample.
+        group: The unit that intervals draw, the image itself or its patient.
+        count: The sums of its rounds.
+        labels: The labels of its tracks.
+        boxes: Which regions hit each box.
+        layout: The places of its regions and boxes; None without boxes.
+        boxes_difficult: The number of boxes marked as difficult, which aren't counted.
+        boxes_outside: The number of boxes without a pixel inside the image, which aren't counted.
+        annotated: The labels that the data set gives to the image.
+        seconds: The duration of its run in s.
+    """
 
     id: str
     group: str
@@ -60,7 +79,7 @@ class ImageObservation:
 
 @dataclass(frozen=True)
 class UnmatchedLabel:
-    """A label of the data set that no class of the classifier matches: why, and its images and boxes."""
+    """A `label` of the data set that no class matches: `why`, and its number of `images` and `boxes`."""
 
     label: str
     why: str
@@ -74,7 +93,15 @@ class UnmatchedLabel:
 
 @dataclass(frozen=True)
 class MatchingSummary:
-    """Which labels of the data set match which classes (`names` are for reading), and which match none."""
+    """Which labels of the data set match which classes.
+
+    Attributes:
+        indices: The class indices of every label with a match.
+        names: The names of these classes, for reading.
+        unmatched: The labels without a match.
+        classifier_labels: The number of labels of the classifier.
+        classifier_labels_matched: The number of those that match a label of the data set.
+    """
 
     indices: dict[str, list[int]]
     names: dict[str, list[str]]
@@ -95,8 +122,18 @@ class MatchingSummary:
 
 @dataclass(frozen=True)
 class ExperimentResults:
-    """All tables. `groups`: how many units the intervals draw. `seconds`: of all runs together. `boxes` is None where
-    no image has a box; difficult boxes and boxes outside the image aren't counted in it."""
+    """All tables of the experiment.
+
+    Attributes:
+        groups: The number of units that intervals draw.
+        seconds: The duration of all runs in s.
+        summary: Means by round.
+        changes: Changes of the predicted labels.
+        boxes: Boxes hit by round; None if no image has a box.
+        boxes_difficult: The number of boxes marked as difficult, which aren't counted in `boxes`.
+        boxes_outside: The number of boxes outside the image, which aren't counted in `boxes`.
+        matching: Which labels match.
+    """
 
     groups: int
     seconds: float

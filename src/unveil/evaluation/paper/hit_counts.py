@@ -25,8 +25,14 @@ RATIOS = {
 class RoundHits:
     """Boxes hit after a number of rounds, by one criterion.
 
-    `hit`: number of boxes; `share` = hit / boxes. `chance`, `others`: means over the boxes (`others` over those that
-    other images could be compared on). `above_chance`, `above_others`: means of the differences.
+    Attributes:
+        round: The number of rounds.
+        hit: The number of boxes hit.
+        share: The share of boxes hit, hit / boxes.
+        chance: The mean share of shifted regions that hit.
+        above_chance: The mean difference to chance.
+        others: The mean share of other images whose regions hit, over the boxes that could be compared.
+        above_others: The mean difference to other images.
     """
 
     round: int
@@ -55,8 +61,12 @@ class ScopeHits:
     """Hits of one scope: `any` (every box, by regions of any class) or `own` (boxes of labels that the run explained,
     by regions of the matching classes).
 
-    `central`: boxes that hold the center of the model's field of view. `criteria`: one row per round for each of the
-    `CRITERIA`.
+    Attributes:
+        central: The number of boxes that contain the center of the model's field of view.
+        boxes: The number of boxes.
+        compared_with_others: The number of boxes that could be compared with other images.
+        images: The number of images.
+        criteria: One row per round for each of the `CRITERIA`.
     """
 
     central: int
@@ -78,8 +88,10 @@ class ScopeHits:
 
 @dataclass(frozen=True)
 class ExpectedHits:
-    """Number of boxes hit, and the numbers expected by chance and by the regions of other images (None where no box
-    could be compared)."""
+    """The number of boxes `hit`, and the numbers expected by `chance` and by the regions of `others`.
+
+    `others` is None if no box could be compared with other images.
+    """
 
     hit: int
     chance: float
@@ -92,7 +104,7 @@ class ExpectedHits:
 
 @dataclass(frozen=True)
 class FirstAndLast:
-    """Hits after the first round and after the last."""
+    """Hits after the `first` round and after the `last`."""
 
     first: ExpectedHits
     last: ExpectedHits
@@ -104,8 +116,15 @@ class FirstAndLast:
 
 @dataclass(frozen=True)
 class LabelHits:
-    """The boxes of one label of the data set: how many there are, for how many the run `explained` a matching class,
-    and hits by criterion for either scope (None without boxes)."""
+    """The boxes of one label of the data set.
+
+    Attributes:
+        label: The label.
+        boxes: The number of its boxes.
+        explained: The number of those for which the run explained a matching class.
+        any: Hits by criterion, by regions of any class; None without boxes.
+        own: Hits by criterion, by regions of the matching classes; None without boxes.
+    """
 
     label: str
     boxes: int
@@ -126,7 +145,14 @@ class LabelHits:
 class HitTable:
     """Boxes hit by round over all images, for both scopes, and by label after the first and the last round.
 
-    `boxes_outside_view` and `boxes_partly_in_view` lie outside the model's field of view, wholly or in part.
+    Attributes:
+        boxes: The number of boxes.
+        images_with_boxes: The number of images with a box.
+        boxes_outside_view: The number of boxes outside the model's field of view.
+        boxes_partly_in_view: The number of boxes partly outside the model's field of view.
+        any: Hits by regions of any class.
+        own: Hits by regions of the matching classes.
+        labels: Hits by label.
     """
 
     boxes: int

@@ -22,7 +22,10 @@ MAX_OTHERS = 20
 
 @dataclass(frozen=True)
 class RegionPlacement:
-    """A region on the model's grid, its class (None for a target of several classes), and its most salient pixel."""
+    """A region: its `round`, `class_index`, `mask` on the model's grid, and most salient pixel, the `peak`.
+
+    `class_index` is None for a target of several classes.
+    """
 
     round: int
     class_index: int | None
@@ -32,7 +35,14 @@ class RegionPlacement:
 
 @dataclass(frozen=True)
 class ImageLayout:
-    """Where the boxes and the regions of one image lie, and the classes that its run explained."""
+    """The places of the boxes and regions of one image.
+
+    Attributes:
+        geometry: The geometry between the source and the model's grid.
+        boxes: The annotated boxes in pixels of the source.
+        explained: The indices of the classes that the run explained.
+        regions: The regions.
+    """
 
     geometry: Geometry
     boxes: tuple[LabeledBox, ...]
@@ -42,8 +52,10 @@ class ImageLayout:
 
 @dataclass(frozen=True, eq=False)
 class OtherImagesBaseline:
-    """For every criterion and number of rounds, the share of other images whose regions hit a box; None where no other
-    image is comparable."""
+    """The share of other images whose regions hit a box, for every criterion and number of rounds.
+
+    `by_any` is by regions of any class, `by_own` by regions of the matching classes; None if no image is comparable.
+    """
 
     by_any: Float[np.ndarray, "criteria rounds"] | None
     by_own: Float[np.ndarray, "criteria rounds"] | None

@@ -32,7 +32,7 @@ RULE = (
 
 @dataclass(frozen=True)
 class CountedSample:
-    """A sample whose run was counted, and the folder of its record."""
+    """A `sample` whose run was counted, the `folder` of its record, and what was `observed`."""
 
     sample: "Sample"
     folder: Path

@@ -118,21 +118,21 @@ def _by_round(counts: Sequence[int]) -> str:
 
 
 def _boxes(boxes: dict, scope: str) -> str:
-    found = boxes[scope]
-    head = f"## {SCOPES[scope]}\n\n{found['boxes']} boxes in {found['images']} images"
-    head += f"; the middle of the picture lies in {found['central']} of them" if found["boxes"] else ""
-    if found["asked_of_others"] < found["boxes"]:
-        head += f"; for {found['asked_of_others']} there are other images to compare with"
-    if not found["boxes"]:
+    hits = boxes[scope]
+    head = f"## {SCOPES[scope]}\n\n{hits['boxes']} boxes in {hits['images']} images"
+    head += f"; the middle of the picture lies in {hits['central']} of them" if hits["boxes"] else ""
+    if hits["asked_of_others"] < hits["boxes"]:
+        head += f"; for {hits['asked_of_others']} there are other images to compare with"
+    if not hits["boxes"]:
         return f"{head}."
-    rounds = [f"after round {row['round']}" for row in found["pointing"]]
+    rounds = [f"after round {row['round']}" for row in hits["pointing"]]
     rows = [
         (
             text,
             *(
                 f"{format_share(row['share'])}{format_interval(row['share_95'], percent=True)}; "
                 f"others {format_share(row['others'])}, chance {format_share(row['chance'])}"
-                for row in found[name]
+                for row in hits[name]
             ),
         )
         for name, text in CRITERIA_TEXT.items()
@@ -167,7 +167,7 @@ def _box_labels(boxes: dict) -> str:
 
 
 def _unmatched(matching: dict) -> str:
-    rows = [(one["label"], one["why"], one["images"], one["boxes"]) for one in matching["unmatched"]]
+    rows = [(row["label"], row["why"], row["images"], row["boxes"]) for row in matching["unmatched"]]
     if not rows:
         return ""
     rows.sort(key=lambda row: (-int(row[2]), str(row[0])))
@@ -178,7 +178,7 @@ def _unmatched(matching: dict) -> str:
 def _errors(errors: Sequence[dict]) -> str:
     if not errors:
         return ""
-    rows = [(one["id"], one["error"]) for one in errors[:MAX_ROWS]]
+    rows = [(row["id"], row["error"]) for row in errors[:MAX_ROWS]]
     return f"## Images that failed\n\n{markdown_table(('image', 'error'), rows)}" + _more(
         len(errors), "images that failed"
     )

@@ -1,4 +1,4 @@
-"""What the rounds of many runs did, round by round: drops, the first label, rims, coverage."""
+"""Summaries of many runs by round: drops, the first label, rims, coverage."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.records.run import Round, Run
 
-# What is summed over the rounds with one index.
+# The sums over the rounds with the same index.
 SUMS: tuple[str, ...] = (
     "runs",
     "drop",
@@ -38,9 +38,16 @@ MEANS: dict[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class RunCount:
-    """What one run adds: `sums[r - 1]` holds the `SUMS` of its round r.
+    """The counts of one run; each separate track counts as a run of its own.
 
-    With separate tracks every track counts as a run of its own.
+    Attributes:
+        sums: The `SUMS` of round r in row r − 1.
+        last_coverages: The share of the grid erased after the last round of each track.
+        stops: The reason with which each track ended.
+        classifier: The name of the classifier.
+        precision: The precision of the run.
+        recipe: The name of the recipe.
+        machine: The machine of the run.
     """
 
     sums: Float[np.ndarray, "rounds sums"]
@@ -66,10 +73,18 @@ class RunCount:
 class RoundSummary:
     """Means over the runs that reached a round.
 
-    `drop` and `probability_drop`: drop of the top class by all regions of the round. `kept_first`: share of runs whose
-    top class still leads after the round. `rims`: share of the round's regions that are rims, with more than half of
-    their saliency at the border of what was erased before. `revealed`, `stability`: means over the regions. `coverage`:
-    share of the grid erased after the round.
+    Attributes:
+        round: The number of the round.
+        runs: The number of runs that reached it.
+        drop: The drop of the top class' logit by all regions of the round.
+        probability_drop: The drop of the top class' probability.
+        kept_first: The share of runs whose top class is still the most probable one after the round.
+        regions: The number of regions.
+        rims: The share of regions that are rims, with more than half of their saliency at the border of what was erased
+            before.
+        revealed: The mean of this measure over the regions.
+        stability: The mean of this measure over the regions.
+        coverage: The share of the grid erased after the round.
     """
 
     round: int
@@ -93,11 +108,17 @@ class RoundSummary:
 
 @dataclass(frozen=True)
 class RunsSummary:
-    """Summary of many runs: means by round, and what holds for all rounds together.
+    """Summary of many runs.
 
-    `rims_after_round_1`: share of the regions of later rounds that are rims. `final_coverage`: mean share of the grid
-    erased after the last round. `stops`: how many tracks ended for each reason. Classifiers, precisions, recipes and
-    machines are those of the runs.
+    Attributes:
+        runs: The number of runs.
+        rounds: Means by round.
+        regions: The number of regions.
+        rims_after_round_1: The share of regions of later rounds that are rims.
+        final_coverage: The mean share of the grid erased after the last round.
+        stops: The number of tracks that ended for each reason.
+        classifiers, precisions, recipes, machines: Those of the runs.
+        has_intervals: Whether the means have intervals.
     """
 
     runs: int

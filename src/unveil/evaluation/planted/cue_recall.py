@@ -18,8 +18,16 @@ FALSE_SHARE = 0.1  # a region is false if less than this share of it lies on cue
 class CueTally:
     """Counts over scenes; tallies of several scenes add up.
 
-    `found[r]` is the number of cues found after round r + 1. `cues` are those of labels that the classifier predicted
-    at first, since runs don't explain other labels; cues of other labels are `cues_missed_by_classifier`.
+    Attributes:
+        scenes: The number of scenes.
+        cues: The number of cues of labels that the classifier predicted at first, since runs don't explain other
+            labels.
+        cues_missed_by_classifier: The number of cues of other labels.
+        found: The number of cues found after round 1, 2, …
+        regions: The number of regions.
+        false_regions: The number of regions that don't lie on cues of their label.
+        empty_scenes: The number of scenes without cues.
+        empty_scenes_with_regions: The number of those with a region.
     """
 
     scenes: int = 0

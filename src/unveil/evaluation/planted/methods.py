@@ -38,7 +38,14 @@ REFERENCE = "recommended"  # the recipe whose areas single maps are cut at
 
 @dataclass(frozen=True, eq=False)
 class PlantedQuestion:
-    """One question of the benchmark: a label of a scene, present or absent, and the strength of each of its cues."""
+    """One question of the benchmark: a label of a scene, present or absent.
+
+    Attributes:
+        suite: The suite of the scene.
+        scene: The scene.
+        label: The label that is explained.
+        strengths: The drop of the label's logit when each of its cues is left out; None for an absent label.
+    """
 
     suite: str
     scene: Scene
@@ -63,7 +70,7 @@ class Method(ABC):
 
 @dataclass(frozen=True)
 class RoundsMethod(Method):
-    """A recipe that explains one label, for as many rounds as it takes."""
+    """A `recipe`, under a `name`, that explains one label in rounds until it stops."""
 
     name: str
     recipe: Recipe
@@ -90,7 +97,7 @@ class RoundsMethod(Method):
 
 @dataclass(frozen=True)
 class SingleMapMethod(Method):
-    """An attribution that gives a single map, which is cut into regions afterwards."""
+    """An `attribution`, under a `name`, with a `magnitude`: a single map, which is cut into regions afterwards."""
 
     name: str
     attribution: Attribution

@@ -1,9 +1,7 @@
 """Rows of the planted benchmark: the scores of one method on one network, over all questions."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,11 +19,18 @@ from unveil.evaluation.planted.methods import (
 from unveil.evaluation.planted.scoring import (
     Saliency,
     Trial,
-    TrialScores,
     best_share,
     cut_at_area,
     cut_at_share,
     score_trials,
+)
+from unveil.evaluation.planted.tables import (
+    BenchmarkRow,
+    NetworkBenchmark,
+    QuestionSet,
+    ReferenceAreas,
+    RefusedRow,
+    SuiteScores,
 )
 from unveil.images import Image
 from unveil.masks import union
@@ -35,123 +40,13 @@ TUNING_SEEDS = 650_000  # scenes on which the thresholds of single maps are chos
 ABSENT_FACTOR = 4  # scenes without evidence per scene of any other suite, so that their rate has a small interval
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))  # thresholds tried, as shares of the map's maximum
 ROUNDS = 5
-MAIN = ("recall", "recall_equal_area", "precision", "false_region_rate", "rim_rate", "seconds")
 OnDone = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class QuestionSet:
-    """Questions for a network: labels that are present and predicted, and some that are absent.
-
-    `missed`: labels that are present and not predicted; no question is asked about them.
-    """
-
-    questions: tuple[PlantedQuestion, ...]
-    missed: int
-
-    @property
-    def groups(self) -> list[tuple[str, int]]:
-        """The scene of each question."""
-        return [(question.suite, question.scene.seed) for question in self.questions]
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkBenchmark:
-    """A network with its questions, and others for choosing thresholds."""
-
-    classifier: Classifier
-    measured: QuestionSet
-    tuning: QuestionSet
-    seed: int
-
-
-@dataclass(frozen=True)
-class ReferenceAreas:
-    """Area of all regions and number of cues found, per question, of the recipe that single maps are compared with."""
-
-    areas_px: tuple[int, ...]
-    found: tuple[int, ...]
-
-    @classmethod
-    def from_dict(cls, table: Mapping[str, Sequence[int]]) -> "ReferenceAreas":
-        """From the JSON of `as_dict`."""
-        return cls(tuple(table["areas"]), tuple(table["found"]))
-
-    def as_dict(self) -> dict[str, list[int]]:
-        """As it is written to JSON."""
-        return {"areas": list(self.areas_px), "found": list(self.found)}
-
-
-@dataclass(frozen=True)
-class SuiteScores:
-    """Scores over the questions of one suite, without intervals: a suite has too few scenes."""
-
-    recall: float | None
-    precision: float | None
-    false_region_rate: float | None
-    cues: int
-    regions: int
-    recall_equal_area: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it is written to JSON."""
-        return {name: getattr(self, name) for name in SuiteScores.__dataclass_fields__}
-
-
-@dataclass(frozen=True)
-class BenchmarkRow:
-    """Scores of one method on one network.
-
-    `equal_area`: scores of a single map cut at the area of the reference rounds: of the method's own map, or of the
-    first map of a recipe. `seconds` are per question. `missed_by_classifier`: labels that are present and not
-    predicted. Only single maps have a `threshold` (share of the maximum, the best on other scenes) and a `lead`: (cues
-    found by the reference rounds − cues found by the map at equal area) / cues.
-    """
-
-    scores: TrialScores
-    equal_area: TrialScores
-    seconds: float
-    missed_by_classifier: int
-    by_suite: Mapping[str, SuiteScores]
-    threshold: float | None = None
-    lead: Estimate | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it is written to JSON, with the `MAIN` columns first."""
-        scores, equal_area = self.scores.as_dict(), self.equal_area.as_dict()
-        between = scores.pop("intervals")
-        row = {
-            **scores,
-            "recall_equal_area": equal_area["recall"],
-            "precision_equal_area": equal_area["precision"],
-            "seconds": self.seconds,
-            "missed_by_classifier": self.missed_by_classifier,
-            "intervals": {**between, "recall_equal_area": equal_area["intervals"]["recall"]},
-        }
-        row = {**{name: row[name] for name in MAIN}, **row}
-        row["by_suite"] = {suite: scores.as_dict() for suite, scores in self.by_suite.items()}
-        if self.lead is not None:
-            pair = self.lead.interval
-            row |= {"threshold": self.threshold, "ahead": self.lead.value}
-            row["ahead_interval"] = None if pair is None else list(pair)
-        return row
-
-
-@dataclass(frozen=True)
-class RefusedRow:
-    """The row of a method that doesn't support a network, with the reason."""
-
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it is written to JSON."""
-        return {**dict.fromkeys(MAIN), "refused": self.reason}
 
 
 def draw_questions(
     classifier: Classifier, scenes: int, first_seed: int, suites: Sequence[str] = tuple(SUITES)
 ) -> QuestionSet:
-    """Questions about `scenes` scenes per suite, and `ABSENT_FACTOR` times as many without evidence."""
+    """Draw questions about `scenes` scenes per suite, and `ABSENT_FACTOR` times as many without evidence."""
     questions, missed = [], 0
     for suite in suites:
         for number in range(scenes * (ABSENT_FACTOR if suite == "absent" else 1)):

@@ -30,15 +30,23 @@ RATES = (
 
 
 class TrialError(UnveilError):
-    """Regions, maps or strengths that don't belong to the scene."""
+    """Regions, maps or strengths don't belong to the scene."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
     """The regions by round that a method found for one label of one scene; a single-map method has one round.
 
-    `maps`: the saliency map of each round, if the method has them; rims are weighted by it. `strengths`: the drop of
-    the label's logit when each of its cues is left out of the scene, in the order of the cues, where it is known.
+    Attributes:
+        scene: The scene.
+        label: The label that was explained.
+        rounds: The regions of each round, as boolean arrays.
+        maps: The saliency map of each round, by which rims are weighted; None if the method has none.
+        strengths: The drop of the label's logit when each of its cues is left out of the scene, in the order of the
+            cues; None if it isn't known.
+        suite: The suite of the scene.
+
+    Raises `TrialError` for regions, maps or strengths that don't belong to the scene.
     """
 
     scene: Scene
@@ -92,7 +100,8 @@ class TrialScores:
     - `strongest_first`: trials in which the first round that finds any cue finds the strongest / trials that have
       several cues, and strengths.
 
-    Over those of labels without evidence: `false_region_rate`, trials with a region / trials.
+    Over those of labels without evidence: `false_region_rate`, trials with a region / trials. `scenes`, `trials` and
+    `trials_without_evidence` are counts.
     """
 
     scenes: int

@@ -54,19 +54,27 @@ Design = Callable[[Canvas], None]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where an object stands and how it looks: pixels, radians, and factors on its color."""
+    """The position and look of an object.
+
+    Attributes:
+        x, y: The center in px.
+        radius: The radius in px.
+        angle: The rotation in radians.
+        contrast: The opacity over the background, in [0, 1].
+        tint: Factors on the color.
+    """
 
     x: float
     y: float
     radius: float
     angle: float
-    contrast: float = 1.0  # opacity of the object over what lies behind it
+    contrast: float = 1.0
     tint: Color = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Sprite:
-    """A drawn object: its patch of the image, its colors and its opacity in [0, 1]."""
+    """A drawn object: the `rows` and `columns` of its patch, its colors `rgb` and its `opacity`, both in [0, 1]."""
 
     rows: slice
     columns: slice

@@ -69,7 +69,10 @@ class SceneSettings:
 
 @dataclass(frozen=True)
 class PlacedObject:
-    """An object of the layout; `label` and `kind` are empty for a distractor, `also` has further classes of a sign."""
+    """An object of the layout: its `label` and `kind`, empty for a distractor, its `design` and its `pose`.
+
+    `also` has further classes that it is a sign of.
+    """
 
     label: str
     kind: str

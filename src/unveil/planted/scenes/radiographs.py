@@ -20,7 +20,7 @@ TRIES = 20
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One planted finding: its label and its pixels, on the grid of the image (holes filled)."""
+    """One planted finding: its `label`, and `inside`, True at its pixels on the grid of the image (holes filled)."""
 
     label: str
     inside: Bool[np.ndarray, "h w"]
@@ -37,7 +37,7 @@ Draw = Callable[[np.random.Generator, Pixels], Pixels]
 
 
 def plant(pixels: Pixels, rng: np.random.Generator, leave_out: int | None = None) -> tuple[Pixels, list[Finding]]:
-    """A radiograph in [0, 1], float64, with findings drawn at random, and the list of these findings.
+    """Draw random findings into a radiograph in [0, 1]; return it as float64, and the list of the findings.
 
     Every label is present with probability `CHANCE`, with 1 to `COUNTS` findings. Findings don't overlap, so each can
     be left out alone: with `leave_out` the image lacks the finding of that number (from 0) and is otherwise the same.
@@ -99,7 +99,7 @@ def _opacity(rng: np.random.Generator, pixels: Pixels) -> Pixels:
 
 
 def _enlarged_heart(rng: np.random.Generator, pixels: Pixels) -> Pixels:
-    """The heart's shadow as an ellipse that reaches far into the left lung (on the right of the picture)."""
+    """The heart's shadow as an ellipse that reaches far into the left lung (on the right of the image)."""
     center = (rng.uniform(0.58, 0.66), rng.uniform(0.58, 0.64))
     away = _ellipse(pixels.shape, center, (rng.uniform(0.14, 0.19), rng.uniform(0.2, 0.26)), rng.uniform(0.1, 0.5))
     dense = np.quantile(pixels[pixels.shape[0] // 2 :, 2 * pixels.shape[1] // 5 : 3 * pixels.shape[1] // 5], 0.7)

@@ -10,10 +10,15 @@ from unveil.planted.scenes.distractors import DISTRACTORS
 
 @dataclass(frozen=True, eq=False)
 class Sign:
-    """An object of one kind. Each drawing takes one of its `designs`, times a color of its `palette` if it has one.
+    """An object of one kind.
 
-    `labels`: the classes that it is a sign of; none for a distractor. `place`: anywhere, or upright in a corner and at
-    most once per scene, like the lead letter of a radiograph. `size_px`: a range of sizes that replaces the scene's.
+    Attributes:
+        kind: The name of the kind; empty for a distractor of the demo.
+        labels: The classes that it is a sign of; none for a distractor.
+        designs: Each drawing uses one of these designs.
+        palette: Each drawing is multiplied by one of these colors; empty for none.
+        place: Anywhere, or upright in a corner and at most once per scene, like the lead letter of a radiograph.
+        size_px: The smallest and the largest extent in px; None for those of the scene.
     """
 
     kind: str
@@ -26,7 +31,13 @@ class Sign:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """The classes of a world in their order, all signs, and the distractors."""
+    """The signs and distractors that scenes are made of.
+
+    Attributes:
+        labels: The classes in their order.
+        signs: All signs.
+        distractors: All distractors.
+    """
 
     labels: tuple[str, ...]
     signs: tuple[Sign, ...]

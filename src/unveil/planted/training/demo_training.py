@@ -1,5 +1,4 @@
-"""Training of the demo's network: the same seed and machine give the same weights; interrupted runs continue from their
-last checkpoint."""
+"""Training of the demo's network, reproducible on one machine; interrupted runs continue from their last checkpoint."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +21,18 @@ TRAINING_SEEDS = 1_000_000  # first seed of the training scenes; lower seeds are
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How the network that ships was trained."""
+    """Settings of the training; the defaults are those of the network that ships with `unveil`.
+
+    Attributes:
+        scenes: The number of training scenes.
+        epochs: The number of passes over the scenes.
+        batch_size: Scenes per step.
+        learning_rate: The largest learning rate of AdamW.
+        weight_decay: The weight decay of AdamW.
+        seed: The seed of weights and batches.
+        pooling: How evidence maps become logits.
+        bf16: Whether the network runs in bf16 during training.
+    """
 
     scenes: int = 24_000
     epochs: int = 12
@@ -43,8 +53,11 @@ def train(
     workers: int,
     on_progress: OnProgress = lambda what, done, total, text: None,
 ) -> PlantedNet:
-    """Train, or continue training; `folder` keeps one checkpoint per epoch. The loss is the binary cross entropy of
-    each label."""
+    """Train, or continue training; `folder` has the checkpoint of the last epoch.
+
+    The loss is the binary cross entropy of each label. Scenes are drawn by several `workers`, and `on_progress` is
+    called with the step, the number done, their total and a remark.
+    """
     torch.manual_seed(settings.seed)
     network = build_network(settings.pooling).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
@@ -52,11 +65,11 @@ def train(
     if begin < settings.epochs:
         drawn = [0]
 
-        def tell(count: int) -> None:
+        def report(count: int) -> None:
             drawn[0] += count
             on_progress("drawing scenes", drawn[0], settings.scenes, "")
 
-        pool = draw_pool(TRAINING_SEEDS, settings.scenes, workers, tell)
+        pool = draw_pool(TRAINING_SEEDS, settings.scenes, workers, report)
         for epoch in range(begin, settings.epochs):
             _epoch(settings, network, optimizer, pool, epoch, on_progress)
             _checkpoint(folder, settings, network, optimizer, epoch + 1)

@@ -21,8 +21,13 @@ CHUNK = 100
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Scenes as bytes. `cue` is 0 where no cue is, else the cue's number in its scene; `label_of[i, number − 1]` its
-    label."""
+    """Scenes as bytes.
+
+    Attributes:
+        pixels: The images.
+        cue: The number of the cue at each pixel, from 1 on; 0 without a cue.
+        label_of: The index of the label of cue `number` in column `number − 1`.
+    """
 
     pixels: UInt8[np.ndarray, "scenes 3 h w"]
     cue: UInt8[np.ndarray, "scenes h w"]
@@ -66,8 +71,7 @@ def _draw_chunk(seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def batch(pool: Pool, rows: Int[np.ndarray, "n"], rng: np.random.Generator) -> tuple[Float[Tensor, "n 3 h w"], Tensor]:
-    """Pixels in [0, 1] and labels in {0, 1} of a batch of scenes, rotated and brightened, with parts erased in half of
-    them.
+    """Make a batch: pixels in [0, 1], rotated and brightened, with parts erased in half of them, and labels in {0, 1}.
 
     A cue is erased as a whole, and a label is removed with the last of its cues: so an erased place is never evidence,
     and every remaining cue is.
@@ -99,8 +103,8 @@ def rotate_quarter(values: Tensor, turns: int, flip: bool) -> Tensor:
 
 
 def _labels(label_of: UInt8[np.ndarray, "n cues"], gone: np.ndarray) -> Tensor:
-    there = (label_of[..., None] == np.arange(len(LABELS))) & ~gone[..., None]
-    return torch.from_numpy(there.any(1).astype(np.float32))
+    remaining = (label_of[..., None] == np.arange(len(LABELS))) & ~gone[..., None]
+    return torch.from_numpy(remaining.any(1).astype(np.float32))
 
 
 def erase_cues(pixels: Tensor, cue: Tensor, gone: np.ndarray, rng: np.random.Generator) -> Tensor:

@@ -1,5 +1,4 @@
-"""Proof of what the planted network relies on: interventions on scenes outside its training set, which leave cues
-out."""
+"""Proof of what the demo's network relies on: scenes outside the training set, with some cues left out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,13 +19,13 @@ WILSON_Z = 1.96
 
 @dataclass
 class SuccessCount:
-    """How often a statement held, out of how many trials."""
+    """How often a statement `held`, out of the number of trials `tried`."""
 
     held: int = 0
     tried: int = 0
 
     def add(self, held: bool) -> None:
-        """One more trial."""
+        """Add one trial."""
         self.held += bool(held)
         self.tried += 1
 
@@ -54,7 +53,7 @@ def wilson(held: int, tried: int) -> tuple[float, float]:
 def prove(
     network: nn.Module, scenes: int = SCENES, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict:
-    """Draw fresh scenes with and without their cues, and count how often the network predicts what the design implies.
+    """Draw new scenes with and without their cues, and count how often predictions are those that the design implies.
 
     - `exact`: the labels predicted are the labels present.
     - `one_suffices`: with only one cue of a label left, the label is predicted (also listed by kind of cue).

@@ -31,8 +31,13 @@ SHARE_OF_CELL = 0.12  # a cell of the evidence maps belongs to a cue that covers
 
 @dataclass(frozen=True, eq=False)
 class SuitePool:
-    """Scenes as bytes. `cue` is 0 where no cue is, else the cue's number in its scene; `announces[i, number − 1]` holds
-    for every label whether that cue is a sign of it."""
+    """Scenes as bytes.
+
+    Attributes:
+        pixels: The images.
+        cue: The number of the cue at each pixel, from 1 on; 0 without a cue.
+        announces: Whether cue `number`, in column `number − 1`, is a sign of each label.
+    """
 
     pixels: UInt8[np.ndarray, "scenes 3 h w"]
     cue: UInt8[np.ndarray, "scenes h w"]
@@ -41,8 +46,14 @@ class SuitePool:
 
 @dataclass(frozen=True, eq=False)
 class SuiteBatch:
-    """Pixels in [0, 1], the labels left in them, and their places: 1 in cells with a cue of the label, 0 in cells
-    without, `UNKNOWN` in cells that a cue covers by less than `SHARE_OF_CELL`."""
+    """A training batch.
+
+    Attributes:
+        pixels: The images, in [0, 1].
+        labels: The labels that remain in them, 0 or 1.
+        places: 1 in cells with a cue of the label, 0 in cells without, `UNKNOWN` in cells that a cue covers by less
+            than `SHARE_OF_CELL`.
+    """
 
     pixels: Float[Tensor, "n 3 h w"]
     labels: Float[Tensor, "n labels"]

@@ -1,5 +1,4 @@
-"""Proof of what each of the benchmark's networks relies on: interventions on scenes outside the training set, which
-leave out one cue, all cues, or all but one."""
+"""Proof of what the benchmark's networks rely on: scenes outside the training set, with some cues left out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,8 +22,14 @@ MIN_DROP = 0.5  # drop in logits from which a cue counts as used
 
 @dataclass(frozen=True, eq=False)
 class Interventions:
-    """The interventions on one label of one scene: the scene itself, without each of the label's cues, with each cue
-    alone, and without any of them."""
+    """The interventions on one label of one scene.
+
+    Attributes:
+        suite: The suite of the scene.
+        label: The label.
+        cues: The number of its cues.
+        scenes: The scene itself, without each of the label's cues, with each cue alone, and without any of them.
+    """
 
     suite: str
     label: str
@@ -35,9 +40,9 @@ class Interventions:
     def on(cls, suite: str, scene: Scene, label: str) -> "Interventions":
         """All interventions for a label that is present."""
         cues = [cue.index for cue in scene.cues if cue.label == label]
-        one_less = [scene.without([index]) for index in cues]
+        without = [scene.without([index]) for index in cues]
         alone = [scene.without(other for other in cues if other != index) for index in cues]
-        return cls(suite, label, len(cues), (scene, *one_less, *alone, scene.without(cues)))
+        return cls(suite, label, len(cues), (scene, *without, *alone, scene.without(cues)))
 
 
 @dataclass
@@ -49,6 +54,7 @@ class ProofCounts:
     - `used`: removing the only cue left lowers its label's logit by at least `MIN_DROP` (also by suite).
     - `adds`: for a label with several cues, removing any one of them lowers the logit by at least `MIN_DROP`.
     - `hidden`: for a label with several cues, removing any but the strongest changes the logit by less than 0.1.
+    - `used_by_suite`: `used` by suite. `drops`: the drops counted in `adds`, in logits.
     """
 
     exact: SuccessCount = field(default_factory=SuccessCount)
@@ -65,17 +71,17 @@ class ProofCounts:
         predicted = {label for label, logit in zip(BENCHMARK.labels, logits, strict=True) if logit >= 0}
         self.exact.add(predicted == set(scene.labels))
 
-    def add(self, tried: Interventions, logits: Float[np.ndarray, "scenes"]) -> None:
+    def add(self, interventions: Interventions, logits: Float[np.ndarray, "scenes"]) -> None:
         """Count one label's interventions, given its logits in their order."""
-        count = tried.cues
-        whole, less, alone, none = logits[0], logits[1 : 1 + count], logits[1 + count : 1 + 2 * count], logits[-1]
+        count = interventions.cues
+        complete, without, alone, none = logits[0], logits[1 : 1 + count], logits[1 + count : 1 + 2 * count], logits[-1]
         self.none_loses.add(bool(none < 0))
-        drops = whole - less
+        drops = complete - without
         for index in range(count):
             used = bool(alone[index] - none >= MIN_DROP)
             self.alone_predicts.add(bool(alone[index] >= 0))
             self.used.add(used)
-            self.used_by_suite.setdefault(tried.suite, SuccessCount()).add(used)
+            self.used_by_suite.setdefault(interventions.suite, SuccessCount()).add(used)
             if count > 1:
                 self.adds.add(bool(drops[index] >= MIN_DROP))
                 self.drops.append(float(drops[index]))
@@ -104,17 +110,17 @@ def prove_suite(
     for number in range(total):
         suite = list(SUITES)[number % len(SUITES)]
         scene = suite_scene(suite, PROOF_SEEDS + number // len(SUITES))
-        tried = [Interventions.on(suite, scene, label) for label in scene.labels]
-        drawn = [scene, *(one for label in tried for one in label.scenes)]
-        pixels = torch.from_numpy(np.stack([one.pixels for one in drawn]))
+        by_label = [Interventions.on(suite, scene, label) for label in scene.labels]
+        drawn = [scene, *(variant for label in by_label for variant in label.scenes)]
+        pixels = torch.from_numpy(np.stack([variant.pixels for variant in drawn]))
         for name, network in networks.items():
             with torch.inference_mode():
                 logits = logits_of(network, pixels).numpy()
             proofs[name].add_scene(scene, logits[0])
             begin = 1
-            for one in tried:
-                rows = logits[begin : begin + len(one.scenes), BENCHMARK.labels.index(one.label)]
-                proofs[name].add(one, rows)
-                begin += len(one.scenes)
+            for label in by_label:
+                rows = logits[begin : begin + len(label.scenes), BENCHMARK.labels.index(label.label)]
+                proofs[name].add(label, rows)
+                begin += len(label.scenes)
         on_progress(number + 1, total)
     return proofs

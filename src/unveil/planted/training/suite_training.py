@@ -21,10 +21,18 @@ LARGEST_GRADIENT = 5.0
 
 @dataclass(frozen=True)
 class SuiteTraining:
-    """How networks are trained.
+    """Settings of the training of the benchmark's networks.
 
-    During the first share `guided` of the steps, the loss also uses the cells of the cues, with decreasing weight;
-    after that only the labels. `learning_rate` is for convolutional networks; a transformer's is half of it.
+    Attributes:
+        scenes: The number of training scenes.
+        steps: The number of steps.
+        batch_size: Scenes per step.
+        learning_rate: The largest learning rate of AdamW for convolutional networks; a transformer's is half of it.
+        weight_decay: The weight decay of AdamW.
+        guided: During this first share of the steps, the loss also uses the cells of the cues, with decreasing weight;
+            after that only the labels.
+        seed: The seed of weights and batches.
+        bf16: Whether the network runs in bf16 during training.
     """
 
     scenes: int = 24_000
