@@ -84,6 +84,8 @@ class Recipe:
 
     Raises `RecipeError` for settings out of range. Compare `recipes.paper()` and `recipes.recommended()`.
 
+    >>> from unveil.fills import Blur
+    >>> from unveil.stopping import MaxRounds
     >>> recipe = Recipe(stop=MaxRounds(3), fill=Blur(sigma_px=8.0))
     >>> Recipe.from_toml(recipe.to_toml()) == recipe
     True

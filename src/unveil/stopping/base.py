@@ -67,6 +67,7 @@ class StopState:
 class Stop(ABC):
     """Base class of conditions that end a run; `a | b` ends a run when either condition holds.
 
+    >>> from unveil.stopping import CoverageAbove, MaxRounds
     >>> MaxRounds(5) | CoverageAbove(0.5)
     AnyOf(stops=(MaxRounds(rounds=5), CoverageAbove(coverage=0.5)))
     """
