@@ -35,7 +35,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # One library, one door.
 DOORS = {
-    "PIL": "images/reading.py",
+    "PIL": "images/decoding.py",
     "nibabel": "images/nifti.py",
     "torchvision": "classifiers/sources/torchvision.py",
     "timm": "classifiers/sources/timm.py",

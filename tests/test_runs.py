@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Pillow
 from torch import nn
 
 import unveil.render
 from tiny_runs import RECIPES, classifier
 from unveil import __version__, find_regions, load_run, run_images
-from unveil.classifiers import TorchClassifier
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.classifiers.preprocessing import Interpolation
 from unveil.errors import DiskFullError, ImageError, RecipeError
 from unveil.fills import Constant
@@ -354,3 +355,34 @@ def test_a_value_range_is_applied_to_each_image_and_belongs_to_its_record(tmp_pa
     assert scaled.run == find_regions(read_image(path, value_range=(0, 4095)), classifier(), RECIPE)
     with pytest.raises(ImageError, match="a value range"):
         run_images([path], classifier(), RECIPE, out=out, value_range=(5, 5))
+
+
+@pytest.mark.parametrize("count", [2, 4, 13])
+def test_images_with_the_channels_of_their_network(tmp_path, count):
+    """From .npy files to records, for a network that reads the last channel alone: the region is its bright square."""
+    network = nn.Sequential(
+        nn.Conv2d(count, 2, 5, padding=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2)
+    )
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network[0].weight[0, -1] = 1.0
+        network[4].weight[0, 0] = 100.0
+    preprocessing = Preprocessing.square(64, (0.0,) * count, (1.0,) * count)
+    box = TorchClassifier(network, preprocessing, ["bright", "other"])
+    values = np.random.default_rng(0).random((count, 64, 64)) * 0.1
+    values[-1] = 0
+    values[-1, 20:30, 40:50] = 1
+    np.save(tmp_path / "scene.npy", values)
+    (result,) = run_images([tmp_path / "scene.npy"], box, replace(RECIPE, target=Class("bright")), out=tmp_path / "out")
+    assert result.error is None
+    assert result.warning is None
+    assert result.run is not None
+    assert result.run.source.channels == count
+    assert load_run(result.folder) == result.run
+    assert result.run.rounds == find_regions(values, box, replace(RECIPE, target=Class("bright"))).rounds
+    rows, columns = np.nonzero(result.run.regions[0].mask.to_array())
+    assert rows.min() >= 20 - 12
+    assert rows.max() < 30 + 12
+    assert columns.min() >= 40 - 12
+    assert columns.max() < 50 + 12

@@ -120,7 +120,10 @@ def start_run(
     1
     """
     chosen = choose_recipe(recipe, target, trust=trust)
-    return RunContext.create(read_image(image), load_classifier(classifier), chosen, seed, batch_size)
+    loaded = load_classifier(classifier)
+    return RunContext.create(
+        read_image(image, channels=loaded.preprocessing.channels), loaded, chosen, seed, batch_size
+    )
 
 
 def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:

@@ -97,8 +97,6 @@ def test_values_outside_their_range():
         Preprocessing((8, 8), (0.0,), (1.0, 1.0), 8)
     with pytest.raises(ClassifierError, match="as many means as positive"):
         Preprocessing((8, 8), (0.0,), (0.0,), 8)
-    with pytest.raises(ClassifierError, match="1 or 3 channels"):
-        Preprocessing((8, 8), (0.0, 0.0), (1.0, 1.0), 8)
     with pytest.raises(ClassifierError, match="3 spatial axes"):
         Preprocessing((8, 8, 8), (0.0,), (1.0,), 8).apply(Image.from_array(np.zeros((9, 9), np.uint8)))
 
@@ -112,3 +110,26 @@ def test_an_image_too_elongated_to_be_resized_is_refused():
         preprocessing.apply(Image.from_array(np.zeros((8, 100_000), np.uint8)))
     squashed = Preprocessing.square(32, (0.5,), (0.2,)).apply(Image.from_array(np.zeros((8, 100_000), np.uint8)))
     assert squashed[0].shape == (1, 32, 32)
+
+
+@pytest.mark.parametrize("count", [2, 4, 13])
+def test_any_number_of_channels(count):
+    mean, std = tuple(np.linspace(0.1, 0.9, count)), tuple(np.linspace(0.2, 0.4, count))
+    preprocessing = Preprocessing.square(32, mean, std)
+    values = np.random.default_rng(0).random((count, 32, 32)).astype(np.float32)
+    pixels, _ = preprocessing.apply(Image.from_array(values, channels=count))
+    np.testing.assert_allclose(pixels, values, atol=1e-6)
+    expected = (values - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
+    np.testing.assert_allclose(preprocessing.normalize(pixels[None])[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("has", "wants"), [(1, 2), (1, 4), (3, 4), (3, 13), (13, 3), (2, 1), (13, 1), (5, 13)])
+def test_an_image_and_a_network_with_other_channels(has, wants):
+    image = Image.from_array(np.full((has, 32, 32), 0.5), channels=has)
+    with pytest.raises(ClassifierError, match=f"an image with {wants} channels; got {has}; give the channels"):
+        Preprocessing.square(32, (0.5,) * wants, (0.2,) * wants).apply(image)
+
+
+def test_no_channels_at_all():
+    with pytest.raises(ClassifierError, match="at least 1 channel; got no means"):
+        Preprocessing.square(32, (), ())

@@ -282,3 +282,23 @@ def test_advice_for_arrays_that_are_nearly_images():
     ):
         with pytest.raises(ImageError, match=do):
             read_image(values)
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 13])
+def test_as_many_channels_as_the_classifier_has(count):
+    values = RNG.random((count, 9, 30))
+    for given in (values, values.transpose(1, 2, 0), torch.from_numpy(values)):
+        image = Image.from_array(given, channels=count)
+        np.testing.assert_allclose(image.pixels, values, rtol=1e-6)
+    if count != 4:
+        assert np.array_equal(Image.from_array(values, channels_last=False).pixels, image.pixels)
+        assert np.array_equal(Image.from_array(values, axes="c h w").pixels, image.pixels)
+        with pytest.raises(ImageError, match=f"one axis of 1, 3, 4 or {count + 9} channels"):
+            Image.from_array(values, channels=count + 9)
+
+
+def test_a_fourth_channel_is_alpha_unless_the_classifier_has_four():
+    values = RNG.random((4, 9, 9))
+    np.testing.assert_allclose(Image.from_array(values).pixels, values[:3] * values[3] + 1 - values[3], rtol=1e-5)
+    assert np.array_equal(Image.from_array(values, channels=13).pixels, Image.from_array(values).pixels)
+    np.testing.assert_allclose(Image.from_array(values, channels=4).pixels, values, rtol=1e-6)

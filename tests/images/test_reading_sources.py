@@ -239,6 +239,15 @@ def test_twelve_bits_in_sixteen_are_noticed_in_every_form(tmp_path, form):
             assert (image.value_range, image.warning) == ((0, 4095), None)
 
 
+def test_an_rgba_file_keeps_its_four_channels_for_a_classifier_with_four(tmp_path):
+    path = tmp_path / "a.png"
+    rgba().save(path)
+    for source in (path, path.read_bytes(), rgba(), np.asarray(rgba())):
+        expected = np.concatenate([COLOR.transpose(2, 0, 1), ALPHA[None]]) / 255
+        np.testing.assert_allclose(read_image(source, channels=4).pixels, expected, atol=1e-6)
+        assert read_image(source, channels=3).channels == 3
+
+
 def test_an_address_is_no_path():
     refused("https://example.org/a.png", "the path of a file; got the address https:.*; download the image first")
 

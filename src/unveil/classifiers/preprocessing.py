@@ -37,8 +37,8 @@ class Preprocessing:
     """Resize, center crop, channels, normalization: `(x − mean) / std` for pixels x in [0, 1].
 
     `crop` is the grid's (height, width), or (depth, height, width) for volumes, and `resize` the side before the crop,
-    in px. `mean` has one value a channel and so decides whether the model sees gray (1) or color (3); a volume may
-    have any number. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
+    in px. `mean` has one value per channel and so decides whether the model sees gray (1), color (3) or any other
+    number of channels. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
     as (−1000, 400) Hounsfield units; by default those that the image was read with.
     """
 
@@ -57,8 +57,8 @@ class Preprocessing:
                 f"{self.mean} and {self.std}",
                 "give one of each a channel",
             )
-        if len(self.mean) not in (1, 3) and len(self.crop) == 2:
-            raise ClassifierError("1 or 3 channels", f"{len(self.mean)} means", "gray and color images can be prepared")
+        if not self.mean:
+            raise ClassifierError("at least 1 channel", "no means", "give one mean and one deviation per channel")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
             raise ClassifierError(
                 "a value range (lowest, highest)", f"{self.value_range}", "put the smaller value first"
@@ -167,8 +167,11 @@ def _interpolate(
 def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Tensor, "b *grid"]:
     if len(pixels) == channels:
         return pixels
-    if len(pixels) != 1 and pixels.ndim != 3:
-        raise ClassifierError(f"a volume with {channels} channels", f"{len(pixels)}", "give the channels the model has")
+    is_image = pixels.ndim == 3
+    if (len(pixels), channels) not in ((1, 3), (3, 1)) if is_image else len(pixels) != 1:
+        kind = "an image" if is_image else "a volume"
+        do = "give the channels that the model has, as an array or a .npy file"
+        raise ClassifierError(f"{kind} with {channels} channels", f"{len(pixels)}", do)
     if channels == 1:
         # ITU-R 601 luma, as Pillow's conversion to gray.
         return torch.tensordot(torch.tensor([[0.299, 0.587, 0.114]]), pixels, dims=1)

@@ -22,7 +22,7 @@ class Image:
     """An image, or a volume, at its own size.
 
     Attributes:
-        pixels: float32 in [0, 1], channels first: 1 channel (gray) or 3 (RGB); a volume has any number of channels.
+        pixels: float32 in [0, 1], channels first: 1 channel (gray), 3 (RGB), or as many as the classifier expects.
         source: The name that records and figures show: a path, or the kind of the source.
         sha256: The SHA-256 of type, shape and values of the decoded pixels before scaling. It doesn't depend on the
             file format, so a file, its content as bytes and the PIL image of it have the same hash.
@@ -47,7 +47,7 @@ class Image:
 
     @property
     def channels(self) -> int:
-        """The number of channels: 1 for gray, 3 for RGB."""
+        """The number of channels: 1 for gray, 3 for RGB, or another number for other kinds of images."""
         return len(self.pixels)
 
     @classmethod
@@ -61,11 +61,13 @@ class Image:
         spacing_mm: Sequence[float] | None = None,
         axes: str | None = None,
         placement: Placement | None = None,
+        channels: int | None = None,
     ) -> "Image":
         """Make an image of a NumPy array or a tensor: `x = (v − low) / (high − low)` as float32.
 
         Args:
-            array: Axes `h w`, `h w c` or `c h w` with 1, 3 or 4 channels; RGBA is composited onto white.
+            array: Axes `h w`, `h w c` or `c h w`. Four channels are RGBA and composited onto white, unless `channels`
+                is 4; other numbers are kept. The axis of the channels is found if it is 1, 3, 4 or `channels` long.
             value_range: The values `(low, high)` that become 0 and 1; values beyond are clipped. Default: the full
                 range of bool, uint8 and uint16, and (0, 1) for floats, which must then lie in [0, 1].
             channels_last: Whether the channels are the last axis; needed where both the first and the last axis
@@ -75,6 +77,7 @@ class Image:
             axes: The names of the axes. A volume needs them, because its shape could be that of an image: `"d h w"`,
                 `"c d h w"` or `"d h w c"`. The channels of a volume are kept as they are.
             placement: Where a volume lies in the patient.
+            channels: The number of channels that the classifier expects, for images that aren't gray or color.
 
         Raises `ImageError` for arrays that aren't an image of at least 8 pixels along each axis, for values that are
         NaN or infinite, and for floats outside [0, 1] without a `value_range`. Warns about 16-bit values of which none
@@ -87,12 +90,12 @@ class Image:
         0.20000000298023224
         """
         values = _as_numpy(array)
-        names = _axes_of(values, axes, channels_last)
+        names = _axes_of(values, axes, channels_last, channels)
         digest = hashlib.sha256(f"{values.dtype}{values.shape}".encode())
         digest.update(np.ascontiguousarray(values).data)
         original = _channels_first(values, names)
         require_finite(original)
-        composited = "d" not in names and len(original) == 4
+        composited = "d" not in names and len(original) == 4 != channels
         warning = unused_bits(original[:3] if composited else original) if value_range is None else None
         used = range_of(original) if value_range is None else checked_range(value_range)
         pixels = scaled(original, used, composited=composited)
@@ -123,7 +126,7 @@ def _as_numpy(array: Any) -> np.ndarray:
     return values
 
 
-def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None) -> str:
+def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None, channels: int | None) -> str:
     """The names of the axes: as given, or for an image derived from its shape."""
     if axes is not None:
         if axes not in AXES or len(axes.split()) != values.ndim or channels_last is not None:
@@ -136,10 +139,11 @@ def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None) -
         one = "array[0]" if values.ndim == 4 and len(values) == 1 else "one image at a time"
         do = f'give {one}; a volume with channels has axes="c d h w"'
         raise ImageError("an array h w, h w c or c h w", f"shape {values.shape}", do)
-    first, last = values.shape[0] in (1, 3, 4), values.shape[-1] in (1, 3, 4)
+    first, last = (side in (1, 3, 4, channels) for side in (values.shape[0], values.shape[-1]))
     if channels_last is None and first == last:
         do = 'give channels_last=True or False, or axes="d h w" for a volume'
-        raise ImageError("one axis of 1, 3 or 4 channels", f"shape {values.shape}", do)
+        counts = "1, 3 or 4" if channels in (None, 1, 3, 4) else f"1, 3, 4 or {channels}"
+        raise ImageError(f"one axis of {counts} channels", f"shape {values.shape}", do)
     return "h w c" if (last if channels_last is None else channels_last) else "c h w"
 
 
@@ -148,9 +152,12 @@ def _channels_first(values: np.ndarray, axes: str) -> np.ndarray:
         values = values[None]
     elif axes.endswith("c"):
         values = np.moveaxis(values, -1, 0)
-    if ("d" not in axes and len(values) not in (1, 3, 4)) or not len(values):
-        raise ImageError("1, 3 or 4 channels", f"{len(values)}", "check channels_last")
+    if not len(values):
+        raise ImageError("at least 1 channel", "0", "check channels_last")
     if min(values.shape[1:]) < MIN_SIDE:
+        if "d" not in axes and len(values) >= MIN_SIDE:
+            do = "check channels_last"
+            raise ImageError("an image of at least 8x8 pixels", f"{len(values)} channels of {values.shape[1:]}", do)
         raise too_small(values.shape[1:])
     return values
 

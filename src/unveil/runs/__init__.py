@@ -166,7 +166,7 @@ def _run_one(
 def _read(job: RunJob, path: Path) -> Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnveilWarning)  # it becomes the warning of the result
-        return read_image(path, value_range=job.value_range)
+        return read_image(path, value_range=job.value_range, channels=job.classifier.preprocessing.channels)
 
 
 def _one_line(error: Exception) -> str:
