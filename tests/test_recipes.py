@@ -141,7 +141,8 @@ def test_a_mistake_in_a_file_is_named_with_its_place(text, told):
 
 def test_names_and_files_that_are_not_there(tmp_path):
     with pytest.raises(
-        RecipeError, match=r"a recipe recommended or paper or demo or black-box, or a .toml file; got 'papper'"
+        RecipeError,
+        match=r"a recipe recommended, paper, demo, black-box, or a .toml file; got 'papper'; did you mean paper\?",
     ):
         get_recipe("papper")
     with pytest.raises(RecipeError, match="check the path"):

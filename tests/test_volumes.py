@@ -280,7 +280,7 @@ def test_records_from_before_volumes_are_read(tmp_path, run):
         ("affine", 7, "'source.placement.affine' in run.json to be a list"),
         ("axes", "IIL", "'source.placement' in run.json to be three directions"),
         ("stored", 3, "'source.placement.stored' in run.json to be a text"),
-        ("value_range", [1.0], "'source.value_range' in run.json to have two numbers"),
+        ("value_range", [1.0], "'source.value_range' in run.json to be two numbers"),
     ],
 )
 def test_a_damaged_placement_is_named(tmp_path, run, key, value, told):

@@ -87,11 +87,15 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
 
 
 def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
-    """The run of an image, and whether its record was there already; a new record is written to the folder.
+    """Return the run of an image, and whether its record was there already.
 
-    Figures aren't drawn here: see `add_figures`.
+    Args:
+        job: The settings.
+        image: The image.
+        folder: Where a new record is written to; figures aren't drawn, see `add_figures`.
+        begin: Called before a new run; returns its `on_progress`.
 
-    `begin()` is called before a new run, and returns its `on_progress`.
+    Raises `OtherRecordError` if the folder holds another record, `DiskFullError`, and the errors of `find_regions`.
     """
     existing = load_matching(job, image, folder)
     if existing is not None:
@@ -113,9 +117,14 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
 
 
 def add_figures(run: Run, folder: Path, figure: FigureFormat) -> RecordError | None:
-    """Draw a figure of each track into the folder of a finished record, unless it is there; returns why it failed.
+    """Draw the figures of a finished record that aren't there yet; return the error if one can't be drawn, else None.
 
-    A figure that can't be drawn, for whatever reason, is no reason to lose a record.
+    Nothing is raised, because a figure that can't be drawn is no reason to lose a record.
+
+    Args:
+        run: The run; each of its tracks has a figure.
+        folder: The folder of its record.
+        figure: The format; `none` draws nothing.
     """
     if figure is FigureFormat.NONE:
         return None

@@ -17,7 +17,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
 
 
 def folder_names(images: Iterable[Path]) -> list[str]:
-    """The name of the record's folder for each image: its stem, in letters, digits, `.`, `_` and `-`.
+    """The name of the record's folder for each path in `images`: its stem, in letters, digits, `.`, `_` and `-`.
 
     Letters of all scripts are kept. Images in different folders whose stems are equal, also by case alone, get their
     stem and a hash of their path, as `hashed_name` makes it.

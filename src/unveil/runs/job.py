@@ -25,10 +25,16 @@ class OtherRecordError(RecordError):
 
 @dataclass(frozen=True)
 class ImageResult:
-    """The result of one image: its `run` in `folder`, or the `error` in one line.
+    """The result of one image.
 
-    `warning`: in one line, what was noticed about the image's values, and why the record has no figure where it should
-    have one; the record itself is complete.
+    Attributes:
+        image: The path of the image, as it was given.
+        folder: The folder of its record.
+        status: Whether the run was made, was there already, or failed.
+        run: The run; None if it failed.
+        error: Why it failed, in one line; None if it didn't.
+        warning: In one line, what was noticed about the image's values, and why the record has no figure where it
+            should have one; the record itself is complete.
     """
 
     image: Path
@@ -41,7 +47,17 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class RunJob:
-    """What is done with each image: all settings of a run, and how its record is written."""
+    """What is done with each image: all settings of a run, and how its record is written.
+
+    Attributes:
+        classifier: The classifier to explain.
+        recipe: The settings of the run.
+        seed: The seed of the noise.
+        batch_size: The number of images per batch; None for the classifier's own.
+        overwrite: Whether a record that was made with other settings is replaced.
+        figure: The format of the figure in each record.
+        value_range: The values of the image files that become 0 and 1; None for those that their type implies.
+    """
 
     classifier: Classifier
     recipe: Recipe

@@ -13,7 +13,7 @@ PROBE_TOLERANCE, BF16_TOLERANCE = 1e-3, 3e-2  # of the output for the probe imag
 
 
 def load_matching(job: RunJob, image: Image, folder: Path) -> Run | None:
-    """The record in a folder, if it is of this image and job; None if there is none, or if it is to be replaced.
+    """The record in `folder`, if it is of this `image` and `job`; None if there is none, or if it is to be replaced.
 
     Raises `OtherRecordError` for a record of another image, or with other settings unless these are to be replaced,
     and `RecordError` for a damaged one.
