@@ -204,7 +204,7 @@ def tiny(count: int = 2) -> nn.Module:
 
 
 def test_labels_from_a_file(tmp_path):
-    (tmp_path / "lines.txt").write_text("\ufeffÖdem\n\n Mass \n", encoding="utf-8")
+    (tmp_path / "lines.txt").write_text("\ufeffÖdem\r\n Mass \n\n", encoding="utf-8")
     (tmp_path / "list.json").write_text('["Ödem", "Mass"]', encoding="utf-8")
     for name in ("lines.txt", "list.json"):
         assert load_classifier(tiny(), labels=tmp_path / name).labels == ("Ödem", "Mass")
@@ -216,6 +216,7 @@ def test_labels_from_a_file(tmp_path):
     [
         ("a.json", b"[1, 2"),
         ("a.json", b'{"a": 1}'),
+        ("a.txt", b"a\n\nb\n"),
         ("a.txt", b"\xff\xfe\xfa"),
         ("a.txt", b"one\n"),
         ("a.txt", b"a\nb\nc\n"),

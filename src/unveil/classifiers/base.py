@@ -1,9 +1,10 @@
 """Classifier: a frozen model with its preprocessing, labels and output meaning."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from unveil.batching import AdaptiveBatches
 from unveil.classifiers.engine.batch_size import SMALLEST
 from unveil.classifiers.engine.precision import probe_pixels
 from unveil.classifiers.preprocessing import Preprocessing
+from unveil.classifiers.sources.label_files import order_labels
 from unveil.errors import ClassifierError
 from unveil.images import Geometry, Image
 from unveil.predictions import Output, Prediction, ProbeOutput
@@ -118,10 +120,6 @@ def numbered_labels(count: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(count))
 
 
-def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels as a tuple; raises `ClassifierError` if there are none or one is empty."""
-    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise ClassifierError(
-            "a list of non-empty label names", f"{len(labels)} labels, some empty", "write one name per line"
-        )
-    return tuple(labels)
+def check_labels(labels: Sequence[str] | Mapping[Any, Any]) -> tuple[str, ...]:
+    """The labels in the order of their indices; raises `ClassifierError` if there are none or one is empty."""
+    return order_labels(labels)

@@ -1,7 +1,6 @@
 """`load_classifier`: from a text, or a module, to a classifier."""
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from unveil.classifiers.base import Classifier
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import advise_on_file
+from unveil.classifiers.sources.label_files import Labels, read_labels
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
@@ -25,7 +25,7 @@ SOURCES = ("torchvision", "timm", "python", "onnx", "chexnet", "torchxrayvision"
 class Overrides:
     """What the caller wants otherwise than the source says; None leaves it."""
 
-    labels: Sequence[str] | str | Path | None = None
+    labels: Labels | None = None
     preprocessing: Preprocessing | None = None
     output: Output | str | None = None
 
@@ -34,7 +34,7 @@ def load_classifier(
     model: str | nn.Module | Classifier,
     weights: str | Path | None = None,
     *,
-    labels: Sequence[str] | str | Path | None = None,
+    labels: Labels | None = None,
     preprocessing: Preprocessing | None = None,
     output: Output | str | None = None,
     device: str = "auto",
@@ -45,7 +45,8 @@ def load_classifier(
 
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
     `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
-    model stays as it is. `labels`: names, or a file with one name a line (`.json`: a list). `output`: `softmax` or
+    model stays as it is. `labels`: names, a dictionary (`id2label`, `class_to_idx`), or a file with either
+    (`read_labels`). `output`: `softmax` or
     `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
     answers in fp32, and gradients that are averaged over noise in bf16 where that changes nothing.
 
@@ -55,7 +56,7 @@ def load_classifier(
         return model
     # Before anything that takes long.
     given, used_precision = Overrides(labels, preprocessing, _output(output)), choose_precision(precision)
-    names = _read_labels(labels)
+    names = read_labels(labels)
     if isinstance(model, nn.Module):
         built, name = LoadedModel(model, None, names, held=True), type(model).__name__
         target = None if device == "auto" else choose_device(device)
@@ -148,21 +149,3 @@ def _output(output: Output | str | None) -> Output | None:
         return None if output is None else Output(output)
     except ValueError as error:
         raise ClassifierError("an output softmax or sigmoid", repr(output), "choose one of them") from error
-
-
-def _read_labels(labels: Sequence[str] | str | Path | None) -> tuple[str, ...] | None:
-    if labels is None or not isinstance(labels, str | Path):
-        return None if labels is None else tuple(labels)
-    import json  # noqa: PLC0415
-
-    try:
-        text = Path(labels).read_text(encoding="utf-8-sig")
-        # By its ending: a list of lines may begin with a bracket too.
-        names = json.loads(text) if Path(labels).suffix.lower() == ".json" else text.splitlines()
-        if not isinstance(names, list):
-            raise ValueError(f"a JSON {type(names).__name__} instead of a list")
-    except (OSError, ValueError) as error:
-        raise ClassifierError(
-            "a file with label names", f"{labels}: {error}", "one name a line, or a list in a .json file"
-        ) from error
-    return tuple(str(name).strip() for name in names if str(name).strip())

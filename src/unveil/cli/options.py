@@ -35,7 +35,7 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="File of label names: one per line, or a list in a .json file.",
+        help="File of label names: one per line, or JSON (list, id2label, class_to_idx) or CSV.",
         show_default="the model's own",
         rich_help_panel=WHAT,
     ),
