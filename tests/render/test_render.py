@@ -15,7 +15,7 @@ from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
 from unveil.render import draw_grid, draw_run, draw_sheet, write_figure
-from unveil.render.parts import APPEARED, COLORS, DISAPPEARED
+from unveil.render.parts import APPEARED, COLORS, DISAPPEARED, middle_pixel
 
 
 def texts(figure: Figure) -> list[str]:
@@ -204,3 +204,62 @@ def test_a_grid_shows_every_map_in_its_own_scale(tmp_path):
             assert axes.images[0].get_clim() == (0, pytest.approx(np.quantile(values, 0.995)))
     assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == ["image", "a", "b"]
     write_figure(figure, tmp_path / "grid.png")
+
+
+def test_row_labels_say_what_the_rows_are():
+    labels = [text.get_text() for axes in draw_run(run()).axes for text in axes.texts if text.get_rotation() == 90]
+    assert labels == ["image", "saliency", "regions", "prediction"]
+
+
+@pytest.mark.parametrize("with_cards", [True, False])
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_regions_have_the_numbers_of_the_tables_and_their_verdicts(name, with_cards):
+    shown = run(name)
+    trust = shown.trust if with_cards else None
+    shown = dataclasses.replace(shown, trust=trust)
+    table = dict(enumerate(shown.regions, start=1))
+    seen: set[int] = set()
+    for track in shown.tracks:
+        columns = [round_ for round_ in shown.rounds if round_.track == track]
+        figure = draw_run(shown, track)
+        # Pictures of regions: the third row.
+        places = [axes for axes in figure.axes if axes.images][2 * len(columns) + 1 :]
+        for axes, round_ in zip(places, columns, strict=True):
+            for text, region in zip(
+                axes.texts[-len(round_.regions) :] if round_.regions else [], round_.regions, strict=True
+            ):
+                number = int(text.get_text())
+                assert table[number] is region
+                x, y = map(int, text.get_position())
+                assert region.model_mask.to_array()[y, x], "the number stands on its region"
+                seen.add(number)
+        notes = "\n".join(texts(figure)).splitlines()
+        for round_ in columns:
+            for region in round_.regions[:2]:
+                number = next(key for key, value in table.items() if value is region)
+                (note,) = [line for line in notes if line.startswith(f"{number}  drop {region.drop:+z.2f}")]
+                if trust:
+                    assert note.split(" · ")[1] == str(trust.cards[number - 1].verdict)
+                elif region.stability is not None:
+                    assert note.split(" · ")[1] == f"stability {region.stability:.2f}"
+                assert note.endswith("rim") == region.is_rim
+    assert seen == set(table)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_middle_pixel_of_a_set_lies_in_it_and_is_the_nearest_to_its_center(seed):
+    inside = np.random.default_rng(seed).random((7, 9)) < 0.3
+    y, x = middle_pixel(inside)
+    assert inside[y, x]
+    ys, xs = np.nonzero(inside)
+    distances = (ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2
+    assert (y - ys.mean()) ** 2 + (x - xs.mean()) ** 2 == pytest.approx(distances.min())
+
+
+def test_the_middle_of_a_ring_lies_on_the_ring():
+    inside = np.zeros((11, 11), bool)
+    inside[2:9, 2:9] = True
+    inside[4:7, 4:7] = False
+    y, x = middle_pixel(inside)
+    assert inside[y, x]
+    assert max(abs(y - 5), abs(x - 5)) == 2

@@ -53,7 +53,7 @@ def test_a_row_a_plane_and_a_column_a_round(run):
     assert [len(row) for row in rows] == [3, 3, 3]
     assert [axes.get_title(loc="left") for axes in rows[0]] == ["round 1", "round 2", "after"]
     labels = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_rotation() == 90]
-    assert labels == [*PLANES, "said"]
+    assert labels == [*PLANES, "prediction"]
     assert [axes.get_title(loc="right") for axes in rows[0]] == ["", f"{CUBE**3 / 24**3:.1%} erased", ""]
 
 
@@ -190,7 +190,7 @@ def test_a_volume_of_an_unknown_place_says_so_by_saying_nothing():
     figure = draw_run(run)
     rows = tiles(figure)
     labels = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_rotation() == 90]
-    assert labels == ["depth", "height", "width", "said"]
+    assert labels == ["depth", "height", "width", "prediction"]
     texts = [text for row in rows for axes in row for text in written(axes).values() if text]
     assert sorted(set(texts)) == sorted(
         {f"{name} {point}" for at in CENTRES for name, point in zip("dhw", at, strict=True)}

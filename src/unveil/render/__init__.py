@@ -1,4 +1,4 @@
-"""Pictures, made from records alone; the one door to matplotlib."""
+"""Figures, drawn from records alone. matplotlib is imported only in this package."""
 
 # First, because this import of matplotlib works whatever backend the environment names.
 from unveil.render.style import figure_style

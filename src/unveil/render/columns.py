@@ -1,4 +1,4 @@
-"""The columns of a run's figure, and what stands around and under its pictures: head, foot, notes and bars."""
+"""The columns of a run's figure, and the texts and bars around its pictures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,30 +28,43 @@ from unveil.render.parts import (
 from unveil.render.style import INK, figure_style
 
 MAX_BARS = 5
+PREDICTION_ROW = "prediction"
 BAR_HEIGHT = 0.233  # inches of one of them
 
 
 @dataclass(frozen=True, eq=False)
 class FigureColumn:
-    """One column: what the classifier was shown and said, and what was found there (nothing in the last column)."""
+    """One column: an image with its prediction, and the round that explains it (none in the last column).
+
+    `numbers` and `verdicts` belong to the round's regions; numbers count all regions of the run from 1, as tables do.
+    """
 
     title: str
     image: UInt8[np.ndarray, "c *grid"]
     prediction: Prediction
-    found: Round | None
+    round: Round | None
     appeared: tuple[str, ...]
     disappeared: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
+    verdicts: tuple[str, ...] = ()
 
 
 def make_columns(run: Run, track: str | None) -> list[FigureColumn]:
-    """A column a round, and one for what is left."""
-    rounds = run.of_track(track)
+    """One column per round, and one for what is left."""
+    cards = run.trust.cards if run.trust and len(run.trust.cards) == len(run.regions) else ()
     columns: list[FigureColumn] = []
     last: Round | None = None
-    for one in rounds:
+    number = 0
+    for round_ in run.rounds:
+        numbers = tuple(range(number + 1, number + 1 + len(round_.regions)))
+        number += len(round_.regions)
+        if round_.track != track:
+            continue
+        verdicts = tuple(str(cards[index - 1].verdict) for index in numbers) if cards else ()
         changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
-        columns.append(FigureColumn(f"round {one.index}", one.image, one.before, one, *changes))
-        last = one
+        title = f"round {round_.index}"
+        columns.append(FigureColumn(title, round_.image, round_.before, round_, *changes, numbers, verdicts))
+        last = round_
     changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
     columns.append(
         FigureColumn(
@@ -68,11 +81,12 @@ def layout_figure(
     rows: dict[str, float],
     show: Callable[[Axes, str, FigureColumn], None],
 ) -> Figure:
-    """The frame of a run's figure: `rows` by name, with their height in inches, filled by `show(axes, row, column)`.
+    """Lay out a run's figure: `rows` by name, with their height in inches, filled by `show(axes, row, column)`.
 
-    The first row carries the columns' titles; the bars are the last row, head and foot stand around everything.
+    The first row carries the columns' titles. The last row, added here, shows the predictions as bars; a head and a
+    foot stand above and below everything.
     """
-    rows = {**rows, "said": BAR_HEIGHT * (_bar_count(run) + 1)}
+    rows = {**rows, PREDICTION_ROW: BAR_HEIGHT * (_bar_count(run) + 1)}
     with figure_style():
         # Three columns at least: head and foot need their width.
         slots = max(3, len(columns))
@@ -98,7 +112,7 @@ def layout_figure(
                     axes.text(
                         -0.06, 0.5, row, transform=axes.transAxes, rotation=90, ha="right", va="center", color=FAINT
                     )
-                if row == "said":
+                if row == PREDICTION_ROW:
                     _draw_bars(axes, column, run, colors)
                 else:
                     show(axes, row, column)
@@ -108,14 +122,22 @@ def layout_figure(
     return figure
 
 
+def note_height(columns: Sequence[FigureColumn]) -> float:
+    """Inches of the row of notes: as many lines as the column with the most regions needs."""
+    return 0.1 * max(1, *(min(len(column.numbers), 3) for column in columns)) + 0.05
+
+
 def draw_note(axes: Axes, column: FigureColumn, first: str = "") -> None:
-    """Drops of the logit, and what speaks against the regions; in full for three, the others counted. `first`: a line
-    before them."""
+    """Write one line per region: its number, its drop, and its verdict or else its stability.
+
+    Of more than three regions, the first two are described and the others counted. `first` is a line before them.
+    """
     axes.axis("off")
-    if column.found is None:
+    if column.round is None:
         return
-    regions = column.found.regions
-    lines = [_describe_region(region) for region in (regions if len(regions) <= 3 else regions[:2])]
+    regions = column.round.regions
+    described = regions if len(regions) <= 3 else regions[:2]
+    lines = [_describe_region(column, region, index) for index, region in enumerate(described)]
     if len(regions) > 3:
         lines.append(f"and {len(regions) - 2} more")
     elif not regions:
@@ -127,14 +149,18 @@ def draw_note(axes: Axes, column: FigureColumn, first: str = "") -> None:
 
 def _draw_title(axes: Axes, column: FigureColumn) -> None:
     axes.set_title(column.title, fontsize=8, fontweight="bold", pad=3, loc="left")
-    if column.found and column.found.erased.area_px:
-        share = column.found.erased.area_px / column.image[0].size
+    if column.round and column.round.erased.area_px:
+        share = column.round.erased.area_px / column.image[0].size
         axes.set_title(f"{share:.1%} erased", fontsize=6.5, color=FAINT, pad=3, loc="right")
 
 
-def _describe_region(region: Region) -> str:
-    stability = "" if region.stability is None else f" · settled {region.stability:.2f}"
-    return f"drop {region.drop:+z.2f}{stability}{' · rim' if region.is_rim else ''}"
+def _describe_region(column: FigureColumn, region: Region, index: int) -> str:
+    parts = [f"{column.numbers[index]}  drop {region.drop:+z.2f}"]
+    if column.verdicts:
+        parts.append(column.verdicts[index])
+    elif region.stability is not None:
+        parts.append(f"stability {region.stability:.2f}")
+    return " · ".join([*parts, "rim"] if region.is_rim else parts)
 
 
 def _bar_count(run: Run) -> int:
@@ -142,7 +168,7 @@ def _bar_count(run: Run) -> int:
 
 
 def _draw_bars(axes: Axes, column: FigureColumn, run: Run, colors: dict[str, str]) -> None:
-    """Leading labels; those predicted at first stay in view, wherever they have fallen."""
+    """Draw the probabilities of the leading labels, and of those predicted at first, whatever has become of them."""
     labels, prediction = run.classifier.labels, column.prediction
     probabilities = prediction.probabilities
     kept = list(run.first.predicted()[:2])
@@ -172,11 +198,11 @@ def _draw_bars(axes: Axes, column: FigureColumn, run: Run, colors: dict[str, str
 
 
 def _draw_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
-    """Head and foot: what was asked of what, and why it ended."""
+    """Write image, classifier and recipe above the pictures, and the reason why the run ended below them."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
     head = drawable_text(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
-    room = int(width * 7.5) - 16  # characters beside what was asked
+    room = int(width * 7.5) - 16  # characters beside the settings
     figure.text(
         left,
         1 - 0.1 / height,
@@ -185,8 +211,8 @@ def _draw_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
         fontweight="bold",
         va="top",
     )
-    asked = f"{drawable_text(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
-    figure.text(right, 1 - 0.12 / height, asked, fontsize=7, color=FAINT, va="top", ha="right")
+    settings = f"{drawable_text(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
+    figure.text(right, 1 - 0.12 / height, settings, fontsize=7, color=FAINT, va="top", ha="right")
     legend = "bold: predicted   + appeared   − no longer predicted"
     figure.text(
         left, 0.1 / height, f"ended: {drawable_text(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom"

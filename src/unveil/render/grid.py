@@ -1,4 +1,4 @@
-"""A grid of maps: a row an image, a column a method."""
+"""A grid of maps: one row per image, one column per method."""
 
 from collections.abc import Sequence
 

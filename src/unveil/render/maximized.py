@@ -1,4 +1,4 @@
-"""A maximized image: as it is, and beside the curve of its score."""
+"""The figure of a maximized image, with the curve of its score beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path

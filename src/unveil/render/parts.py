@@ -1,6 +1,7 @@
-"""What every picture is made of: colors, tints, outlines, texts that a font can draw, and files of figures."""
+"""Parts of all figures: colors, contours, texts that a font can draw, and files."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from unveil.atomic import written_atomically
 from unveil.errors import RecordError
@@ -37,27 +39,51 @@ def write_figure(figure: Figure, path: Path) -> Path:
 
 def target_colors(run: Run, track: str | None) -> dict[str, str]:
     """A color for every target asked about on this track."""
-    names = dict.fromkeys(one.target for done in run.of_track(track) for one in done.maps)
+    names = dict.fromkeys(target_map.target for round_ in run.of_track(track) for target_map in round_.maps)
     return {name: COLORS[number % len(COLORS)] for number, name in enumerate(names)}
 
 
-def draw_regions(axes: Axes, image: UInt8[np.ndarray, "c h w"], found: Round, colors: dict[str, str]) -> None:
-    """A round's regions on a quiet copy of the image, with what was erased before laid under white."""
+def draw_regions(
+    axes: Axes,
+    image: UInt8[np.ndarray, "c h w"],
+    round_: Round,
+    colors: dict[str, str],
+    numbers: Sequence[int] = (),
+) -> None:
+    """Draw a round's regions on a muted copy of the image, with a white veil over what was erased before.
+
+    `numbers`: a number to write into each region.
+    """
     hide_axes(axes)
     color = to_rgb_pixels(image).astype(np.float32) / 255
     quiet = np.clip(0.25 + 0.75 * (0.35 * color + 0.65 * color.mean(2, keepdims=True)), 0, 1)
-    blend_color(quiet, found.erased.to_array(), "#ffffff", 0.6)
-    for region in found.regions:
+    blend_color(quiet, round_.erased.to_array(), "#ffffff", 0.6)
+    for region in round_.regions:
         blend_color(quiet, region.model_mask.to_array(), colors[region.target], 0.45)
     axes.imshow(quiet, interpolation="lanczos")
-    for region in found.regions:
+    for region in round_.regions:
         draw_contour(axes, region.model_mask.to_array(), "black", 1.6, 0.8)
         draw_contour(axes, region.model_mask.to_array(), colors[region.target], 0.9, 1.0)
+    for region, number in zip(round_.regions, numbers, strict=False):
+        y, x = middle_pixel(region.model_mask.to_array())
+        text = axes.text(x, y, str(number), ha="center", va="center", fontsize=6, fontweight="bold", color="white")
+        text.set_path_effects([withStroke(linewidth=1.4, foreground="black")])
 
 
-def max_saliency(found: Round) -> Float[np.ndarray, "*grid"]:
+def middle_pixel(inside: Bool[np.ndarray, "h w"]) -> tuple[int, int]:
+    """The pixel (y, x) of a set that is nearest to its center of mass, so that a ring is marked on the ring.
+
+    >>> middle_pixel(np.array([[True, True, True]]))
+    (0, 1)
+    """
+    pixels = np.argwhere(inside)
+    y, x = pixels[np.square(pixels - pixels.mean(axis=0)).sum(axis=1).argmin()]
+    return int(y), int(x)
+
+
+def max_saliency(round_: Round) -> Float[np.ndarray, "*grid"]:
     """The saliency of all targets of a round: the largest of their maps."""
-    return np.max([one.saliency.astype(np.float32) for one in found.maps], axis=0)
+    return np.max([target_map.saliency.astype(np.float32) for target_map in round_.maps], axis=0)
 
 
 def color_limit(values: Float[np.ndarray, "*grid"]) -> float:

@@ -1,4 +1,4 @@
-"""The figure of a volume: a column a round, three slices through the strongest region that was found in it."""
+"""The figure of a volume: one column per round, with three slices through its strongest region."""
 
 from dataclasses import dataclass
 
@@ -75,13 +75,13 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
     """
     columns, colors = make_columns(run, track), target_colors(run, track)
     first, space = columns[0].image, VolumeSpace.of(run.source)
-    points = {column.title: peak_voxel(column.found) for column in columns if column.found}
+    points = {column.title: peak_voxel(column.round) for column in columns if column.round}
     start = points[columns[0].title] if points else tuple(side // 2 for side in first.shape[1:])
     depth, height, width = (mm * side for mm, side in zip(space.mm, first.shape[1:], strict=True))
     inch = min((COLUMN_WIDTH - 0.08) / max(height, width), TALLEST * COLUMN_WIDTH / max(depth, height))
     rows = {plane: max(inch * size, LOWEST) for plane, size in zip(space.planes, (height, depth, depth), strict=True)}
     if points:
-        rows["note"] = 0.12 + 0.1 * max(len(column.found.regions) for column in columns if column.found)
+        rows["note"] = 0.12 + 0.1 * max(len(column.round.regions) for column in columns if column.round)
     light, last = color_limit(first[0].astype(np.float32)), run.of_track(track)[-1:]
 
     def show(axes: Axes, row: str, column: FigureColumn) -> None:
@@ -91,7 +91,7 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
             return
         tile = rows[row] / inch, (COLUMN_WIDTH - 0.08) / inch
         plane = VolumeSlice(space.planes.index(row), point, space, tile, light)
-        erased = column.found.erased if column.found else last[0].erased_after if last else None
+        erased = column.round.erased if column.round else last[0].erased_after if last else None
         _draw_slice(axes, plane, column, colors, erased)
         index = _source_voxel(run.source, point)[plane.axis]
         _draw_text(axes, 0.02, 0.015, f"{AXIS_NAMES[plane.axis][0]} {index}", "left", "bottom")
@@ -119,15 +119,15 @@ def _draw_slice(
     hide_axes(axes)
     axes.set_facecolor("black")
     pixels = _to_gray(plane.cut(column.image[0]), plane.light)
-    if column.found:
-        values = max_saliency(column.found)
+    if column.round:
+        values = max_saliency(column.round)
         pixels = _overlay_saliency(pixels, plane.cut(values) / color_limit(values))
     down, right = plane.across
     mm = plane.space.mm
     axes.imshow(pixels, interpolation="lanczos", aspect=mm[down] / mm[right])
     if erased:
         draw_contour(axes, plane.cut(erased.to_array()), "white", 0.5, 0.6, closed=True)
-    for region in column.found.regions if column.found else ():
+    for region in column.round.regions if column.round else ():
         inside = plane.cut(region.model_mask.to_array())
         draw_contour(axes, inside, "black", 1.8, 0.8, closed=True)
         draw_contour(axes, inside, colors[region.target], 1.0, 1.0, closed=True)
