@@ -29,7 +29,7 @@ def photographs(assets: Path) -> list[tuple[Path, int]]:
         return [(assets / "imagenet" / row["file"], int(row["class_index"])) for row in csv.DictReader(file)]
 
 
-def test_a_real_network_knows_real_photographs(resnet, photographs):
+def test_a_real_network_recognizes_real_photographs(resnet, photographs):
     assert len(photographs) >= 80
     right = 0
     for path, label in photographs[::3]:

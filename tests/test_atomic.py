@@ -21,7 +21,7 @@ def test_a_file_appears_at_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_after_an_exception_all_is_as_it_was(tmp_path, error):
+def test_after_an_exception_nothing_has_changed(tmp_path, error):
     path = tmp_path / "numbers.json"
     path.write_text("before")
 
@@ -37,7 +37,7 @@ def test_after_an_exception_all_is_as_it_was(tmp_path, error):
 
 @pytest.mark.parametrize("with_folders", [False, True])
 @pytest.mark.parametrize("place", ["file/numbers.json", "folder"])
-def test_what_the_file_system_refuses_is_one_error(tmp_path, place, with_folders):
+def test_errors_of_the_file_system_become_one_error(tmp_path, place, with_folders):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "folder" / "inside").mkdir(parents=True)
 
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch, pl
 
 
 @pytest.mark.parametrize("place", ["", "there", "new", "new/deep/er", "good link", "good link/new"])
-def test_a_folder_that_can_be_written_to_is_left_as_it_is(tmp_path, place):
+def test_a_writable_folder_is_not_changed(tmp_path, place):
     (tmp_path / "there").mkdir()
     (tmp_path / "good link").symlink_to(tmp_path / "there")
     before = everything(tmp_path)

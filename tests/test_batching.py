@@ -32,7 +32,7 @@ def test_all_items_once_in_their_order(error, size, fits, left):
     assert max(tried[-3:]) <= fits, "what didn't fit isn't tried again"
 
 
-def test_what_does_not_fit_alone_is_raised():
+def test_an_image_that_does_not_fit_alone_raises():
     def work(start, stop):
         raise MESSAGES[0]
 
@@ -40,7 +40,7 @@ def test_what_does_not_fit_alone_is_raised():
         AdaptiveBatches(4).over(0, 4, work)
 
 
-def test_other_errors_are_not_a_matter_of_memory():
+def test_other_errors_are_raised():
     def work(start, stop):
         raise RuntimeError("size mismatch")
 
@@ -60,7 +60,7 @@ class Hungry(torch.nn.Module):
         return x.square().sum((2, 3))
 
 
-def test_gradients_and_answers_are_the_same_with_less_memory(monkeypatch):
+def test_gradients_and_logits_do_not_change_with_less_memory(monkeypatch):
     classifier = TorchClassifier(Hungry(), Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3))
     asked = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("red", ((0, 1.0),))], "key", 8)
     images = torch.rand(5, 3, 8, 8)
@@ -72,7 +72,7 @@ def test_gradients_and_answers_are_the_same_with_less_memory(monkeypatch):
         assert one.logits == pytest.approx(other.logits)
 
 
-def test_a_black_box_that_is_too_large_for_a_batch_says_so():
+def test_a_black_box_that_is_too_large_for_a_batch_is_reported():
     def function(pixels):
         if len(pixels) > 1:
             raise MemoryError("no room")
@@ -84,7 +84,7 @@ def test_a_black_box_that_is_too_large_for_a_batch_says_so():
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (3, [3]), (7, [3, 3, 1])])
-def test_batches_hold_every_item_once_and_are_taken_when_they_are_needed(count, sizes):
+def test_batches_contain_every_item_once_and_are_lazy(count, sizes):
     taken = []
     batches = batched((taken.append(item) or item for item in range(count)), 3)
     assert taken == []

@@ -39,7 +39,7 @@ def test_architectures_are_exact_or_refused(conformance, name, verdict, overridd
     assert bool(row.reason) == (verdict == "refused")
 
 
-def test_a_wrong_rule_is_found_out(conformance, monkeypatch):
+def test_a_wrong_rule_is_detected(conformance, monkeypatch):
     """A rule that clamps from the other side is called wrong, not exact."""
     monkeypatch.setattr(rules, "_positive_part", lambda gradients: tuple(one.clamp(max=0) for one in gradients))
     assert conformance.check("torchvision/squeezenet1_1").verdict == "wrong"
@@ -59,7 +59,7 @@ def test_the_reference_by_hand(conformance):
         assert met == {"ReLU": 1, "ReLU6": 1}
 
 
-def test_the_kept_result_has_no_silent_wrong_answer(conformance):
+def test_the_stored_result_has_no_silent_error(conformance):
     rows = json.loads(RESULT.read_text())
     assert len(rows) >= 30
     assert {row["architecture"] for row in rows} == set(conformance.ARCHITECTURES)
@@ -74,6 +74,6 @@ def test_the_kept_result_has_no_silent_wrong_answer(conformance):
             assert row["reason"]
 
 
-def test_the_table_of_the_docs_is_the_kept_result(conformance):
+def test_the_table_of_the_docs_is_the_stored_result(conformance):
     rows = [conformance.Row(**row) for row in json.loads(RESULT.read_text())]
     assert conformance.markdown(rows) in (ROOT / "docs/conformance.md").read_text(encoding="utf-8")

@@ -116,7 +116,7 @@ def test_every_reason_to_stop_and_exit_code_is_documented():
     assert all(f"| {code} |" in guide for code in (0, 1, 2, 130))
 
 
-def test_every_name_of_the_front_door_is_in_the_docs():
+def test_every_name_of_the_package_is_in_the_docs():
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in unveil.__all__ if name not in text] == []
 
@@ -145,7 +145,7 @@ def test_the_changelog_has_this_version():
     assert f"## {unveil.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_scripts_and_benchmarks_say_how_they_are_used():
+def test_scripts_and_benchmarks_document_their_usage():
     scripts = sorted([*(ROOT / "scripts").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
     for path in (path for path in scripts if "__main__" in path.read_text(encoding="utf-8")):
         done = subprocess.run(

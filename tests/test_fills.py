@@ -27,7 +27,7 @@ def square(top: int = 6, left: int = 8, side: int = 7) -> torch.Tensor:
 
 @pytest.mark.parametrize("fill", [*HARD, SoftEdge(Mean(), 4)], ids=repr)
 @given(erased=SETS)
-def test_what_is_kept_keeps_its_bits_and_nothing_leaves_the_range(fill, erased):
+def test_kept_pixels_keep_their_bits_and_all_stay_in_range(fill, erased):
     result = erase(PIXELS, erased, fill, GROUND)
     untouched = ~erased if not isinstance(fill, SoftEdge) else fill.cover(erased) == 0
     assert torch.equal(result[:, untouched], PIXELS[:, untouched])
@@ -35,7 +35,7 @@ def test_what_is_kept_keeps_its_bits_and_nothing_leaves_the_range(fill, erased):
 
 
 @pytest.mark.parametrize("fill", HARD, ids=repr)
-def test_the_fill_does_not_know_what_it_replaces(fill):
+def test_fills_do_not_depend_on_erased_pixels(fill):
     """Nothing of the erased evidence can be seen in its place."""
     erased = square()
     changed = torch.where(erased, torch.rand(3, SIDE, SIDE), PIXELS)
@@ -93,7 +93,7 @@ def test_far_from_anything_kept_the_blur_is_the_mean_color():
     torch.testing.assert_close(result[:, 5, 5], GROUND.mean, rtol=0, atol=1e-6)
 
 
-def test_noise_has_its_mean_and_level_and_is_the_same_every_time():
+def test_noise_has_its_mean_and_level_and_is_reproducible():
     pixels = torch.zeros(1, 300, 300)
     fill_context = FillContext(torch.tensor([0.5]), "key")
     everything = torch.ones(300, 300, dtype=torch.bool)
@@ -116,7 +116,7 @@ def test_inpainting_continues_a_plain_gradient():
     assert bool(erase(ramp, everything, Inpaint(4), GROUND).isfinite().all())
 
 
-def test_inpainting_without_its_library_says_how_to_get_it(monkeypatch):
+def test_inpainting_without_its_library_is_one_error(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     with pytest.raises(MissingLibraryError, match=r"OpenCV for inpainting; .*pip install 'unveil\[inpaint\]'"):
         erase(PIXELS, square(), Inpaint(3), GROUND)
@@ -161,12 +161,12 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
         ),
     ],
 )
-def test_settings_outside_their_range(make, told):
+def test_settings_out_of_range_are_refused(make, told):
     with pytest.raises(RecipeError, match=told):
         make()
 
 
-def test_volumes_are_filled_too():
+def test_volumes_are_filled():
     pixels = torch.rand(1, 10, 11, 12, generator=torch.Generator().manual_seed(1))
     erased = torch.zeros(10, 11, 12, dtype=torch.bool)
     erased[3:6, 3:6, 3:6] = True

@@ -109,7 +109,7 @@ def test_imports_go_down_only(path):
             assert LEVEL[parts[1]] <= LEVEL[here], f"{here} imports {parts[1]}, which is above it"
 
 
-def test_rooms_of_one_layer_do_not_go_round_in_circles():
+def test_rooms_have_no_circular_imports():
     edges: dict[str, set[str]] = {room: set() for room in LEVEL}
     for path in FILES:
         here = room_of(path)
@@ -134,7 +134,7 @@ def test_rooms_of_one_layer_do_not_go_round_in_circles():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_library_has_one_door(path):
+def test_every_library_is_imported_in_one_module(path):
     for name in imports_of(path):
         door = DOORS.get(name.split(".")[0])
         assert door is None or str(path.relative_to(ROOT)).startswith(door), f"{name} comes in by {door} only"
@@ -158,7 +158,7 @@ def test_files_and_functions_stay_small():
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
 
 
-def test_everything_public_says_what_it_is():
+def test_everything_public_has_a_docstring():
     for path in FILES:
         tree = tree_of(path)
         assert ast.get_docstring(tree), path
@@ -167,7 +167,7 @@ def test_everything_public_says_what_it_is():
                 assert ast.get_docstring(node), f"{path}: {node.name}"
 
 
-def test_the_front_door_has_what_it_names():
+def test_the_package_exports_what_it_lists():
     assert sorted(unveil.__all__) == sorted(unveil._ROOM_OF)
     for name in unveil.__all__:
         thing = getattr(unveil, name)
@@ -187,7 +187,7 @@ print(json.dumps([time.perf_counter() - before, [name for name in {HEAVY!r} if n
 """
 
 
-def test_the_front_door_opens_in_less_than_three_tenths_of_a_second():
+def test_importing_the_package_takes_less_than_three_tenths_of_a_second():
     """The best of three: other work on the machine can only add."""
     answers = []
     for _ in range(3):
@@ -203,7 +203,7 @@ def test_help_does_not_wait_for_torch():
     assert done.stdout.strip().endswith("False")
 
 
-def test_nothing_of_this_or_any_machine_is_in_the_repository():
+def test_no_paths_of_a_machine_are_in_the_repository():
     """No folder of a machine, no address of a package registry."""
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     forbidden = [

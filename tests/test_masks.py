@@ -17,7 +17,7 @@ ANY_SHAPE = st_numpy.arrays(bool, st_numpy.array_shapes(min_dims=1, max_dims=3, 
 
 
 @given(ANY_SHAPE)
-def test_there_and_back(inside):
+def test_encoding_and_decoding_are_inverse(inside):
     mask = Mask.from_array(inside)
     assert np.array_equal(mask.to_array(), inside)
     assert mask.to_array().shape == inside.shape
@@ -25,7 +25,7 @@ def test_there_and_back(inside):
 
 
 @given(ANY_SHAPE)
-def test_the_code_is_the_documented_one(inside):
+def test_the_run_length_code_is_the_documented_one(inside):
     """Lengths that alternate, beginning outside: counted here one pixel after the other."""
     runs, state = [0], False
     for value in inside.ravel().tolist():
@@ -88,7 +88,7 @@ def flood(inside: np.ndarray) -> set[frozenset[tuple[int, ...]]]:
 
 
 @given(st_numpy.arrays(bool, st.sampled_from([(5, 7), (3, 4, 3)])))
-def test_components_are_what_a_walk_finds(inside):
+def test_components_equal_those_of_a_flood_fill(inside):
     parts = Mask.from_array(inside).components()
     assert {frozenset(tuple(at) for at in np.argwhere(part.to_array()).tolist()) for part in parts} == flood(inside)
     areas = [part.area_px for part in parts]
@@ -105,12 +105,12 @@ def test_the_distance_to_what_is_erased(erased):
 
 
 @pytest.mark.parametrize("runs", [(3, 0, 3), (2, 2), (-1, 7), (), (6, 0), (1, 2, 4)])
-def test_a_code_that_no_set_has_is_refused(runs):
+def test_invalid_run_lengths_are_refused(runs):
     with pytest.raises(RecordError, match="add up to 6"):
         Mask((2, 3), runs)
 
 
-def test_outlines_on_two_grids():
+def test_masks_on_different_grids_are_refused():
     with pytest.raises(
         RecordError, match=r"one grid \(2, 2\); got a second one on \(2, 3\); bring both to source size"
     ):

@@ -320,7 +320,7 @@ def test_the_ascent_ends_at_the_first_error(defect, message, goal):
     assert all(not part._forward_hooks for part in classifier._module.modules())
 
 
-def test_the_classifier_and_torch_are_left_as_they_were():
+def test_the_classifier_and_the_state_of_torch_are_not_changed():
     module = network().train()
     classifier = TorchClassifier(module, GRAY)
     before = {name: value.clone() for name, value in classifier._module.state_dict().items()}

@@ -20,7 +20,7 @@ def square(top: int, left: int, side: int) -> np.ndarray:
     return inside
 
 
-def test_settled_is_the_agreement_of_the_halves_in_this_place():
+def test_stability_is_the_iou_of_the_halves_at_the_region():
     region = square(2, 2, 6)
     elsewhere = square(12, 20, 5)
     assert stability(region, square(2, 2, 6) | elsewhere, square(2, 2, 6)) == 1
@@ -64,7 +64,7 @@ def test_ranks_against_scipy_and_torchmetrics_also_where_values_are_equal(seed):
     assert rank_correlation(one, other) == pytest.approx(float(theirs), abs=1e-6)
 
 
-def test_ranks_alone_count():
+def test_only_ranks_matter():
     one = np.random.default_rng(3).gamma(0.5, size=(6, 7))
     assert rank_correlation(one, one**3) == pytest.approx(1)
     assert rank_correlation(one, -one) == pytest.approx(-1)

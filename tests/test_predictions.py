@@ -26,7 +26,7 @@ def test_sigmoid(logits):
     np.testing.assert_allclose(Prediction(logits, Output.SIGMOID).probabilities, expected, rtol=1e-12)
 
 
-def test_huge_logits_do_not_overflow():
+def test_large_logits_do_not_overflow():
     assert Prediction(np.array([1e30, 0.0]), Output.SOFTMAX).probabilities.tolist() == [1, 0]
     assert Prediction(np.array([1e30, -1e30]), Output.SIGMOID).probabilities.tolist() == [1, 0]
 

@@ -50,12 +50,12 @@ RIGHT = [
 
 
 @pytest.mark.parametrize(("rule", "sentence"), WRONG)
-def test_what_is_wrong_is_found(rule, sentence):
+def test_wrong_sentences_are_found(rule, sentence):
     assert rule in {finding.partition(":")[0] for finding in check_prose.in_words(sentence)}
 
 
 @pytest.mark.parametrize("sentence", RIGHT)
-def test_what_is_right_is_left_alone(sentence):
+def test_right_sentences_have_no_findings(sentence):
     assert check_prose.in_words(sentence) == []
 
 

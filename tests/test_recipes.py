@@ -62,7 +62,7 @@ RECIPES = st.builds(
 
 
 @given(RECIPES)
-def test_toml_brings_every_recipe_back(recipe):
+def test_every_recipe_survives_toml(recipe):
     assert Recipe.from_toml(recipe.to_toml()) == recipe
     assert Recipe.from_dict(recipe.as_dict()) == recipe
 
@@ -96,13 +96,13 @@ def test_a_file(tmp_path):
     assert get_recipe(mine) is mine
 
 
-def test_auto_in_a_file_is_until_settled():
+def test_auto_in_a_file_means_until_stable():
     recipe = Recipe.from_toml('[attribution]\nkind = "SmoothGrad"\nsamples = "auto"\nantithetic = true\n')
     assert recipe.attribution == SmoothGrad(samples=UntilStable(), antithetic=True)
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
-def test_what_a_file_leaves_out_is_the_default():
+def test_missing_settings_have_their_defaults():
     assert Recipe.from_toml('name = "short"\n[selector]\nkind = "SmoothedThreshold"\nsize_px = 5\n') == Recipe(
         "short", selector=SmoothedThreshold(size_px=5)
     )
@@ -133,13 +133,13 @@ def test_what_a_file_leaves_out_is_the_default():
         ("[fill]\nkind = 'os.system'", "of kind Mean"),
     ],
 )
-def test_a_mistake_in_a_file_is_named_with_its_place(text, told):
+def test_errors_in_a_file_name_their_place(text, told):
     with pytest.raises(RecipeError, match=told) as error:
         Recipe.from_toml(text)
     assert "\n" not in str(error.value)
 
 
-def test_names_and_files_that_are_not_there(tmp_path):
+def test_unknown_names_and_files_are_refused(tmp_path):
     with pytest.raises(
         RecipeError,
         match=r"a recipe recommended, paper, demo, black-box, or a .toml file; got 'papper'; did you mean paper\?",

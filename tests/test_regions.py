@@ -26,7 +26,7 @@ def discs(*places: tuple[int, int, float, float], shape: tuple[int, int] = (40, 
 
 
 @given(st_numpy.arrays(np.float64, st.integers(2, 40), elements=st.floats(0, 100)))
-def test_otsu_is_the_best_of_all_partings(values):
+def test_otsu_is_the_best_of_all_splits(values):
     if np.ptp(values) == 0:
         return
     level = Otsu().level(values)
@@ -77,7 +77,7 @@ def test_the_scale_of_the_map_does_not_matter():
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_what_is_erased_is_never_found_again():
+def test_erased_pixels_are_never_selected_again():
     saliency = discs((10, 10, 4, 9.0), (28, 28, 4, 5.0))
     erased = discs((10, 10, 7, 1.0)) > 0
     (region,) = SmoothedThreshold(5, 2, RelativeToMax(0.3)).select(saliency, erased).regions
@@ -107,7 +107,7 @@ def test_a_region_may_grow_into_the_band():
     assert not region[:, :10].any()
 
 
-def test_split_gives_the_strongest_first():
+def test_split_regions_are_in_the_order_of_their_saliency():
     saliency = discs((8, 8, 3, 2.0), (8, 30, 3, 5.0), (30, 8, 2, 3.0))
     regions = SmoothedThreshold(3, 1, RelativeToMax(0.1), split=True).select(saliency, NOTHING).regions
     assert [bool(region[at]) for region, at in zip(regions, [(8, 30), (8, 8), (30, 8)], strict=True)] == [True] * 3
@@ -119,7 +119,7 @@ def test_split_gives_the_strongest_first():
     )
 
 
-def test_small_parts_are_dropped():
+def test_small_components_are_dropped():
     saliency = discs((10, 10, 6, 1.0), (30, 30, 1, 1.0))
     big, small = (
         SmoothedThreshold(1, 1, RelativeToMax(0.5), split=True, min_area_share=share).select(saliency, NOTHING)
@@ -158,7 +158,7 @@ def test_no_evidence_is_an_answer(saliency, erased, told):
         assert told in selection.reason
 
 
-def test_a_nan_under_what_is_erased_does_no_harm():
+def test_a_nan_at_erased_pixels_has_no_effect():
     saliency = discs((30, 30, 3, 1.0))
     saliency[:5] = np.nan
     erased = NOTHING.copy()
@@ -186,13 +186,13 @@ def test_a_nan_under_what_is_erased_does_no_harm():
         ({"floor": float("inf")}, "floor of at most 1000000000.0; got inf"),
     ],
 )
-def test_settings_outside_their_range(settings, told):
+def test_settings_out_of_range_are_refused(settings, told):
     with pytest.raises(RecipeError, match=f"expected {told}"):
         SmoothedThreshold(**settings)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
-def test_shares_outside_their_range(share):
+def test_shares_out_of_range_are_refused(share):
     for threshold in (RelativeToMax, Quantile):
         with pytest.raises(RecipeError, match="between 0 and 1"):
             threshold(share)

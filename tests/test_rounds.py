@@ -70,7 +70,7 @@ def test_regions_come_in_the_order_of_their_gradient_with_exact_drops():
     assert run.union.area_px == sum(side**2 for _, _, side in SQUARES)
 
 
-def test_a_winner_hides_the_others_and_they_are_unveiled_one_by_one():
+def test_hidden_evidence_is_found_round_by_round():
     module = Strongest(SQUARES, WEIGHTS, [0.0, 0.0])
     run = find_regions(white(), toy(module), recipe(stop=MaxRounds(5)))
     strength = [total(i) for i in range(3)]
@@ -88,7 +88,7 @@ def test_a_winner_hides_the_others_and_they_are_unveiled_one_by_one():
     assert min(region.revealed for region in others) > 0.8
 
 
-def test_the_end_when_nothing_is_left():
+def test_a_run_ends_when_no_evidence_is_left():
     # A rectified score: once all squares are gone, the gradient is 0.
     class Rectified(Additive):
         def forward(self, x):
@@ -114,12 +114,12 @@ def test_target_lost_in_closed_form():
     assert run.disappeared(run.rounds[-1]) == ("a",)
 
 
-def test_a_run_is_a_line_at_a_prompt():
+def test_the_repr_of_a_run_is_one_line():
     run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
     assert repr(run) == f"<Run of {run.source.name} by Additive: 2 regions in 2 rounds; stopped: 2 rounds done>"
 
 
-def test_the_end_when_enough_is_explained():
+def test_a_run_ends_when_enough_is_explained():
     """Squares take 5.4, 5.76 and 6 of 17.16 beyond the black image, which is the mean here: .31, .65, 1."""
     for share, rounds_ in ((0.3, 1), (0.6, 2), (0.7, 3)):
         asked = recipe(stop=MaxRounds(5) | Explained(share))
@@ -133,7 +133,7 @@ ALL = SmoothedThreshold(size_px=1, passes=1, threshold=RelativeToMax(0.1), split
 UNEQUAL = [(2, 3, 6), (20, 8, 2), (30, 30, 10)]  # take 5.4, 0.36 and 6 from a; nothing, 0.24 and nothing from b
 
 
-def test_a_region_that_takes_little_beside_others_is_left_for_later():
+def test_a_region_with_a_small_drop_is_left_for_later_rounds():
     module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
     for least, found in ((0.0, [{0, 1, 2}]), (0.059, [{0, 1, 2}]), (0.061, [{0, 2}, {1}]), (0.95, [{2}, {0}, {1}])):
         asked = recipe(selector=ALL, min_drop_share=least, stop=MaxRounds(len(found)))
@@ -160,7 +160,7 @@ def test_a_target_is_compared_with_itself():
     ]
 
 
-def test_where_nothing_takes_anything_the_most_salient_stays():
+def test_without_a_drop_the_most_salient_region_is_kept():
     module = Additive(UNEQUAL, [[-weight for weight in WEIGHTS[0]], [0.0] * 3], [-1.0, 0.0])
     run = find_regions(white(), toy(module), recipe(selector=ALL, min_drop_share=0.1, stop=MaxRounds(1)))
     (region,) = run.regions
@@ -174,7 +174,7 @@ def test_no_share_of_a_drop(least):
         recipe(min_drop_share=least)
 
 
-def test_nothing_is_looked_for_where_nothing_is_predicted():
+def test_runs_do_not_explain_classes_that_are_not_predicted():
     """Logit of a: 9.16 (as above) less 7.8 is 1.36; less 20 it is far below, but for an explicit answer."""
     for offset, regions in ((-8.0 - 7.8, True), (-8.0 - 20, False)):
         classifier_ = toy(Additive(SQUARES, WEIGHTS, [offset, 0.0]))
@@ -197,7 +197,7 @@ def test_score_below_and_coverage_above():
     assert (much.stop.kind, len(much.rounds)) == (StopKind.COVERAGE_ABOVE, 2)
 
 
-def test_a_class_that_appears_once_another_is_covered_is_named():
+def test_classes_that_appear_after_erasing_are_recorded():
     """b is hidden while square 0 counts against it; once that is erased, b is predicted and asked about."""
     weights = [[0.05, 0.0, 0.0], [-0.05, 0.0, 0.03]]
     run = find_regions(
@@ -248,7 +248,7 @@ def test_a_margin_has_a_drop_and_no_probability():
     assert (first.probability_before, first.probability_drop) == (None, None)
 
 
-def test_a_rim_is_named():
+def test_regions_along_a_rim_are_marked():
     """A classifier that looks at nothing but the edges of a black hole finds a rim, and the record says so."""
 
     class Edges(Additive):
@@ -262,7 +262,7 @@ def test_a_rim_is_named():
     assert run.regions[1].rim_share == pytest.approx(1)
 
 
-def test_regions_come_back_at_source_size():
+def test_regions_have_masks_of_source_size():
     """The image is four times the grid: areas are sixteen times those on the grid, in the same place."""
     big = np.ones((4 * SIDE, 4 * SIDE, 3), np.float32)
     run = find_regions(big, toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), recipe(stop=MaxRounds(2)))
@@ -277,7 +277,7 @@ def test_regions_come_back_at_source_size():
 
 
 @pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks"])
-def test_the_same_regions_whatever_the_batch_size_and_when_run_twice(name):
+def test_regions_do_not_depend_on_the_batch_size_and_are_reproducible(name):
     runs = [find_regions(image(), classifier(), RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 1, 3)]
     stability = [dataclasses.replace(run, seconds=0.0) for run in runs]
     assert runs[0].regions
@@ -296,7 +296,7 @@ def test_the_same_regions_whatever_the_batch_size_and_when_run_twice(name):
         assert other.stops == stability[0].stops
 
 
-def test_another_seed_is_another_noise():
+def test_another_seed_gives_other_noise():
     one, other = (find_regions(image(), classifier(), RECIPES["guided, joint, top 2"], seed=seed) for seed in (7, 8))
     assert not np.array_equal(one.rounds[0].maps[0].saliency, other.rounds[0].maps[0].saliency)
 
@@ -350,7 +350,7 @@ def test_separate_tracks_are_left_one_by_one():
     assert [reason.kind for reason in run.stops.values()] == [StopKind.MAX_ROUNDS, StopKind.LEFT_EARLY]
 
 
-def test_a_label_that_two_classes_have_is_no_key():
+def test_classes_with_one_label_are_distinguished_by_index():
     """Two classes of one name have tracks, maps, drops and cards of their own; the name alone isn't a target."""
     module = Additive(SQUARES, [[0.05, 0.0, 0.0], [0.0, 0.04, 0.0]], [0.0, 0.0])
     twins = toy(module, labels=("crane", "crane"))

@@ -40,7 +40,7 @@ def test_rounds():
     assert kind(MaxRounds(3), state(3)) is StopKind.MAX_ROUNDS
 
 
-def test_a_target_is_lost_once_nothing_asked_about_is_predicted():
+def test_a_target_is_lost_once_no_target_class_is_predicted():
     assert kind(TargetLost(), state(now=(0.1, -1.0))) is None
     assert kind(TargetLost(), state(now=(-0.1, 1.0))) is StopKind.TARGET_LOST
     assert kind(TargetLost(), state(now=(-0.1, 1.0), target_scores=(A, B))) is None
@@ -49,7 +49,7 @@ def test_a_target_is_lost_once_nothing_asked_about_is_predicted():
     assert kind(TargetLost(0.9), state(now=(2.0, 1.0))) is StopKind.TARGET_LOST
 
 
-def test_what_was_never_predicted_cannot_be_lost():
+def test_a_class_that_was_never_predicted_cannot_be_lost():
     assert kind(TargetLost(), state(first=(-3.0, 1.0), now=(-5.0, 1.0))) is None
     assert kind(TargetLost(), state(now=(-9.0, -9.0), target_scores=(MARGIN,))) is None
 
@@ -60,7 +60,7 @@ def test_the_score_is_the_largest_probability():
     assert kind(ScoreBelow(0.3), state(now=(-2.0, 0.0), target_scores=(MARGIN,))) is None
 
 
-def test_what_is_not_predicted_is_not_looked_for():
+def test_classes_that_are_not_predicted_are_not_explained():
     def first(stop, now, target_scores=(A,)) -> StopKind | None:
         reason = stop.check_first(state(0, first=now, now=now, target_scores=target_scores))
         return reason.kind if reason else None
@@ -131,7 +131,7 @@ def test_a_reason_is_a_sentence():
     assert reason.text == "a no longer predicted"
 
 
-def test_no_round_at_all():
+def test_numbers_of_rounds_below_one_are_refused():
     with pytest.raises(RecipeError, match="1 to 1000 rounds"):
         MaxRounds(0)
 
@@ -148,6 +148,6 @@ def test_no_round_at_all():
         (lambda: NotSignificant(0.1, 10**12), "1 to 10000 placements; got 1000000000000"),
     ],
 )
-def test_settings_outside_their_range_name_the_range(make, told):
+def test_settings_out_of_range_are_refused_with_the_range(make, told):
     with pytest.raises(RecipeError, match=told):
         make()

@@ -17,7 +17,7 @@ def names(target, output: Output = Output.SIGMOID) -> list[str]:
     return [target_score.name for target_score in target.resolve(first, now, LABELS)]
 
 
-def test_what_each_means():
+def test_targets_resolve_to_their_scores():
     assert names(Class("Mass")) == ["Mass"]
     assert names(Class(2)) == ["Pleural_Thickening"]
     assert names(Top(2)) == ["Edema", "Mass"]
@@ -62,7 +62,7 @@ def test_labels_are_found_by_name():
         (Margin("Mass", 4), "two different classes"),
     ],
 )
-def test_a_target_the_classifier_lacks(target, told):
+def test_unknown_targets_are_refused(target, told):
     with pytest.raises(TargetError, match=told):
         target.resolve(FIRST, NOW, LABELS)
 
@@ -87,7 +87,7 @@ def test_targets_as_text(text, target):
 
 
 @pytest.mark.parametrize("text", ["", "  ", "predicted:often", "top:x"])
-def test_text_that_is_no_target(text):
+def test_invalid_texts_of_targets_are_refused(text):
     with pytest.raises(TargetError, match=r"expected predicted\[:P\], top\[:K\]"):
         parse_target(text)
 

@@ -73,7 +73,7 @@ def test_a_source_of_another_size_gets_its_own_voxels_back():
     assert run.regions[0].volume_mm3 == pytest.approx(CUBE**3 * 6 * np.prod(SPACING))
 
 
-def test_outlines_on_a_source_that_no_grid_voxel_fits_into():
+def test_masks_on_a_source_smaller_than_a_grid_voxel():
     """Voxel by voxel: inside if the grid's voxel under the center is."""
     values = ndimage.zoom(cubes.volume(), (1.25, 5 / 3, 1.5), order=0)
     run = unveil.find_regions(Image.from_array(values, axes="d h w"), cubes.classifier(), RECIPE)
@@ -88,7 +88,7 @@ def test_outlines_on_a_source_that_no_grid_voxel_fits_into():
         assert np.count_nonzero(truth & expected) / np.count_nonzero(truth | expected) > 0.7
 
 
-def test_answers_alone_find_the_same_cubes():
+def test_a_black_box_finds_the_same_cubes():
     """Covering the strongest cube's own window lowers the score by a known amount; any other window, not at all."""
     recipe = dataclasses.replace(RECIPE, attribution=Occlusion(size_px=CUBE, stride_px=CUBE), magnitude=PositiveSum())
     run = unveil.find_regions(Image.from_array(cubes.volume(), axes="d h w"), cubes.classifier(), recipe)
@@ -151,7 +151,7 @@ def test_the_shorter_side_and_a_crop_of_a_volume():
     assert geometry.offset == (2.0, 8.0, 12.0)
 
 
-def test_a_model_knows_its_own_range():
+def test_a_model_has_a_value_range():
     hounsfield = np.random.default_rng(2).uniform(-1024, 3071, (8, 9, 10))
     image = Image.from_array(hounsfield, axes="d h w", value_range=(-1024, 3071))
     preprocessing = Preprocessing.whole((8, 9, 10), (0.0,), (1.0,), value_range=(-160, 240))
@@ -216,7 +216,7 @@ def test_a_blur_of_a_volume_is_normalized_over_all_three_axes(sigma):
 
 
 @pytest.mark.parametrize("fill", [Mean(), Constant(0.25), Blur(3.0), Noise(0.2), SoftEdge(Blur(3.0), 2)], ids=repr)
-def test_a_fill_of_a_volume_does_not_know_what_it_replaces(fill):
+def test_fills_of_volumes_do_not_depend_on_erased_voxels(fill):
     erased = torch.zeros(12, 12, 12, dtype=torch.bool)
     erased[3:8, 4:9, 2:9] = True
     pixels = torch.rand(1, 12, 12, 12, generator=torch.Generator().manual_seed(1))
@@ -227,7 +227,7 @@ def test_a_fill_of_a_volume_does_not_know_what_it_replaces(fill):
 
 
 @pytest.mark.parametrize("fill", [Inpaint(3), SoftEdge(Inpaint(3), 4)], ids=repr)
-def test_a_flat_fill_is_refused_before_any_work_is_done(fill):
+def test_a_two_dimensional_fill_is_refused_before_any_work(fill):
     told = []
     with pytest.raises(
         RecipeError, match=r"got 3 spatial axes; use the fill Mean\(\), Constant\(\), Blur\(\) or Noise"
@@ -251,7 +251,7 @@ def run(tmp_path_factory) -> unveil.Run:
     return unveil.find_regions(path, cubes.classifier(), RECIPE)
 
 
-def test_a_record_of_a_volume_is_the_run_to_the_last_bit(tmp_path, run):
+def test_a_record_of_a_volume_equals_the_run_bit_for_bit(tmp_path, run):
     loaded = unveil.load_run(run.save(tmp_path / "run"))
     assert differences(loaded, run) == []
     assert loaded.source.placement == run.source.placement
@@ -323,7 +323,7 @@ def wrapped(module: nn.Module) -> TorchClassifier:
     return TorchClassifier(module, Preprocessing.whole((32,) * 3, (0.5,), (0.25,)), ["a", "b"])
 
 
-def test_monai_s_densenet_is_asked_as_it_would_be_without_us(scan):
+def test_monais_densenet_has_the_same_logits_as_without_unveil(scan):
     """Logits, gradient and region of the first round, derived from the file by nibabel, torch and scipy."""
     from monai.networks.nets import DenseNet121  # noqa: PLC0415 (seconds of imports)
 
@@ -364,7 +364,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("name", list(NAMED))
-def test_the_named_recipes_go_through_on_a_volume(small, scan, tmp_path, name):
+def test_the_named_recipes_work_on_a_volume(small, scan, tmp_path, name):
     done = unveil.find_regions(scan, wrapped(small), NAMED[name], target=Class("a"), seed=3)
     assert done.rounds
     assert done.regions or done.stop.kind is StopKind.NOTHING_FOUND

@@ -55,7 +55,7 @@ def test_the_well_known_names_exist():
         ("EpsilonPlus", "did you mean zennit/EpsilonPlus or zennit/EpsilonPlusFlat"),
     ],
 )
-def test_names_of_no_attribution(text, do):
+def test_unknown_names_are_refused(text, do):
     with pytest.raises(
         RecipeError, match=r"an attribution Gradient, .*pytorch-grad-cam/METHOD\[:LAYER\]; got"
     ) as raised:
@@ -88,7 +88,7 @@ def test_unknown_names_of_a_library_are_refused(text, message):
         ("pytorch-grad-cam/GradCAM", "pytorch_grad_cam", "cam"),
     ],
 )
-def test_a_library_that_is_missing_is_told_at_once(text, module, extra, monkeypatch):
+def test_a_missing_library_is_reported_at_once(text, module, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingLibraryError, match=rf"pip install 'unveil\[{extra}\]'"):
         parse_attribution(text)

@@ -35,7 +35,7 @@ def question(batch_size: int = 8, key: str = "key", **options) -> AttributionReq
 
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("samples", [2, 9])
-def test_rise_is_its_formula(centered, samples):
+def test_rise_equals_its_formula(centered, samples):
     method = Rise(samples, 5, 0.4, centered)
     result = method.attribute(question(4))
     x = PIXELS[0].double().numpy()
@@ -48,7 +48,7 @@ def test_rise_is_its_formula(centered, samples):
         np.testing.assert_allclose(result.odd.mean[target, 0], np.mean(terms[1::2], 0), rtol=1e-5, atol=1e-6)
 
 
-def test_masks_are_what_the_paper_says():
+def test_masks_are_those_of_the_paper():
     """Cells open with probability p, enlarged linearly, shifted within a cell: the mean is p everywhere."""
     method = Rise(2, 4, 0.3)
     masks = torch.stack([method.mask("k", number, (SIDE, SIDE)) for number in range(4000)])
@@ -63,7 +63,7 @@ def test_masks_are_what_the_paper_says():
     assert abs(np.corrcoef(a, far)[0, 1]) < 0.06
 
 
-def test_centred_rise_shows_evidence_for_and_against_and_nothing_elsewhere():
+def test_centered_rise_is_zero_without_evidence():
     result = Rise(3000).attribute(question(64))
     found = result.all.mean[0, 0]
     contrast = WEIGHTS * (PIXELS[0].numpy() - MEAN)
@@ -104,7 +104,7 @@ def test_occlusion_is_the_mean_drop_of_the_windows(size, stride):
     assert float(result.all.mean[1].abs().max()) == 0
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     told: list = []
     Rise(10).attribute(question(4, on_sample=lambda done, total: told.append((done, total))))
     assert told == [(4, 10), (8, 10), (10, 10)]
@@ -123,7 +123,7 @@ def test_gradients_of_a_black_box_are_refused(method):
     "make",
     [lambda: Rise(1), lambda: Rise(cells=1), lambda: Rise(share=1.0), lambda: Occlusion(4, 5), lambda: Occlusion(4, 0)],
 )
-def test_settings_outside_their_range(make):
+def test_settings_out_of_range_are_refused(make):
     with pytest.raises(RecipeError):
         make()
 

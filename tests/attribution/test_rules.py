@@ -148,7 +148,7 @@ def graph_gradient(made: nn.Module, x: Tensor, k: int, rule: str) -> Tensor:
 
 @pytest.mark.parametrize("rule", list(METHODS))
 @pytest.mark.parametrize("kind", WAYS)
-def test_every_way_to_write_a_rectifier_matches_the_twin(kind, rule):
+def test_every_way_to_write_a_rectifier_matches_the_matrix_twin(kind, rule):
     made, x = net(kind), pixels()
     slow = twin(made)
     np.testing.assert_allclose(
@@ -233,7 +233,7 @@ def test_every_rectifier_is_counted_once(kind):
     assert report.count == 2
 
 
-def test_the_method_asks_the_classifier_for_all_scalars_in_one_forward_pass():
+def test_one_forward_pass_serves_all_target_scores():
     class Counting(Layers):
         calls = 0
 
@@ -323,7 +323,7 @@ class Custom(torch.autograd.Function):
         (Custom.apply, "custom function"),
     ],
 )
-def test_what_may_hide_a_rectifier_is_refused(rectify, told):
+def test_operations_that_may_be_rectifiers_are_refused(rectify, told):
     x = torch.randn(2, 4, requires_grad=True)
     with pytest.raises(AttributionError, match=told):
         Guided().attach(F.relu(rectify(x) + x))

@@ -105,7 +105,7 @@ class Halves:
     ],
 )
 @pytest.mark.parametrize("antithetic", [False, True])
-def test_it_goes_on_until_the_halves_agree(answers, samples, antithetic):
+def test_samples_are_drawn_until_the_halves_agree(answers, samples, antithetic):
     asked, halves = question(), Halves(answers)
     rule = UntilStable(min_stability=0.7, min_samples=8, max_samples=20, step=4)
     result = SmoothGrad(samples=rule, antithetic=antithetic).attribute(replace(asked, agreement=halves))
@@ -120,11 +120,11 @@ def test_it_goes_on_until_the_halves_agree(answers, samples, antithetic):
         assert total.count in range(8 // (1 + antithetic), samples // (1 + antithetic) + 1)
 
 
-def test_auto_is_until_settled():
+def test_auto_means_until_stable():
     assert SmoothGrad(samples="auto") == SmoothGrad(samples=UntilStable())
 
 
-def test_progress_ends_at_the_end_however_few_samples_it_took():
+def test_progress_ends_at_the_total_for_any_number_of_samples():
     told = []
     asked = replace(question(), on_sample=lambda done, total: told.append((done, total)))
     SmoothGrad(samples=UntilStable(min_samples=8, max_samples=64)).attribute(asked)
@@ -147,7 +147,7 @@ def test_the_three_magnitudes():
     np.testing.assert_allclose(UnbiasedL2(3).saliency(result.all), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_the_length_is_shrunk_where_there_is_only_noise():
+def test_the_length_is_shrunk_where_all_is_noise():
     result = SmoothGrad(samples=5, noise=0.3).attribute(question())
     mean, variance = result.all.mean.numpy(), result.all.variance_of_mean.numpy()
     power, noise = (mean**2).sum(1), variance.sum(1)
@@ -174,13 +174,13 @@ def test_the_length_is_shrunk_where_there_is_only_noise():
 
 
 @pytest.mark.parametrize("size", [0, 4])
-def test_a_box_has_a_middle(size):
+def test_boxes_need_an_odd_size(size):
     for kind in (ShrunkL2, UnbiasedL2):
         with pytest.raises(RecipeError, match="an odd box size"):
             kind(size)
 
 
-def test_taking_the_noise_off_makes_the_power_unbiased():
+def test_subtracting_the_noise_floor_makes_the_power_unbiased():
     """Over many independent runs of 4 samples, the mean of m² − v/n is the true square; the mean of m² is above it."""
     x, level = PIXELS.double(), 0.3
     sigma = level * float(PIXELS.max() - PIXELS.min())
@@ -197,14 +197,14 @@ def test_taking_the_noise_off_makes_the_power_unbiased():
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 8, 50])
-def test_the_batch_size_does_not_enter_the_result(batch_size):
+def test_the_batch_size_does_not_change_the_result(batch_size):
     one = SmoothGrad(samples=11).attribute(question(1))
     other = SmoothGrad(samples=11).attribute(question(batch_size))
     np.testing.assert_allclose(other.all.mean, one.all.mean, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(other.odd.squares, one.odd.squares, rtol=1e-6, atol=1e-9)
 
 
-def test_twice_the_same_and_another_key_another_noise():
+def test_equal_streams_have_equal_noise_and_others_do_not():
     one, same, other = (SmoothGrad(samples=5).attribute(question(key=key)).all.mean for key in ("a", "a", "b"))
     assert torch.equal(one, same)
     assert float((one - other).abs().max()) > 1e-3
@@ -258,7 +258,7 @@ class Watched(GradientMethod):
         return signed, rules
 
 
-def test_samples_are_streamed_nothing_of_an_earlier_batch_is_kept():
+def test_memory_does_not_grow_with_the_samples():
     watched = Watched()
     result = SmoothGrad(watched, samples=64).attribute(question(4))
     assert len(watched.batches) == 2 * 16
@@ -267,7 +267,7 @@ def test_samples_are_streamed_nothing_of_an_earlier_batch_is_kept():
     assert result.even.total.shape == result.odd.total.shape == (3, 3, SIDE, SIDE)
 
 
-def test_progress_is_told_of_every_batch():
+def test_progress_is_reported_for_every_batch():
     told = []
     asked = AttributionRequest(CLASSIFIER, PIXELS, SCALARS, "key", 4, lambda done, total: told.append((done, total)))
     SmoothGrad(samples=10).attribute(asked)
@@ -287,7 +287,7 @@ def test_progress_is_told_of_every_batch():
         {"samples": UntilStable(step=3), "antithetic": True},
     ],
 )
-def test_settings_outside_their_range(settings):
+def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):
         SmoothGrad(**settings)
 
@@ -304,6 +304,6 @@ def test_sums_of_moments_are_the_sums_of_all_samples():
     [{"min_stability": 0}, {"min_stability": 1.0}, {"min_samples": 7}, {"min_samples": 65}, {"step": 0}],
     ids=repr,
 )
-def test_settings_of_a_rule_outside_their_range(settings):
+def test_settings_of_a_rule_out_of_range_are_refused(settings):
     with pytest.raises(RecipeError, match="expected .*; got .*; "):
         UntilStable(**settings)

@@ -72,7 +72,7 @@ def errors(dataset: Dataset) -> dict[str, str]:
 # Boxes and samples
 
 
-def test_a_box_covers_the_pixels_whose_centres_it_holds():
+def test_a_box_covers_the_pixels_whose_centers_it_contains():
     expected = np.zeros((5, 6), bool)
     expected[1:3, 2:5] = True
     assert (LabeledBox("a", 1, 2, 2, 3).inside((5, 6)) == expected).all()
@@ -96,7 +96,7 @@ def test_a_box_by_its_definition_pixel_by_pixel(y, x, height, width, shape):
 
 
 @given(st.lists(COORDINATE, min_size=2, max_size=6, unique=True), COORDINATE, SIDE, SHAPE)
-def test_boxes_side_by_side_part_the_plane(cuts, x, width, shape):
+def test_adjacent_boxes_partition_the_plane(cuts, x, width, shape):
     cuts = sorted(round(cut * 8) / 8 for cut in cuts)  # exact in floats, so that sums are too
     boxes = [LabeledBox("a", a, x, b - a, width) for a, b in pairwise(cuts) if b > a]
     if boxes:
@@ -117,7 +117,7 @@ def test_scaling_a_box_is_repeating_its_pixels(shape, y, x, height, width, facto
     assert sample.boxes_on(shape) == (box,)
 
 
-def test_boxes_are_scaled_along_each_axis_and_left_alone_without_a_grid():
+def test_boxes_are_scaled_along_each_axis_and_unchanged_without_a_grid():
     box = LabeledBox("a", 10, 20, 30, 40)
     assert Sample("id", Path("x"), boxes=(box,), box_shape=(100, 200)).boxes_on((50, 400)) == (
         LabeledBox("a", 5, 40, 15, 80),
@@ -134,7 +134,7 @@ def test_a_box_without_extent_is_refused(numbers):
 
 
 @pytest.mark.parametrize("shape", [(5,), (1, 5, 5), (0, 5)])
-def test_a_shape_must_be_flat(shape):
+def test_a_shape_has_two_axes(shape):
     with pytest.raises(DatasetError, match=r"shape \(height, width\)"):
         LabeledBox("a", 0, 0, 1, 1).inside(shape)
     with pytest.raises(DatasetError, match=r"shape \(height, width\)"):
@@ -169,7 +169,7 @@ def pets(tmp_path):
     return tmp_path / "pets"
 
 
-def test_a_folder_has_one_subfolder_a_label_in_natural_order(pets):
+def test_a_folder_has_one_subfolder_per_label_in_natural_order(pets):
     dataset = ImageFolder(pets)
     assert dataset.labels == ("breed 9", "breed 10", "cat", "dog", "empty")
     assert [sample.id for sample in dataset] == [
@@ -223,7 +223,7 @@ def test_broken_images_are_samples_with_an_error(pets):
         text_file.read()
 
 
-def test_a_file_that_goes_away_later_is_seen(pets):
+def test_a_file_that_is_deleted_later_is_noticed(pets):
     dataset = ImageFolder(pets)
     (pets / "cat/1.png").unlink()
     assert len(dataset) == 6
@@ -239,7 +239,7 @@ def test_links_to_folders_are_followed_once(pets):
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "flat", "empty"])
-def test_a_folder_that_is_no_dataset(tmp_path, what):
+def test_folders_that_are_no_dataset_are_refused(tmp_path, what):
     draw(tmp_path / "flat/a.png")
     write(tmp_path / "file", "x")
     write(tmp_path / "empty/label/a.dcm", "x")
@@ -283,7 +283,7 @@ def test_a_table_names_images_labels_and_groups(tmp_path, start, end):
     assert dataset[1].read().shape == (10, 12)
 
 
-def test_a_table_with_other_names(tmp_path):
+def test_a_table_with_other_column_names(tmp_path):
     draw(tmp_path / "photos/a.png")
     table = write(tmp_path / "t.csv", f"k,file,kinds\n0,a.png,x;y\n1,{tmp_path / 'photos/a.png'},z\n")
     dataset = CsvDataset(table, image="file", labels="kinds", separator=";", root=tmp_path / "photos")
@@ -313,7 +313,7 @@ def test_boxes_in_a_table_beside_the_first(tmp_path):
         CsvDataset(table, boxes=tmp_path / "gone.csv")
 
 
-def test_a_bad_box_breaks_its_image_and_no_other(tmp_path):
+def test_an_invalid_box_affects_its_image_only(tmp_path):
     for name in ("a.png", "b.png", "c.png", "d.png"):
         draw(tmp_path / name)
     table = write(tmp_path / "t.csv", "path,labels\na.png,dog\nb.png,dog\nc.png,dog\nd.png,dog\n")
@@ -332,7 +332,7 @@ def test_a_bad_box_breaks_its_image_and_no_other(tmp_path):
     assert dataset[3].boxes == (LabeledBox("dog", 2, 1, 4, 3),)
 
 
-def test_bad_rows_name_file_and_row(tmp_path):
+def test_errors_of_rows_name_file_and_row(tmp_path):
     draw(tmp_path / "a.png")
     rows = [
         "path,labels,who,",
@@ -395,7 +395,7 @@ def test_bad_rows_name_file_and_row(tmp_path):
         ("path,labels\na.png,dog\n".encode("utf-16"), "UTF-8"),
     ],
 )
-def test_a_table_that_cannot_be_understood(tmp_path, content, said):
+def test_tables_that_cannot_be_parsed_are_refused(tmp_path, content, said):
     if content is not None:
         (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=said) as raised:
@@ -403,7 +403,7 @@ def test_a_table_that_cannot_be_understood(tmp_path, content, said):
     assert str(tmp_path / "t.csv") in str(raised.value)
 
 
-def test_a_table_with_wrong_settings(tmp_path):
+def test_wrong_settings_of_a_table_are_refused(tmp_path):
     table = write(tmp_path / "t.csv", "path,labels\na.png,dog\n")
     with pytest.raises(DatasetError, match="separator"):
         CsvDataset(table, separator="")
@@ -691,7 +691,7 @@ def test_lists_are_read_as_scipy_reads_them(tmp_path, order, packed):
     assert read_cell_strings(tmp_path / "c.mat", "file_list") == ["ä/犬.jpg"]
 
 
-def test_cells_that_are_no_text(tmp_path):
+def test_cells_that_are_no_text_are_errors(tmp_path):
     cells = np.empty((4, 1), object)
     cells[:, 0] = ["a", 5.0, np.array(["two", "row"]), np.zeros((0, 0))]
     savemat(tmp_path / "a.mat", {"file_list": cells})
@@ -736,7 +736,7 @@ def test_damaged_lists_raise_and_nothing_else(tmp_path, packed):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_lists_that_cannot_be_understood(dogs, content, said):
+def test_lists_that_cannot_be_parsed_are_refused(dogs, content, said):
     (dogs / "test_list.mat").write_bytes(content)
     with pytest.raises(DatasetError, match=said) as raised:
         StanfordDogs(dogs)
@@ -885,7 +885,7 @@ def test_an_unknown_form_is_refused(text):
     assert "\n" not in str(raised.value)
 
 
-def test_samples_travel_to_other_processes(pets):
+def test_samples_can_be_pickled(pets):
     sample = ImageFolder(pets)[0]
     assert pickle.loads(pickle.dumps(sample)) == sample  # noqa: S301
 
@@ -917,7 +917,7 @@ def test_the_table_of_photographs(assets):
 
 
 @pytest.mark.assets
-def test_the_table_of_radiographs_of_which_few_are_there(assets):
+def test_the_table_of_radiographs_with_few_images(assets):
     folder = assets / "chestxray14"
     dataset = CsvDataset(folder / "labels.csv", "image", "findings", group="patient_id", root=folder / "images_1024")
     rows = read_csv(folder / "labels.csv")

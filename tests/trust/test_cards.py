@@ -47,7 +47,7 @@ def cards(module: nn.Module, **settings) -> tuple[Run, tuple[TrustCard, ...]]:
 # ---- one region
 
 
-def test_every_number_of_a_card_in_closed_form():
+def test_every_value_of_a_card_in_closed_form():
     """One square that counts: erasing it to gray g takes (1 − g) of it; its rim is 4·(side − 1) of side² pixels."""
     run, (card,) = cards(Additive([(20, 8, 8)], [[0.03], [0.0]], [-1.0, 0.0]), stop=MaxRounds(1))
     worth = 0.03 * 3 * 64
@@ -66,7 +66,7 @@ def test_every_number_of_a_card_in_closed_form():
     assert run.trust.passes == 2 + 35 + 2 + 1
 
 
-def test_the_border_is_asked_with_a_hard_edge_and_where_nothing_stands_in():
+def test_the_boundary_test_uses_a_hard_edge_and_erases_other_regions():
     """Of two squares the stronger decides: with its rim gone (a third of its pixels) the weaker takes over, and all of
     the small drop has gone. With the weaker erased as well it is a third."""
     squares, weights = [(4, 4, 10), (30, 30, 10)], [[0.03, 0.029], [0.0, 0.0]]
@@ -112,7 +112,7 @@ class Inside(Seen):
 
 
 @pytest.mark.parametrize("fills", [(Constant(0.0), Constant(0.2), Constant(0.4)), (Constant(1.0),)])
-def test_an_effect_of_edges_alone_is_no_support_and_one_of_the_inside_is(fills):
+def test_an_effect_of_edges_is_not_supported_and_one_of_the_inside_is(fills):
     """Edges: with only the rim erased there are two edges, of 40 and 32 px, instead of one of 40. A white fill leaves
     no edge, so the drop depends on the fill: an artifact. Where the grays agree, it is at least no support."""
     trust = TrustSettings(fills=fills, samples=0)
@@ -151,7 +151,7 @@ def test_a_rim_of_what_was_erased_is_an_artifact():
     assert stopped.stop.text == "no region of round 2 is significant: p = 1.00, above 0.1"
 
 
-def test_a_stop_that_asks_for_significance_goes_on_while_there_is_some():
+def test_a_run_continues_while_regions_are_significant():
     run, _ = cards(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), stop=MaxRounds(3) | NotSignificant(0.1, 20))
     assert run.stop.kind is StopKind.MAX_ROUNDS
 
@@ -172,7 +172,7 @@ class Gate(nn.Module):
         return self.linear((x * self.inside).sum((1, 2, 3))[:, None] / 10)
 
 
-def test_what_the_last_weights_have_no_part_in_survives_and_what_they_decide_does_not():
+def test_maps_survive_only_if_the_last_weights_do_not_matter():
     """Weights of a white noise say where to look: drawn anew, they say something else, and maps are unrelated."""
     _, (gate,) = cards(Gate(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4))
     assert (gate.randomized_overlap, gate.randomized_rank_correlation) == (1, pytest.approx(1))
@@ -210,7 +210,7 @@ def test_only_the_last_weights_of_a_copy_are_drawn_anew():
     assert sum(weight.ndim >= 2 for weight in before.values()) <= LAST_WEIGHTS
 
 
-def test_methods_that_are_asked_again():
+def test_only_gradients_and_smoothgrad_are_randomized():
     assert with_few_samples(GuidedBackprop(), 8) == GuidedBackprop()
     assert with_few_samples(SmoothGrad(GuidedBackprop(), samples=50), 8) == SmoothGrad(GuidedBackprop(), samples=8)
     assert with_few_samples(SmoothGrad(samples=4), 8) == SmoothGrad(samples=4)
@@ -221,7 +221,7 @@ def test_methods_that_are_asked_again():
 
 
 @pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks", "no noise, a margin"])
-def test_cards_are_the_same_whatever_the_batch_size_and_leave_the_classifier_as_it_was(name):
+def test_cards_do_not_depend_on_the_batch_size_nor_change_the_classifier(name):
     asked = classifier()
     weights = {key: one.clone() for key, one in asked.copy_of_module().state_dict().items()}
     runs = [find_regions(image(), asked, RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 3)]
@@ -261,7 +261,7 @@ def test_cards_of_a_volume():
         assert card.verdict is Verdict.SUPPORTED
 
 
-def test_no_regions_no_cards_and_no_question():
+def test_without_regions_there_are_no_cards_and_no_predictions():
     blind = find_regions(image(), classifier(blind=True), RECIPES["no region"])
     assert (blind.trust.cards, blind.trust.games, blind.trust.passes) == ((), (), 0)
 
@@ -334,7 +334,7 @@ def test_a_record_without_cards_is_loaded_without_cards(tmp_path):
         ({"samples": 1}, "0 samples, or 2 to 10000"),
     ],
 )
-def test_settings_outside_their_range(settings, told):
+def test_settings_out_of_range_are_refused(settings, told):
     with pytest.raises(RecipeError, match=told):
         TrustSettings(**settings)
     if settings.keys() <= {"placements", "alpha"}:

@@ -51,7 +51,7 @@ def question(module: nn.Module, inside: np.ndarray, draws: int = 39, erased: np.
 
 
 @given(st_numpy.arrays(bool, (9, 11)).filter(np.any), st_numpy.arrays(bool, (9, 11)), st.integers(1, 12))
-def test_places_are_the_shape_somewhere_else(inside, erased, draws):
+def test_placements_have_the_shape_of_the_region(inside, erased, draws):
     """Outside of what is taken, as many pixels, and the same shape but for turns and mirrorings."""
     taken = erased | inside
     found = random_placements(inside, taken, "key", draws)
@@ -68,7 +68,7 @@ def cropped(inside: np.ndarray) -> np.ndarray:
     return inside[slices]
 
 
-def test_places_of_a_volume_are_turned_about_all_axes():
+def test_placements_in_a_volume_are_rotated_about_all_axes():
     block = np.zeros((12, 12, 12), bool)
     block[:2, :3, :5] = True
     found = random_placements(block, block, "key", 60)
@@ -83,7 +83,7 @@ def test_places_of_a_volume_are_turned_about_all_axes():
     }
 
 
-def test_every_place_is_as_likely_as_any_other():
+def test_placements_are_uniform():
     """A pixel on a grid of 16, of which one is taken: χ² over 15 places."""
     inside = np.zeros((4, 4), bool)
     inside[1, 1] = True
@@ -95,14 +95,14 @@ def test_every_place_is_as_likely_as_any_other():
     assert stats.chisquare(counts[~inside]).pvalue > 0.001
 
 
-def test_places_depend_on_the_key_and_their_number_alone():
+def test_placements_depend_on_the_stream_and_their_number_only():
     shape = disc(50)
     some, more, other = (random_placements(shape, shape, key, n) for key, n in (("a", 5), ("a", 9), ("b", 5)))
     assert np.array_equal(some, more[:5])
     assert not np.array_equal(some, other)
 
 
-def test_where_nothing_fits_there_is_no_p():
+def test_without_a_placement_there_is_no_p_value():
     half = np.zeros((SIDE, SIDE), bool)
     half[:, : SIDE // 2 + 1] = True
     null = question(Linear(np.ones((SIDE, SIDE))), half).result()
@@ -117,7 +117,7 @@ def test_where_nothing_fits_there_is_no_p():
 # ---- p
 
 
-def test_p_counts_places_that_take_as_much():
+def test_the_p_value_counts_placements_with_as_large_a_drop():
     weights = np.random.default_rng(6).standard_normal((SIDE, SIDE))
     inside = anywhere(disc(50), "r")
     ask = question(Linear(weights), inside)
@@ -132,14 +132,14 @@ def test_ties_count_against_a_region():
     assert null.p_value == 1
 
 
-def test_a_region_that_takes_more_than_any_place_has_the_smallest_p():
+def test_a_region_with_the_largest_drop_has_the_smallest_p_value():
     weights = np.random.default_rng(6).uniform(0, 0.1, (SIDE, SIDE))
     inside = anywhere(disc(50), "r")
     weights[inside] = 1
     assert question(Linear(weights), inside).result().p_value == 1 / 40
 
 
-def test_places_stay_off_what_was_erased_and_the_drop_is_taken_from_there():
+def test_placements_avoid_erased_pixels_and_drops_start_from_them():
     """The erased half has all the weight: it's neither in the region's drop nor in any other."""
     weights = np.random.default_rng(6).uniform(0, 0.1, (SIDE, SIDE))
     erased = np.zeros((SIDE, SIDE), bool)
@@ -155,7 +155,7 @@ def test_places_stay_off_what_was_erased_and_the_drop_is_taken_from_there():
 
 
 @pytest.mark.parametrize(("smooth", "area"), [(0, 140), (4, 50)])
-def test_without_evidence_p_is_uniform(smooth, area):
+def test_without_evidence_p_values_are_uniform(smooth, area):
     """Random weights, white or smooth, and a place that nothing has chosen: p must be uniform on (0, 1].
 
     p has steps of 1/(1 + draws), so its distance from the uniform is at least that; more than the 1 % bound of

@@ -137,7 +137,7 @@ def test_where_both_are_needed_there_is_synergy():
         assert card.sufficiency == pytest.approx(0, abs=1e-4)
 
 
-def test_a_game_has_the_regions_with_the_largest_drops_and_one_target():
+def test_a_shapley_game_has_the_largest_drops_of_one_target():
     chosen = recipe(stop=MaxRounds(3), trust=TrustSettings(placements=2, fills=(), max_players=2, samples=0))
     run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen)
     (game,) = run.trust.games
@@ -153,7 +153,7 @@ def test_a_game_has_the_regions_with_the_largest_drops_and_one_target():
 
 
 @pytest.mark.parametrize("joint", [True, False])
-def test_several_targets_have_a_game_each(joint):
+def test_each_target_has_a_shapley_game(joint):
     """a is square 0 alone, b square 1 alone; what one target's region does to another isn't counted."""
     module = Additive(SQUARES, [[0.05, 0.0, 0.0], [0.0, 0.04, 0.0]], [0.0, 0.0])
     run = find_regions(white(), toy(module), recipe(target=Top(2), stop=MaxRounds(1), joint=joint))

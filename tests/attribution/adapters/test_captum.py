@@ -40,7 +40,7 @@ class Scored(nn.Module):
 
 
 @pytest.mark.parametrize("method", [IntegratedGradients, DeepLift])
-def test_the_result_is_the_library_s_own(method):
+def test_the_result_is_that_of_the_library(method):
     ours = Captum(method.__name__).attribute(QUESTION).all.mean
     for number, weights in enumerate(([1.0, 0.0, 0.0], [0.0, 1.0, -1.0])):
         with pytest.warns(UserWarning) if method is DeepLift else _nothing():
@@ -54,7 +54,7 @@ def _nothing():
     return contextlib.nullcontext()
 
 
-def test_a_map_of_a_layer_comes_onto_the_grid():
+def test_a_map_of_a_layer_is_enlarged_to_the_grid():
     found = Captum("LayerGradCam", "2").attribute(QUESTION).all.mean
     scored = Scored([1.0, 0.0, 0.0])
     small = LayerGradCam(scored, scored.inner[2]).attribute(PIXELS[None], target=0)
@@ -63,7 +63,7 @@ def test_a_map_of_a_layer_comes_onto_the_grid():
     np.testing.assert_allclose(found[0], large[0], rtol=1e-4, atol=1e-6)
 
 
-def test_the_loop_runs_on_it_and_the_model_is_left_alone():
+def test_the_loop_runs_with_it_and_does_not_change_the_model():
     before = [dict(module._forward_hooks) for module in CLASSIFIER._module.modules()]
     run = unveil.find_regions(PIXELS, CLASSIFIER, Recipe(attribution=Captum("IntegratedGradients"), stop=MaxRounds(2)))
     assert len(run.regions) == 2
@@ -74,18 +74,18 @@ def test_the_loop_runs_on_it_and_the_model_is_left_alone():
 
 
 @pytest.mark.parametrize("name", ["GuidedBackprop", "Deconvolution", "GuidedGradCam", "LRP"])
-def test_methods_that_are_silently_wrong_are_refused(name):
+def test_methods_with_silent_errors_are_refused(name):
     with pytest.raises(RecipeError, match=f"right on every model; got {name}; use "):
         Captum(name)
 
 
 @pytest.mark.parametrize("name", ["Integrated", "visualization", "os", "Attribution.__init__"])
-def test_names_that_are_no_method(name):
+def test_unknown_methods_are_refused(name):
     with pytest.raises(RecipeError, match=rf"a method of captum.attr; got '{name}'; (did you mean|some are) \w+"):
         Captum(name).attribute(QUESTION)
 
 
-def test_what_captum_cannot_do_is_one_line(monkeypatch):
+def test_errors_of_captum_become_one_line(monkeypatch):
     with pytest.raises(
         AttributionError,
         match="Captum's LayerGradCam to work on Sequential; got .*; try another method, or name a layer",
@@ -105,6 +105,6 @@ def test_what_captum_cannot_do_is_one_line(monkeypatch):
         Captum("Saliency").attribute(QUESTION)
 
 
-def test_random_methods_of_captum_have_a_seed():
+def test_random_methods_of_captum_are_reproducible():
     one, two = (Captum("KernelShap").attribute(QUESTION).all.mean for _ in range(2))
     np.testing.assert_array_equal(one, two)

@@ -64,7 +64,7 @@ def lrp(module):
         (CustomAttribution("c", lambda module: GradCAM(module, [module.find("2")])), Cam("GradCAM", "2")),
     ],
 )  # fmt: skip
-def test_objects_give_what_the_names_give(by_object, by_name):
+def test_objects_and_names_give_equal_maps(by_object, by_name):
     np.testing.assert_array_equal(ask(by_object), ask(by_name))
 
 
@@ -93,7 +93,7 @@ def test_a_plain_function_may_give_its_map_in_any_form(shaped, as_array):
     np.testing.assert_allclose(found[0], expected if len(found[0]) == 3 else expected[:1], rtol=1e-4, atol=1e-7)
 
 
-def test_an_object_s_attribute_may_know_no_target_and_give_a_pair():
+def test_attribute_may_have_no_target_and_return_a_pair():
     class Own:
         def __init__(self, module):
             self.module = module
@@ -111,7 +111,7 @@ def test_an_object_s_attribute_may_know_no_target_and_give_a_pair():
     np.testing.assert_allclose(ask(windows)[0, :, :4, :4], drop, rtol=1e-4)
 
 
-def test_every_target_gets_a_fresh_copy_and_the_model_is_left_alone():
+def test_every_target_has_a_new_copy_and_the_model_is_not_changed():
     def vandal(module, pixels):
         assert float(next(module.parameters()).abs().max()) > 0, "this copy has been used"
         found = gradient_times(module, pixels).detach()
@@ -163,12 +163,12 @@ def test_a_record_keeps_the_name_and_a_note(tmp_path):
         (lambda: CustomAttribution("x", lambda m: LayerGradCam(m, m.find("9"))), "a layer of the model; got '9'"),
     ],
 )  # fmt: skip
-def test_what_is_no_map(attribution, message):
+def test_results_that_are_no_map_are_refused(attribution, message):
     with pytest.raises(AttributionError, match=message):
         ask(attribution())
 
 
-def test_what_is_no_attribution():
+def test_attributions_without_a_method_are_refused():
     with pytest.raises(RecipeError, match="a file can store; got 'x', an object made in Python; set it again"):
         CustomAttribution("x")
     box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)

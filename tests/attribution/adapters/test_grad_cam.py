@@ -102,7 +102,7 @@ def test_scaled_maps_are_those_of_the_library(method, capfd):
     np.testing.assert_allclose((found - found.min()) / (found.max() - found.min()), theirs, atol=1e-4)
 
 
-def test_weak_evidence_stays_weak_and_none_stays_none():
+def test_weak_evidence_stays_weak_and_zero_stays_zero():
     """The library's own map is the same whatever the size of the evidence."""
     strong, weak = ask(Cam("GradCAM", "stem")), ask(Cam("GradCAM", "stem"), Net(scale=1e-4))
     np.testing.assert_allclose(weak, 1e-4 * strong, rtol=1e-3)
@@ -168,7 +168,7 @@ def test_layers_whose_output_is_no_map_are_refused():
         ask(Cam(), nn.Sequential(nn.Flatten(), nn.Linear(768, 3)))
 
 
-def test_the_model_and_the_library_are_left_alone_also_after_an_error(monkeypatch):
+def test_the_model_and_the_library_are_not_changed_even_by_an_error(monkeypatch):
     classifier = TorchClassifier(Net(), PREPARATION)
     bars = pytorch_grad_cam.score_cam.tqdm
     before = {name: value.clone() for name, value in classifier._module.state_dict().items()}
@@ -189,7 +189,7 @@ def test_the_model_and_the_library_are_left_alone_also_after_an_error(monkeypatc
     assert not net.stage._forward_hooks
 
 
-def test_random_methods_have_a_seed():
+def test_random_methods_are_reproducible():
     classifier = TorchClassifier(Net(), PREPARATION)
     one, two, other = (
         Cam("RandomCAM").attribute(AttributionRequest(classifier, PIXELS, SCALARS, key, 8)).all.mean
@@ -199,7 +199,7 @@ def test_random_methods_have_a_seed():
     assert float((one - other).abs().max()) > 0
 
 
-def test_a_library_s_random_numbers_are_not_taken_from_the_user_s():
+def test_the_global_generators_are_restored_after_a_method():
     def draw() -> list[float]:
         return [torch.rand(1).item(), np.random.rand(), random.random()]
 

@@ -108,7 +108,7 @@ def test_without_biases_relevance_adds_up_to_the_score(composite):
     np.testing.assert_allclose(found[1], logits[:, 1] - logits[:, 2], rtol=1e-3)
 
 
-def test_the_box_is_what_the_classifier_makes_of_black_and_white():
+def test_the_bounds_are_normalized_black_and_white():
     """One convolution over the whole image: R_i = (x_i w_i − l w_i⁺ − h w_i⁻) / Σ(…) · z, channel by channel."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 3, 8, bias=False), nn.Flatten()).double()
@@ -150,7 +150,7 @@ def shaken(module: nn.Module) -> nn.Module:
     return module.eval()
 
 
-def test_a_resnet_as_zennit_s_own_form_of_it():
+def test_a_resnet_has_the_relevance_of_zennits_own_canonizer():
     """Additions, batch norms and the ReLU that is used twice: our form of the network against its canonizer."""
     torch.manual_seed(0)
     net = shaken(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=3))
@@ -195,7 +195,7 @@ def by_zennit_alone(net: nn.Module, composite: Composite, pixels: Tensor) -> Ten
 
 
 @pytest.mark.parametrize("kind", [EpsilonPlus, EpsilonGammaBox, EpsilonAlpha2Beta1])
-def test_functions_get_the_rules_of_layers(kind):
+def test_functions_have_the_rules_of_layers(kind):
     """The network of functions by us, and the same network in layers by zennit alone."""
     functions, layers = shaken(Written(layers=False)), shaken(Written(layers=True))
     layers.load_state_dict(functions.state_dict())
@@ -259,7 +259,7 @@ def test_steps_without_a_rule_are_refused_by_name(net, missed):
     assert Gradient().gradients(classifier_of(net), pixels_of(), [FIRST])[0].abs().max() > 0, "the advice works"
 
 
-def test_networks_that_cannot_be_brought_into_the_form():
+def test_networks_without_a_canonical_form_are_refused():
     with pytest.raises(AttributionError, match="a network that torch.fx can trace; got .*control flow"):
         relevance(Zennit(), net_with(lambda x: x if x.sum() > 0 else -x), FIRST)
     with pytest.raises(AttributionError, match="no layer with a rule"):
@@ -273,7 +273,7 @@ def test_networks_that_cannot_be_brought_into_the_form():
         relevance(Zennit(), net, FIRST)
 
 
-def test_a_form_with_other_logits_is_refused():
+def test_a_canonical_form_with_other_logits_is_refused():
     """What is changed in place and read under its old name is lost in the form; the comparison of logits finds it."""
 
     def in_place(x: Tensor) -> Tensor:
@@ -286,7 +286,7 @@ def test_a_form_with_other_logits_is_refused():
         relevance(Zennit(), net_with(in_place), FIRST)
 
 
-def test_the_model_is_left_alone_also_after_an_error(monkeypatch):
+def test_the_model_is_not_changed_even_by_an_error(monkeypatch):
     classifier = classifier_of(shaken(Written(layers=False)))
     before = {name: value.clone() for name, value in classifier._module.state_dict().items()}
     logits = classifier.logits(pixels_of())
@@ -301,7 +301,7 @@ def test_the_model_is_left_alone_also_after_an_error(monkeypatch):
     assert torch.isfinite(Zennit("EpsilonPlus").gradients(classifier, pixels_of(), [FIRST])[0]).all()
 
 
-def test_the_loop_and_smoothgrad_run_on_it():
+def test_the_loop_and_smoothgrad_run_with_it():
     classifier = classifier_of(chain().float())
     recipe = Recipe(attribution=SmoothGrad(Zennit("EpsilonPlus", epsilon=0.01), samples=4), stop=MaxRounds(2))
     run = unveil.find_regions(pixels_of()[0], classifier, recipe, seed=3)

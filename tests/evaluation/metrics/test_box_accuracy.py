@@ -83,7 +83,7 @@ def test_by_hand():
     assert table.max_box_acc_v2.interval == (1, 1)
 
 
-def test_the_threshold_is_one_for_all_images():
+def test_all_images_share_one_threshold():
     """Each is right at some threshold, but at none are both: a bird of .4 in noise of .3, and one of 1 in a halo of .6."""
     low = picture(1, 1, 4, 0.4, 0.3)
     low[9, 11], low[9, 0] = 1, 0

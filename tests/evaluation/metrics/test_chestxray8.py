@@ -49,7 +49,7 @@ def flooded(inside):
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_boxes_of_a_map_against_flooding(seed):
+def test_boxes_of_a_map_compared_with_flood_fill(seed):
     rng = np.random.default_rng(seed)
     saliency = rng.normal(size=(SIDE, SIDE)) ** 3
     low, high = saliency.min(), saliency.max()
@@ -137,7 +137,7 @@ def test_the_table_by_hand():
     assert nodule["iou"][0]["accuracy_95"] == [0, 0]
 
 
-def test_a_higher_threshold_never_finds_more():
+def test_detections_never_increase_with_the_threshold():
     rng = np.random.default_rng(3)
     for _ in range(30):
         boxes = [np.sort(rng.integers(0, SIDE + 1, (2, 2)), axis=0) for _ in range(5)]

@@ -72,7 +72,7 @@ def test_which_images_count():
     assert hits == [True, True, None, None], "the hit rate asks the map, whatever is predicted"
 
 
-def test_the_true_positives_alone_look_better():
+def test_true_positives_only_give_a_higher_mean():
     found = {
         only: summarize_segmentation(
             [

@@ -64,7 +64,7 @@ def test_deletion_in_closed_form():
     assert worst.auc == pytest.approx(3 * (64 - 64 * 64 / 2 / SIDE**2))
 
 
-def test_insertion_ends_at_the_image_and_starts_at_the_smear():
+def test_insertion_starts_at_the_blur_and_ends_at_the_image():
     classifier, pixels = network(), noise()
     probe = Probe(classifier, pixels, TargetScore("class 1", ((1, 1.0),)))
     found = insertion(probe, np.random.default_rng(0).random((16, 16)), steps=7)
@@ -74,7 +74,7 @@ def test_insertion_ends_at_the_image_and_starts_at_the_smear():
     assert found.kept[-1] == (ends[1].leading(1)[0] == 1)
 
 
-def test_equal_values_go_in_an_order_that_only_the_seed_decides():
+def test_the_order_of_equal_values_depends_on_the_seed_only():
     probe = Probe(network(), noise(), FIRST)
     flat = np.zeros((16, 16), np.float32)
     ranks = probe.ranks(flat)
@@ -86,7 +86,7 @@ def test_equal_values_go_in_an_order_that_only_the_seed_decides():
     assert probe.ranks(flat)[3, 5] == 0
 
 
-def test_what_cannot_be_asked_is_refused():
+def test_invalid_probes_are_refused():
     classifier, pixels = network(), noise()
     margin = TargetScore("a − b", ((0, 1.0), (1, -1.0)))
     with pytest.raises(TargetError, match=r"use ScoreUnit\.LOGIT"):

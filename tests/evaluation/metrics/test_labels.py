@@ -70,7 +70,7 @@ class Means(NamedTuple):
     hit: Estimate
 
 
-def test_absent_is_none():
+def test_absent_values_are_none():
     items = [LabelMeasurement("cat", 1), LabelMeasurement("dog", 1)]
     table = estimate_means(items, [(0.5, None), (None, None)], Means)
     cat, dog = table.labels["cat"], table.labels["dog"]
@@ -92,13 +92,13 @@ def test_the_table_as_json():
     assert table["mean"]["labels"] == 1
 
 
-def test_draws_are_the_same_whatever_is_summed():
+def test_draws_do_not_depend_on_the_sums():
     first, second = np.random.default_rng(0).normal(size=(2, 9, 3))
     together = draws(np.stack([first, second], axis=1), seed=5)
     np.testing.assert_allclose(together[:, 0], draws(first, seed=5), rtol=1e-12)
     np.testing.assert_allclose(together[:, 1], draws(second, seed=5), rtol=1e-12)
 
 
-def test_percentiles_leave_out_what_is_not_known():
+def test_percentiles_leave_out_nan():
     values = np.array([[np.nan, np.nan], [1.0, np.nan], [3.0, np.nan]])
     np.testing.assert_allclose(percentiles(values), [[1.05, np.nan], [2.95, np.nan]])

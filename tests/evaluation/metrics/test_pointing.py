@@ -41,7 +41,7 @@ def twin(saliency, truth, tolerance):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 1.5, 2, 3, 15]))
-def test_the_game_against_every_pixel_in_turn(seed, tolerance):
+def test_the_pointing_game_compared_pixel_by_pixel(seed, tolerance):
     rng = np.random.default_rng(seed)
     saliency, truth = rng.integers(0, 9, SHAPE).astype(np.float32), rng.random(SHAPE) < 0.06
     if not truth.any() or saliency.max() == saliency.min():
@@ -49,7 +49,7 @@ def test_the_game_against_every_pixel_in_turn(seed, tolerance):
     assert hits_truth(saliency, truth, tolerance) is twin(saliency, truth, tolerance)
 
 
-def test_a_tolerance_is_a_distance_that_is_not_reached():
+def test_the_tolerance_is_an_exclusive_distance():
     truth = block(slice(0, 1), slice(0, 1))
     assert [hits_truth(spot(0, 3), truth, tolerance) for tolerance in (0, 3, 3.01)] == [False, False, True]
     assert hits_truth(spot(0, 0), truth)
@@ -57,7 +57,7 @@ def test_a_tolerance_is_a_distance_that_is_not_reached():
     assert hits_truth(against, truth), "of a signed map the largest value, not the farthest from 0"
 
 
-def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
+def test_an_empty_truth_is_none_and_an_empty_map_is_a_miss():
     nothing, everything = block(slice(0, 0), slice(0, 0)), np.ones(SHAPE, bool)
     assert hits_truth(spot(2, 2), nothing) is None
     assert hits_truth(np.full(SHAPE, 0.3, np.float32), everything) is False
@@ -65,14 +65,14 @@ def test_nothing_to_point_at_is_none_and_pointing_nowhere_is_a_miss():
     assert score_pointing(spot(2, 2), nothing, "cat", 1) == PointingResult("cat", 1, None, None)
 
 
-def test_both_games_of_one_map():
+def test_pointing_and_energy_of_one_map():
     saliency, truth = 3 * spot(2, 2) + spot(5, 6), block(slice(1, 3), slice(1, 3))
     assert score_pointing(saliency, truth, "cat", 1) == PointingResult("cat", 1, True, 0.75)
     assert score_pointing(saliency, ~truth, "cat", 1) == PointingResult("cat", 1, False, 0.25)
     assert score_pointing(saliency, ~truth, "cat", 1, tolerance_px=1.5) == PointingResult("cat", 1, True, 0.25)
 
 
-def test_pixels_that_the_model_does_not_see_do_not_count():
+def test_pixels_outside_the_field_of_view_do_not_count():
     saliency = np.where(block(slice(0, 7), slice(0, 4)), np.nan, 1 + spot(3, 6)).astype(np.float32)
     assert hits_truth(saliency, block(slice(3, 4), slice(6, 7)))
     assert energy_inside(saliency, block(slice(0, 7), slice(0, 4))) == 0

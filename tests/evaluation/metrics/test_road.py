@@ -66,7 +66,7 @@ def test_imputation_against_pytorch_grad_cam(seed):
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_what_was_missing_is_not_seen_and_nothing_exceeds_what_is_left(seed):
+def test_imputed_values_depend_on_the_rest_and_stay_in_its_range(seed):
     pixels, missing = case(seed)
     blinded = np.where(missing, np.nan, pixels)
     found = impute(blinded, missing)
@@ -76,7 +76,7 @@ def test_what_was_missing_is_not_seen_and_nothing_exceeds_what_is_left(seed):
         assert channel.max() <= left.max() + 1e-9
 
 
-def test_a_ramp_is_closed_without_a_trace():
+def test_a_linear_ramp_is_restored_exactly():
     """Neighbors weigh alike on both sides, so that a plane is its own mean away from the border."""
     ramp = np.add.outer(2.0 * np.arange(12), -3.0 * np.arange(15))[None]
     missing = np.zeros((12, 15), bool)
@@ -84,7 +84,7 @@ def test_a_ramp_is_closed_without_a_trace():
     np.testing.assert_allclose(impute(ramp, missing), ramp, atol=1e-10)
 
 
-def test_nothing_left_is_refused():
+def test_an_image_without_remaining_pixels_is_refused():
     pixels, missing = case(1)
     with pytest.raises(RecipeError, match="at least one pixel"):
         impute(pixels, np.ones_like(missing))
@@ -123,7 +123,7 @@ def test_in_closed_form():
     assert found.gap == pytest.approx(1.5 * 144)
 
 
-def test_the_noise_is_named_small_and_only_where_pixels_are_gone():
+def test_noise_is_seeded_and_affects_removed_pixels_only():
     seen = []
 
     class Spy(Additive):

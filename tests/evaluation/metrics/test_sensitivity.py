@@ -57,14 +57,14 @@ def test_in_closed_form():
         assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_more_samples_never_find_less():
+def test_the_sensitivity_never_decreases_with_samples():
     explanation, pixels = Explanation(Gradient(), FIRST, L2()), noise()
     found = [max_sensitivity(explanation, network(), pixels, radius=0.2, samples=count) for count in (1, 4, 12)]
     assert found == sorted(found)
     assert len(set(found)) > 1
 
 
-def test_a_map_that_ignores_the_image_does_not_move_and_one_of_zeros_has_no_answer():
+def test_a_constant_method_has_sensitivity_0_and_a_map_of_zeros_has_none():
     classifier, pixels = network(), noise()
     assert max_sensitivity(lambda *_: np.ones((4, 4)), classifier, pixels) == 0
     assert max_sensitivity(lambda *_: np.zeros((4, 4)), classifier, pixels) is None

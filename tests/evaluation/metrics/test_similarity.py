@@ -27,13 +27,13 @@ def test_ssim_against_scikit_image(seed):
     assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_map_is_like_itself_whatever_its_unit():
+def test_similarity_does_not_depend_on_the_unit():
     one, other = pair(3)
     assert ssim(one, 1e-9 * one) == pytest.approx(1)
     assert ssim(one, other) == pytest.approx(ssim(other, one))
 
 
-def test_what_cannot_be_compared_is_none():
+def test_maps_that_cannot_be_compared_give_none():
     one, _ = pair(3)
     nothing = np.zeros_like(one)
     assert ssim(one, nothing) is None

@@ -49,7 +49,7 @@ def test_by_hand_round_by_round():
     assert found.visible_share == 1
 
 
-def test_what_was_hit_stays_hit():
+def test_a_box_that_was_hit_stays_hit():
     """One region in the box, then one beside it: in one round or one after the other, in any order."""
     box, within = LabeledBox("cat", 1, 1, 4, 5), inside(SHAPE, slice(2, 4), slice(2, 4))
     beside = inside(SHAPE, slice(0, 6), slice(7, 8))
@@ -65,7 +65,7 @@ def test_what_was_hit_stays_hit():
         assert found.by_any.hit[row("pointing")].tolist() == expected
 
 
-def test_a_box_is_its_own_only_where_the_run_asked_about_its_label():
+def test_own_hits_need_a_run_that_explained_the_label():
     box, area = LabeledBox("dog", 1, 1, 4, 5), inside(SHAPE, slice(1, 5), slice(1, 6))
     by_cat = two_rounds([("cat", area)], [])
     (found,) = box_hits(by_cat, [box], TARGETS, 2)
@@ -81,13 +81,13 @@ def test_a_box_is_its_own_only_where_the_run_asked_about_its_label():
     assert found.by_own.hit[row("covered_50")].tolist() == [False, False]
 
 
-def test_a_label_without_a_match_is_nobody_s_own():
+def test_a_label_without_a_match_has_no_own_hits():
     area = inside(SHAPE, slice(1, 5), slice(1, 6))
     (found,) = box_hits(two_rounds([("cat", area)], []), [LabeledBox("bird", 0, 0, 3, 3)], TARGETS, 2)
     assert found.by_own is None
 
 
-def test_boxes_outside_of_the_image_or_of_what_the_model_sees():
+def test_boxes_outside_of_the_image_or_the_field_of_view():
     """The model sees columns 2 to 5 of 8; a box without a pixel in the image is left out."""
     geometry = Geometry.identity(SHAPE).then_crop((0, 2), (6, 4))
     run = two_rounds([("cat", np.ones((6, 4), bool))], [], geometry=geometry)
@@ -222,7 +222,7 @@ def test_the_chance_of_a_peak_is_the_box_s_share_of_the_image():
     assert not found.by_any.hit[row("pointing"), 0]
 
 
-def test_the_middle_is_that_of_what_the_model_sees():
+def test_the_center_is_that_of_the_field_of_view():
     """Pixel (3, 4) of 6 x 8; of the columns 4 to 7 it is column 6."""
     boxes = [LabeledBox("cat", 3, 4, 1, 1), LabeledBox("cat", 0, 0, 3, 8), LabeledBox("cat", 0, 6, 6, 1)]
     area = inside(SHAPE, slice(0, 1), slice(0, 1))
@@ -234,7 +234,7 @@ def test_the_middle_is_that_of_what_the_model_sees():
     assert summarize_hits([found], ["a"], 2).any.central == 1
 
 
-def test_large_regions_hit_by_luck():
+def test_large_regions_hit_by_chance():
     run = two_rounds([("cat", inside(SHAPE, slice(0, 5), slice(0, 8)))], [])
     (found,) = box_hits(run, [LabeledBox("cat", 0, 0, 3, 3)], TARGETS, 1)
     assert found.by_any.chance[row("covered_50"), 0] == 1

@@ -72,7 +72,7 @@ def test_counts_of_several_runs_add_up():
     }
 
 
-def test_two_that_go_and_two_that_come_are_four_pairs():
+def test_two_vanished_and_two_appeared_labels_are_four_pairs():
     names = ("a", "b", "c", "d")
     run = handmade(names, [[1.0, 1.0, NO, NO], [NO, NO, 1.0, 1.0]])
     found = count_changes(labels_of(run), names, 1).as_dict()
@@ -98,7 +98,7 @@ def test_softmax_has_one_label_at_a_time():
 
 
 @given(st.lists(st.sets(st.sampled_from("ECM")).map(lambda found: "".join(sorted(found))), min_size=1, max_size=7))
-def test_the_books_balance(predicted):
+def test_counts_balance_over_all_rounds(predicted):
     """first + Σ appeared + Σ returned − Σ vanished = last, for every label; a label appears at most once."""
     run = handmade(NAMES, states(*predicted))
     found = count_changes(labels_of(run), NAMES, len(predicted)).as_dict()
@@ -115,7 +115,7 @@ def test_the_books_balance(predicted):
 
 @pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks"])
 @pytest.mark.parametrize("output", list(Output))
-def test_runs_themselves_say_the_same(name, output):
+def test_records_of_runs_give_the_same_counts(name, output):
     run = tiny(name, output)
     names = run.classifier.labels
     for track, one in zip(run.tracks, labels_of(run), strict=True):

@@ -54,7 +54,7 @@ def test_a_row_shows_what_was_predicted_and_what_came_and_went():
     assert {to_hex(patch.get_edgecolor()) for patch in drawn} == {"#000000", "#ffffff"}
 
 
-def test_many_changes_are_cut_and_said_to_be():
+def test_long_lists_of_changes_are_cut_with_a_note():
     run = chest([[2.0, 1.5, 1.0, 0.5, NO], [NO, NO, NO, NO, 1.0]])
     figure = draw_experiment([Example(run, "x")])
     _, one, after = figure.axes
@@ -85,7 +85,7 @@ def test_rows_of_different_lengths_and_real_runs(tmp_path):
     assert write_figure(figure, tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_cannot_be_drawn_is_an_error():
+def test_runs_that_cannot_be_drawn_are_refused():
     with pytest.raises(RecordError, match="expected runs of two-dimensional images; got 0 runs"):
         draw_experiment([])
     with pytest.raises(RecordError, match="expected at least one panel; got none"):

@@ -48,7 +48,7 @@ def test_breeds_as_folders_name_them():
     assert left == {}
 
 
-def test_two_labels_of_one_name_match_neither():
+def test_two_labels_with_one_name_match_neither():
     matched, left = found(["crane", "CARDIGAN", "dog"])
     assert matched == {}
     assert left["crane"] == "2 labels of the classifier have this name"
@@ -75,7 +75,7 @@ def test_findings_of_the_chest():
     assert len(left) == 11
 
 
-def test_a_given_list_replaces_the_names():
+def test_given_matches_replace_the_rules():
     matched, left = found(
         ["sofa", "dog", "Chihuahua"], given={"sofa": ["studio couch"], "dog": [0, "Shih-Tzu"], "Chihuahua": []}
     )
@@ -86,7 +86,7 @@ def test_a_given_list_replaces_the_names():
     assert matching.of([]) == frozenset()
 
 
-def test_a_list_that_names_what_is_not_there():
+def test_given_matches_with_unknown_names_are_refused():
     with pytest.raises(
         MatchingError, match=r"expected labels of the data set; got 'sofas'; its 2 labels are sofa, dog …"
     ):

@@ -42,7 +42,7 @@ def test_by_hand():
     assert share(found[2][0].by_any, "covered_50") == [0.5, 1]
 
 
-def test_images_of_the_same_group_or_of_another_grid_are_no_others():
+def test_images_of_the_same_group_or_of_another_grid_are_not_compared():
     large = Geometry.resize(SHAPE, (12, 16))
     runs = (
         run_with([("cat", BESIDE)]),
@@ -55,7 +55,7 @@ def test_images_of_the_same_group_or_of_another_grid_are_no_others():
     assert share(found[0][0].by_any, "covered_50") == [1]
 
 
-def test_own_asks_those_that_asked_about_the_label():
+def test_own_uses_images_whose_runs_explained_the_label():
     runs = (
         run_with([("cat", IN_BOX)]),
         run_with([("pug", IN_BOX)]),
@@ -75,7 +75,7 @@ def test_own_asks_those_that_asked_about_the_label():
     assert share(alike.by_own, "covered_50") == [1]
 
 
-def test_so_many_others_are_asked_and_drawn_by_the_seed():
+def test_the_number_of_other_images_is_bounded_and_drawn_by_the_seed():
     """Of 60 others half hit; 20 are asked, so that the share is a multiple of 1/20 near one half."""
     runs = [run_with([("cat", IN_BOX if number % 2 else BESIDE)]) for number in range(60)]
     shares = [
@@ -129,7 +129,7 @@ def test_a_twin_hits_what_the_image_itself_hits(seed, geometry, numbers, density
             assert (mine[start:] == theirs.hit[start:]).all()
 
 
-def test_sums_count_only_the_boxes_that_there_were_others_for():
+def test_sums_use_only_boxes_that_could_be_compared():
     from dataclasses import replace  # noqa: PLC0415
 
     run = run_with([("cat", IN_BOX)])

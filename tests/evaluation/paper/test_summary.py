@@ -50,7 +50,7 @@ def test_by_hand():
     assert count_run(long_run()).probability_lost == pytest.approx(sigmoid[0] - sigmoid[4])
 
 
-def test_nothing_gives_none_and_not_zero():
+def test_empty_inputs_give_none_and_not_zero():
     empty = handmade(["a"], [[logit(0.2)]])
     found = summarize_counts([count_run(empty)], ["one"]).as_dict()
     assert (found["runs"], found["rounds"], found["final_coverage"], found["rims_after_round_1"]) == (1, [], None, None)
@@ -60,7 +60,7 @@ def test_nothing_gives_none_and_not_zero():
     assert summarize_runs([]).as_dict()["rounds"] == []
 
 
-def test_tracks_count_for_themselves():
+def test_tracks_count_separately():
     run = tiny("plain, separate tracks")
     found = summarize_runs([run]).as_dict()
     assert found["runs"] == 1

@@ -62,7 +62,7 @@ def test_a_tenth_of_a_region_on_a_cue_is_enough():
     assert score_trials([Trial(scene_with(A), "iris", ((wider,),))], 1).as_dict()["precision"] == 0
 
 
-def test_only_cues_of_the_label_asked_about_count():
+def test_only_cues_of_the_explained_label_count():
     scene = dataclasses.replace(
         scene_with(A), cues=(Cue("iris", "flower", A, 0), Cue("poppy", "flower", B, 1)), labels=("poppy", "iris")
     )
@@ -85,7 +85,7 @@ def test_scenes_without_evidence_count_for_one_rate_only():
     assert score_trials([Trial(scene_with(A), "poppy", ((A,),))], 1).as_dict()["false_region_rate"] == 1
 
 
-def test_rims_are_false_and_near_to_what_was_taken_before():
+def test_rims_are_false_and_near_earlier_regions():
     rim, far, cue_beside = box(21, 10, 3, 10), box(40, 100), box(10, 22)
     scene = scene_with(A, cue_beside)
     rounds = ((A,), (rim, far), (cue_beside,))
@@ -103,7 +103,7 @@ def test_rims_are_false_and_near_to_what_was_taken_before():
     assert rates == [0, 0, 1 / 2]
 
 
-def test_the_strongest_comes_first_or_it_does_not():
+def test_strongest_first_counts_the_first_round_that_finds_a_cue():
     scene = scene_with(A, B)
     for strengths, rounds, expected in (
         ((3.0, 1.0), ((A,), (B,)), 1),
@@ -137,7 +137,7 @@ def test_intervals_are_over_scenes():
     assert (one["scenes"], other["scenes"]) == (40, 2)
 
 
-def test_what_does_not_belong_to_a_scene_is_refused():
+def test_regions_that_do_not_belong_to_a_scene_are_refused():
     scene = scene_with(A, B)
     with pytest.raises(TrialError, match=r"grid \(128, 128\); got one on \(4, 4\)"):
         Trial(scene, "iris", ((np.zeros((4, 4), bool),),))
@@ -176,7 +176,7 @@ def test_cut_at_a_share_of_the_largest(saliency, share):
     assert set(zip(*np.nonzero(union), strict=True)) == expected
 
 
-def test_the_best_share_is_the_one_between_cues_and_the_ground():
+def test_the_best_share_separates_cues_from_the_background():
     saliency = np.where(A, 1.0, np.where(B, 0.4, np.where(box(60, 20), 0.2, 0.0)))
     asked = [(scene_with(A, B), "iris")]
     assert best_share([saliency], asked, (0.1, 0.3, 0.5), 1) == 0.3

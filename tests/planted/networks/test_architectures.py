@@ -53,7 +53,7 @@ def test_a_head_takes_the_largest_or_the_mean_of_its_map(architecture):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_classifier_sees_what_the_network_sees(name):
+def test_the_classifier_and_the_network_have_equal_inputs(name):
     classifier = load_classifier(f"planted/{name}")
     prepared = torch.stack([classifier.prepare(Image.from_array(scene.pixels)).pixels for scene in SCENES])
     assert torch.equal(prepared, PIXELS)
@@ -64,7 +64,7 @@ def test_the_classifier_sees_what_the_network_sees(name):
     assert classifier.labels == BENCHMARK.labels
 
 
-def test_weights_of_a_file_take_the_place_of_the_shipped(tmp_path):
+def test_weights_of_a_file_replace_those_that_ship(tmp_path):
     network = load_trained("convnet", "max")
     with torch.no_grad():
         network.evidence.bias += 1.0
@@ -79,7 +79,7 @@ def test_another_planted_network_is_refused_by_name():
         load_classifier("planted/alexnet-max")
 
 
-def test_attention_against_torch_s_own():
+def test_attention_compared_with_torch():
     torch.manual_seed(0)
     layer = Attention(32, 4)
     x = torch.randn(2, 10, 32)

@@ -19,7 +19,7 @@ from unveil.planted.training.proof import SuccessCount, prove, wilson
 REPORT = json.loads(WEIGHTS.with_name("demo-report.json").read_text())
 
 
-def test_it_is_small_and_no_pickle():
+def test_the_weights_are_small_and_no_pickle():
     assert WEIGHTS.suffix == ".safetensors"
     assert WEIGHTS.stat().st_size < 5_000_000
     folder = Path(unveil.planted.__file__).parent
@@ -44,7 +44,7 @@ def test_the_constants_are_those_of_scenes():
     np.testing.assert_allclose(pixels.std((0, 2, 3)), PIXEL_STD, atol=0.02)
 
 
-def test_the_classifier_sees_what_the_network_sees():
+def test_the_classifier_and_the_network_have_equal_inputs():
     scene = draw_scene(7)
     classifier = load_classifier("planted/demo")
     prepared = classifier.prepare(Image.from_array(scene.pixels))
@@ -101,5 +101,5 @@ def test_wilson_against_scipy(held, tried):
     assert count.as_dict()["n"] == tried + 1
 
 
-def test_no_trial_is_no_knowledge():
+def test_without_trials_the_interval_is_0_to_1():
     assert wilson(0, 0) == (0.0, 1.0)

@@ -16,7 +16,7 @@ def chest() -> np.ndarray:
     return (0.75 - 0.55 * lungs + 0.1 * grain).clip(0, 1)
 
 
-def test_what_changed_is_what_the_outlines_say(chest):
+def test_the_masks_are_the_changed_pixels(chest):
     seen = dict.fromkeys(LABELS, 0)
     for seed in range(12):
         drawn, found = plant(chest, np.random.default_rng(seed))
@@ -35,7 +35,7 @@ def test_what_changed_is_what_the_outlines_say(chest):
     assert all(count >= 3 for count in seen.values()), seen
 
 
-def test_each_can_be_left_out_alone(chest):
+def test_each_finding_can_be_omitted_alone(chest):
     for seed in range(6):
         whole, found = plant(chest, np.random.default_rng(seed))
         parts = np.zeros_like(chest)
@@ -49,7 +49,7 @@ def test_each_can_be_left_out_alone(chest):
         assert parts == pytest.approx(whole - chest), "the changes are the sum of what each finding changes"
 
 
-def test_the_same_seed_plants_the_same_and_leaves_the_radiograph_alone(chest):
+def test_equal_seeds_plant_equal_findings_and_keep_the_radiograph(chest):
     before = chest.copy()
     first, second, third = (plant(chest, np.random.default_rng(seed))[0] for seed in (5, 5, 6))
     assert np.array_equal(first, second)

@@ -12,7 +12,7 @@ SEEDS = range(200, 240)
 SCENES = [draw_scene(seed) for seed in SEEDS]
 
 
-def test_a_seed_is_a_scene():
+def test_equal_seeds_give_equal_scenes():
     for scene in SCENES[:5]:
         again = draw_scene(scene.seed)
         assert np.array_equal(scene.pixels, again.pixels)
@@ -20,7 +20,7 @@ def test_a_seed_is_a_scene():
     assert not np.array_equal(SCENES[0].pixels, SCENES[1].pixels)
 
 
-def test_pixels_are_pixels():
+def test_pixels_are_floats_in_0_1():
     for scene in SCENES:
         assert scene.pixels.shape == (3, SIZE, SIZE)
         assert scene.pixels.dtype == np.float32
@@ -28,7 +28,7 @@ def test_pixels_are_pixels():
         assert scene.pixels.std() > 0.03, "clutter, not a flat ground"
 
 
-def test_an_outline_is_exactly_what_leaving_the_cue_out_changes():
+def test_a_mask_is_exactly_the_pixels_that_omitting_the_cue_changes():
     looked_at = 0
     for scene in SCENES:
         for cue in scene.cues:
@@ -41,7 +41,7 @@ def test_an_outline_is_exactly_what_leaving_the_cue_out_changes():
     assert looked_at > 40
 
 
-def test_without_everything_no_class_is_left():
+def test_without_all_cues_no_class_is_present():
     for scene in SCENES[:10]:
         bare = scene.without(cue.index for cue in scene.cues)
         assert (bare.labels, bare.cues) == ((), ())
@@ -74,7 +74,7 @@ def test_labels_follow_from_the_cues():
             assert np.array_equal(scene.inside(label), expected)
 
 
-def test_classes_and_kinds_are_drawn_as_the_settings_say():
+def test_classes_and_kinds_have_the_probabilities_of_the_settings():
     from unveil.planted.scenes.layout import plan_scene  # noqa: PLC0415
 
     settings = SceneSettings()
@@ -88,7 +88,7 @@ def test_classes_and_kinds_are_drawn_as_the_settings_say():
     assert {len([thing for thing in plan if not thing.label]) for plan in plans} <= {0, 1, 2, 3, 4}
 
 
-def test_fifteen_kinds_three_a_class():
+def test_fifteen_kinds_three_per_class():
     assert Counter(label for label, _ in KINDS) == dict.fromkeys(LABELS, 3)
 
 
@@ -112,6 +112,6 @@ def test_gray_scenes_and_other_settings():
         (lambda: SceneSettings(distractors=(3, 1)), "fewest <= most"),
     ],
 )
-def test_settings_outside_their_range(make, told):
+def test_settings_out_of_range_are_refused(make, told):
     with pytest.raises(SceneError, match=told):
         make()

@@ -23,7 +23,7 @@ def extent(inside: np.ndarray) -> int:
     return max(part.stop - part.start for part in ndimage.find_objects(inside.astype(int))[0])
 
 
-def test_the_demo_s_layout_is_what_it_was():
+def test_the_layout_of_the_demo_is_unchanged():
     """Places as version 0.1.0 drew them before there were suites."""
     things = plan_scene(np.random.default_rng((100_019, 0)), SceneSettings())
     found = [(one.label, one.kind, round(one.pose.x, 2), round(one.pose.y, 2)) for one in things]
@@ -65,7 +65,7 @@ def test_a_shared_sign_is_a_cue_of_both_its_classes():
     assert shared >= 4
 
 
-def test_how_many_cues_a_class_has():
+def test_numbers_of_cues_per_class():
     for suite in SUITES:
         for things in plans(suite):
             cues = [thing for thing in things if thing.label]
@@ -116,7 +116,7 @@ def test_overlapping_cues_overlap_a_little():
     assert touching >= 10
 
 
-def test_letters_stand_upright_in_corners_at_most_one_of_a_kind():
+def test_letters_are_upright_in_corners_at_most_one_of_a_kind():
     seen = 0
     for things in plans("letter", 60):
         letters = [thing for thing in things if thing.kind == "letter"]
@@ -128,7 +128,7 @@ def test_letters_stand_upright_in_corners_at_most_one_of_a_kind():
     assert seen > 20
 
 
-def test_contrast_and_distractors_are_as_the_suite_says():
+def test_contrast_and_distractors_are_those_of_the_suite():
     assert all(thing.pose.contrast <= 0.55 for things in plans("faint") for thing in things)
     assert all(thing.pose.contrast >= 0.72 for things in plans("usual") for thing in things)
     crowd = np.mean([sum(not thing.label for thing in things) for things in plans("look-alikes")])

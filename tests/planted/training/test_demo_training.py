@@ -26,7 +26,7 @@ def test_the_pool_is_the_scenes():
         assert np.count_nonzero(POOL.cue[row]) == sum(np.count_nonzero(cue.inside) for cue in scene.cues)
 
 
-def test_a_label_goes_with_the_last_of_its_cues():
+def test_a_label_is_removed_with_the_last_of_its_cues():
     label_of = np.full((1, CUES_KEPT), NO_LABEL, np.uint8)
     label_of[0, :3] = (2, 2, 4)
     for gone, left in (((), {2, 4}), ((0,), {2, 4}), ((0, 1), {4}), ((2,), {2}), ((0, 1, 2), set())):
@@ -36,7 +36,7 @@ def test_a_label_goes_with_the_last_of_its_cues():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_an_erased_cue_leaves_no_trace_and_the_others_stay(seed):
+def test_an_erased_cue_is_removed_and_the_others_are_kept(seed):
     """The second image differs from the first only where cues are erased: afterwards the two are the same."""
     pixels = torch.from_numpy(POOL.pixels).float() / 255
     cue = torch.from_numpy(POOL.cue)
@@ -54,7 +54,7 @@ def test_an_erased_cue_leaves_no_trace_and_the_others_stay(seed):
     assert torch.equal(one[stays[:, None].expand_as(one)], pixels[stays[:, None].expand_as(one)])
 
 
-def test_a_batch_is_turned_together_with_its_outlines():
+def test_a_batch_is_rotated_together_with_its_masks():
     pixels, labels = batch(POOL, np.arange(len(SEEDS)), np.random.default_rng(0))
     assert pixels.shape == (len(SEEDS), 3, SIZE, SIZE)
     assert labels.shape == (len(SEEDS), len(LABELS))
@@ -72,7 +72,7 @@ class PowerOutError(Exception):
     """The power goes out."""
 
 
-def test_an_interrupted_training_ends_where_a_straight_one_does(tmp_path, monkeypatch):
+def test_an_interrupted_training_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "unveil.planted.training.demo_training.draw_pool",
         lambda first, count, workers, tell: Pool(*_draw_chunk(range(first, first + count))),
@@ -103,7 +103,7 @@ def test_an_interrupted_training_ends_where_a_straight_one_does(tmp_path, monkey
     assert steps == []
 
 
-def test_the_pool_is_the_same_however_many_draw_it():
+def test_the_pool_does_not_depend_on_the_number_of_workers():
     told = []
     drawn = draw_pool(3000, 12, 2, told.append)
     assert np.array_equal(drawn.pixels, POOL.pixels)

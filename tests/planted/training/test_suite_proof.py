@@ -22,7 +22,7 @@ class Always(nn.Module):
         return torch.full((len(x), len(BENCHMARK.labels)), self.value)
 
 
-def test_interventions_are_the_scenes_they_are_called():
+def test_interventions_remove_the_named_cues():
     tried = Interventions.on("many", SCENE, LABEL)
     indices = [cue.index for cue in SCENE.cues]
     whole, *others, none = tried.scenes
@@ -34,7 +34,7 @@ def test_interventions_are_the_scenes_they_are_called():
     assert none.cues == ()
 
 
-def test_one_cue_alone_is_alone_of_its_label_only():
+def test_interventions_keep_cues_of_other_labels():
     scene = next(scene for scene in (suite_scene("several", 830_000 + n) for n in range(9)) if len(scene.labels) > 1)
     tried = Interventions.on("several", scene, scene.labels[0])
     others = sum(cue.label != scene.labels[0] for cue in scene.cues)
@@ -68,7 +68,7 @@ def test_a_cue_that_is_not_used():
     assert counted([1, -1, 1, 0.5], 1)["none_loses"]["rate"] == 0
 
 
-def test_networks_that_say_nothing_or_everything_fail():
+def test_networks_that_predict_nothing_or_everything_fail():
     told = []
     proofs = prove_suite({"no": Always(-1.0), "yes": Always(1.0)}, 1, lambda done, total: told.append((done, total)))
     no, yes = (proofs[name].as_dict() for name in ("no", "yes"))

@@ -39,7 +39,7 @@ def test_the_pool_is_the_scenes_of_all_suites_in_turn():
         assert POOL.announces[row].sum() == len(scene.cues)
 
 
-def test_where_cues_are_against_a_slow_twin():
+def test_places_of_cues_compared_with_a_slow_twin():
     rng = np.random.default_rng(0)
     left = POOL.announces & (rng.random((len(NUMBERS), CUES_KEPT, 1)) < 0.7)
     found = locate_cues(torch.from_numpy(POOL.cue), torch.from_numpy(left)).numpy()
@@ -58,7 +58,7 @@ def test_where_cues_are_against_a_slow_twin():
     assert seen == {0.0, UNKNOWN, 1.0}
 
 
-def test_a_batch_tells_labels_that_are_left():
+def test_a_batch_has_the_labels_that_remain():
     batch = suite_batch(POOL, np.arange(len(NUMBERS)), np.random.default_rng(3))
     full = torch.from_numpy(POOL.announces.any(1).astype(np.float32))
     assert bool((batch.labels <= full).all())
@@ -71,7 +71,7 @@ def test_a_batch_tells_labels_that_are_left():
 SHORT = SuiteTraining(scenes=30, steps=3, batch_size=8, bf16=False)
 
 
-def test_a_network_is_the_same_whatever_is_trained_beside_it():
+def test_a_network_does_not_depend_on_others_trained_with_it():
     torch.set_num_threads(1)
     alone = train_suite({("convnet", "max"): None}, SHORT, POOL)
     beside = train_suite({("vit", "max"): None, ("convnet", "max"): None}, SHORT, POOL)
