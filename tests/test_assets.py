@@ -33,8 +33,8 @@ def test_a_real_network_recognizes_real_photographs(resnet, photographs):
     assert len(photographs) >= 80
     right = 0
     for path, label in photographs[::3]:
-        (said,) = resnet.predict(resnet.prepare(unveil.read_image(path)).pixels[None])
-        right += label == said.leading(1)[0]
+        (text,) = resnet.predict(resnet.prepare(unveil.read_image(path)).pixels[None])
+        right += label == text.leading(1)[0]
     assert right / len(photographs[::3]) > 0.5
 
 

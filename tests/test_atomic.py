@@ -56,7 +56,7 @@ def everything(folder):
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "message"),
     [
         ("file", "a file of this name; choose another folder"),
         ("file/deep/er", "the file .*file above it"),
@@ -68,7 +68,7 @@ def everything(folder):
         ("nul\0", "a name with a null character"),
     ],
 )
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch, place, told):
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch, place, message):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "closed").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch, pl
         return make(prefix=prefix, dir=dir)
 
     monkeypatch.setattr(tempfile, "mkdtemp", make_unless_closed)
-    with pytest.raises(RecordError, match=told):
+    with pytest.raises(RecordError, match=message):
         check_folder(tmp_path / place)
     with pytest.raises(RecordError):
         check_publishable(tmp_path / place, lambda folder: True)

@@ -62,13 +62,13 @@ class Hungry(torch.nn.Module):
 
 def test_gradients_and_logits_do_not_change_with_less_memory(monkeypatch):
     classifier = TorchClassifier(Hungry(), Preprocessing.square(8, (0.0,) * 3, (1.0,) * 3))
-    asked = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("red", ((0, 1.0),))], "key", 8)
+    requested = AttributionRequest(classifier, torch.rand(3, 8, 8), [TargetScore("red", ((0, 1.0),))], "key", 8)
     images = torch.rand(5, 3, 8, 8)
-    before, said = SmoothGrad(samples=10).attribute(asked), classifier.predict(images)
+    before, text = SmoothGrad(samples=10).attribute(requested), classifier.predict(images)
     monkeypatch.setattr(Hungry, "most", 2)
-    after, again = SmoothGrad(samples=10).attribute(asked), classifier.predict(images)
+    after, again = SmoothGrad(samples=10).attribute(requested), classifier.predict(images)
     assert torch.allclose(before.all.total, after.all.total, rtol=1e-6)
-    for one, other in zip(said, again, strict=True):
+    for one, other in zip(text, again, strict=True):
         assert one.logits == pytest.approx(other.logits)
 
 
@@ -88,6 +88,6 @@ def test_batches_contain_every_item_once_and_are_lazy(count, sizes):
     taken = []
     batches = batched((taken.append(item) or item for item in range(count)), 3)
     assert taken == []
-    found = list(batches)
-    assert [len(batch) for batch in found] == sizes
-    assert [item for batch in found for item in batch] == taken == list(range(count))
+    result = list(batches)
+    assert [len(batch) for batch in result] == sizes
+    assert [item for batch in result for item in batch] == taken == list(range(count))

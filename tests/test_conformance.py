@@ -54,8 +54,8 @@ def test_the_reference_by_hand(conformance):
     # d/dx0 = 1 − 2, d/dx1 = 1 behind a closed rectifier, d/dx2 = 1.
     expected = {"plain": [-1.0, 0.0, 1.0], "deconvnet": [1.0, 1.0, 1.0], "guided": [1.0, 0.0, 1.0]}
     for rule, gradient in expected.items():
-        found, met = conformance.reference(Net(), x, 0, rule)
-        assert found[0].tolist() == gradient
+        result, met = conformance.reference(Net(), x, 0, rule)
+        assert result[0].tolist() == gradient
         assert met == {"ReLU": 1, "ReLU6": 1}
 
 

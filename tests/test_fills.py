@@ -135,7 +135,7 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: Constant(1.5), "values of a constant fill of at most 1; got 1.5; 0 is black"),
         (lambda: Constant((0.5, -0.1)), "values of a constant fill of at least 0; got -0.1"),
@@ -161,8 +161,8 @@ def test_a_soft_edge_fades_by_a_raised_cosine():
         ),
     ],
 )
-def test_settings_out_of_range_are_refused(make, told):
-    with pytest.raises(RecipeError, match=told):
+def test_settings_out_of_range_are_refused(make, message):
+    with pytest.raises(RecipeError, match=message):
         make()
 
 

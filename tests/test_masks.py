@@ -73,7 +73,7 @@ def test_the_box_touches_the_set_on_every_side(inside):
 def flood(inside: np.ndarray) -> set[frozenset[tuple[int, ...]]]:
     """Components by walking from pixel to pixel, corners included."""
     waiting = {tuple(at) for at in np.argwhere(inside).tolist()}
-    found = set()
+    result = set()
     while waiting:
         part, edge = set(), [next(iter(waiting))]
         while edge:
@@ -83,8 +83,8 @@ def flood(inside: np.ndarray) -> set[frozenset[tuple[int, ...]]]:
                 part.add(at)
                 steps = np.ndindex((3,) * inside.ndim)
                 edge += [tuple(a + s - 1 for a, s in zip(at, step, strict=True)) for step in steps]
-        found.add(frozenset(part))
-    return found
+        result.add(frozenset(part))
+    return result
 
 
 @given(st_numpy.arrays(bool, st.sampled_from([(5, 7), (3, 4, 3)])))

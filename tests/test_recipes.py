@@ -109,7 +109,7 @@ def test_missing_settings_have_their_defaults():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("name = ", "expected a recipe in TOML"),
         ("nam = 'a'", r"in \[recipe\] one of .*; got 'nam'; did you mean 'name'\?"),
@@ -133,8 +133,8 @@ def test_missing_settings_have_their_defaults():
         ("[fill]\nkind = 'os.system'", "of kind Mean"),
     ],
 )
-def test_errors_in_a_file_name_their_place(text, told):
-    with pytest.raises(RecipeError, match=told) as error:
+def test_errors_in_a_file_name_their_place(text, message):
+    with pytest.raises(RecipeError, match=message) as error:
         Recipe.from_toml(text)
     assert "\n" not in str(error.value)
 

@@ -140,7 +140,7 @@ def test_a_volume():
 
 
 @pytest.mark.parametrize(
-    ("saliency", "erased", "told"),
+    ("saliency", "erased", "message"),
     [
         (np.zeros((40, 40)), NOTHING, "below the floor"),
         (np.full((40, 40), 1e-9), NOTHING, "the largest saliency, 1e-09, is below the floor 1e-06"),
@@ -150,12 +150,12 @@ def test_a_volume():
         (discs((5, 5, 3, 1.0)), ~NOTHING, "no pixel is left"),
     ],
 )
-def test_no_evidence_is_an_answer(saliency, erased, told):
+def test_no_evidence_is_an_answer(saliency, erased, message):
     for threshold in (RelativeToMax(0.3), Quantile(0.9), Otsu()):
         selection = SmoothedThreshold(5, 2, threshold).select(saliency, erased)
         assert selection.regions == ()
         assert selection.reason is not None
-        assert told in selection.reason
+        assert message in selection.reason
 
 
 def test_a_nan_at_erased_pixels_has_no_effect():
@@ -168,7 +168,7 @@ def test_a_nan_at_erased_pixels_has_no_effect():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"size_px": 4}, "an odd box size of at least 1 px; got 4"),
         ({"size_px": 0}, "an odd box size of at least 1 px; got 0"),
@@ -186,8 +186,8 @@ def test_a_nan_at_erased_pixels_has_no_effect():
         ({"floor": float("inf")}, "floor of at most 1000000000.0; got inf"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings, told):
-    with pytest.raises(RecipeError, match=f"expected {told}"):
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(RecipeError, match=f"expected {message}"):
         SmoothedThreshold(**settings)
 
 

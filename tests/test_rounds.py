@@ -122,8 +122,8 @@ def test_the_repr_of_a_run_is_one_line():
 def test_a_run_ends_when_enough_is_explained():
     """Squares take 5.4, 5.76 and 6 of 17.16 beyond the black image, which is the mean here: .31, .65, 1."""
     for share, rounds_ in ((0.3, 1), (0.6, 2), (0.7, 3)):
-        asked = recipe(stop=MaxRounds(5) | Explained(share))
-        run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-4.0, 0.0])), asked)
+        requested = recipe(stop=MaxRounds(5) | Explained(share))
+        run = find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [-4.0, 0.0])), requested)
         assert (run.stop.kind, len(run.rounds)) == (StopKind.EXPLAINED, rounds_)
     assert run.stop.text == "the erased regions account for 100% of the score"
 
@@ -135,18 +135,18 @@ UNEQUAL = [(2, 3, 6), (20, 8, 2), (30, 30, 10)]  # take 5.4, 0.36 and 6 from a; 
 
 def test_a_region_with_a_small_drop_is_left_for_later_rounds():
     module = Additive(UNEQUAL, [WEIGHTS[0], [0.0, 0.02, 0.0]], [-1.0, 0.0])
-    for least, found in ((0.0, [{0, 1, 2}]), (0.059, [{0, 1, 2}]), (0.061, [{0, 2}, {1}]), (0.95, [{2}, {0}, {1}])):
-        asked = recipe(selector=ALL, min_drop_share=least, stop=MaxRounds(len(found)))
-        run = find_regions(white(), toy(module), asked)
+    for least, result in ((0.0, [{0, 1, 2}]), (0.059, [{0, 1, 2}]), (0.061, [{0, 2}, {1}]), (0.95, [{2}, {0}, {1}])):
+        requested = recipe(selector=ALL, min_drop_share=least, stop=MaxRounds(len(result)))
+        run = find_regions(white(), toy(module), requested)
         seen = [
             {index for index in range(3) for region in one.regions if region.mask.to_array()[UNEQUAL[index][:2]]}
             for one in run.rounds
         ]
-        assert seen == found
+        assert seen == result
         # What is left isn't erased: what the classifier says next is the closed form without what was kept.
-        kept = sum((5.4, 0.36, 6.0)[index] for index in found[0])
+        kept = sum((5.4, 0.36, 6.0)[index] for index in result[0])
         assert run.rounds[0].after.logits[0] == pytest.approx(11.76 - 1 - kept, rel=1e-4)
-        assert run.rounds[0].erased_after.area_px == sum(UNEQUAL[index][2] ** 2 for index in found[0])
+        assert run.rounds[0].erased_after.area_px == sum(UNEQUAL[index][2] ** 2 for index in result[0])
 
 
 def test_a_target_is_compared_with_itself():
@@ -178,8 +178,8 @@ def test_runs_do_not_explain_classes_that_are_not_predicted():
     """Logit of a: 9.16 (as above) less 7.8 is 1.36; less 20 it is far below, but for an explicit answer."""
     for offset, regions in ((-8.0 - 7.8, True), (-8.0 - 20, False)):
         classifier_ = toy(Additive(SQUARES, WEIGHTS, [offset, 0.0]))
-        asked = recipe(target=Class("a"), stop=MaxRounds(5) | NotPredicted())
-        run = find_regions(white(), classifier_, asked)
+        requested = recipe(target=Class("a"), stop=MaxRounds(5) | NotPredicted())
+        run = find_regions(white(), classifier_, requested)
         assert bool(run.regions) is regions
         assert (run.stop.kind is StopKind.NOTHING_PREDICTED, len(run.rounds) == 0) == (not regions, not regions)
     assert "below 0.1" in run.stop.text
@@ -406,14 +406,14 @@ def find_image():
 
 
 def test_progress_counts_every_sample_of_every_round():
-    told: list[Progress] = []
+    calls: list[Progress] = []
     chosen = recipe(attribution=SmoothGrad(samples=5), stop=MaxRounds(2))
-    find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen, batch_size=2, on_progress=told.append)
-    looking, cards = [one for one in told if not one.cards], [one for one in told if one.cards]
+    find_regions(white(), toy(Additive(SQUARES, WEIGHTS, [0.0, 0.0])), chosen, batch_size=2, on_progress=calls.append)
+    looking, cards = [one for one in calls if not one.cards], [one for one in calls if one.cards]
     assert [(one.round, one.sample) for one in looking] == [(r, s) for r in (1, 2) for s in (2, 4, 5)]
     assert {(one.rounds, one.samples) for one in looking} == {(2, 5)}
     # Then the cards: two regions, and the game of their target.
-    assert told[len(looking) :] == cards == [Progress(2, 2, done, 3, cards=True) for done in (1, 2, 3)]
+    assert calls[len(looking) :] == cards == [Progress(2, 2, done, 3, cards=True) for done in (1, 2, 3)]
 
 
 # ---- no evidence, and what can't be asked
@@ -455,11 +455,11 @@ def test_a_model_with_a_gradient_of_nan_gives_no_region():
 
 
 def test_unknown_targets_and_batch_sizes_are_refused_before_any_work():
-    told: list = []
+    calls: list = []
     for settings, error in (({"target": Class("Edma")}, TargetError), ({"batch_size": 0}, RecipeError)):
         with pytest.raises(error):
-            find_regions(image(), classifier(), RECIPES["guided, joint, top 2"], on_progress=told.append, **settings)
-    assert told == []
+            find_regions(image(), classifier(), RECIPES["guided, joint, top 2"], on_progress=calls.append, **settings)
+    assert calls == []
 
 
 def test_softmax_probabilities_in_the_record():

@@ -79,8 +79,8 @@ def test_the_most_likely_of_many_classes_is_predicted_however_unlikely():
     low = Prediction(np.r_[0.1, np.zeros(99)].astype(np.float32), Output.SOFTMAX)
     assert low.probabilities[0] < 0.02
     for index, expected in ((0, None), (1, StopKind.NOTHING_PREDICTED)):
-        asked = StopState(0, (TargetScore("x", ((index, 1.0),)),), low, low, 0.0)
-        reason = NotPredicted().check_first(asked)
+        requested = StopState(0, (TargetScore("x", ((index, 1.0),)),), low, low, 0.0)
+        reason = NotPredicted().check_first(requested)
         assert (reason.kind if reason else None) is expected
 
 
@@ -137,7 +137,7 @@ def test_numbers_of_rounds_below_one_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: TargetLost(1.5), "a threshold above 0, and at most 1; got 1.5"),
         (lambda: TargetLost(0.0), "a threshold above 0, and at most 1; got 0.0"),
@@ -148,6 +148,6 @@ def test_numbers_of_rounds_below_one_are_refused():
         (lambda: NotSignificant(0.1, 10**12), "1 to 10000 placements; got 1000000000000"),
     ],
 )
-def test_settings_out_of_range_are_refused_with_the_range(make, told):
-    with pytest.raises(RecipeError, match=told):
+def test_settings_out_of_range_are_refused_with_the_range(make, message):
+    with pytest.raises(RecipeError, match=message):
         make()

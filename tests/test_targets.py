@@ -47,7 +47,7 @@ def test_labels_are_found_by_name():
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         (Class("Oedema"), r"one of the classifier's 5 labels; got 'Oedema'; try 'Edema'"),
         (
@@ -62,8 +62,8 @@ def test_labels_are_found_by_name():
         (Margin("Mass", 4), "two different classes"),
     ],
 )
-def test_unknown_targets_are_refused(target, told):
-    with pytest.raises(TargetError, match=told):
+def test_unknown_targets_are_refused(target, message):
+    with pytest.raises(TargetError, match=message):
         target.resolve(FIRST, NOW, LABELS)
 
 

@@ -175,13 +175,13 @@ def test_channels_of_volumes():
 @pytest.mark.parametrize("image", ["flat", "volume"])
 def test_an_image_with_other_axes_than_the_model_is_refused(image):
     flat = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), Preprocessing.square(8, (0.0,), (1.0,)))
-    asked, given = (
+    requested, given = (
         (cubes.classifier(), Image.from_array(np.zeros((9, 9))))
         if image == "flat"
         else (flat, Image.from_array(np.zeros((9, 9, 9)), axes="d h w"))
     )
     with pytest.raises(ClassifierError, match="an image with . spatial axes; got . axes; take a slice or another"):
-        unveil.find_regions(given, asked, RECIPE)
+        unveil.find_regions(given, requested, RECIPE)
 
 
 def test_a_network_of_volumes_without_a_preparation_is_one_clear_error():
@@ -228,7 +228,7 @@ def test_fills_of_volumes_do_not_depend_on_erased_voxels(fill):
 
 @pytest.mark.parametrize("fill", [Inpaint(3), SoftEdge(Inpaint(3), 4)], ids=repr)
 def test_a_two_dimensional_fill_is_refused_before_any_work(fill):
-    told = []
+    calls = []
     with pytest.raises(
         RecipeError, match=r"got 3 spatial axes; use the fill Mean\(\), Constant\(\), Blur\(\) or Noise"
     ):
@@ -236,9 +236,9 @@ def test_a_two_dimensional_fill_is_refused_before_any_work(fill):
             Image.from_array(cubes.volume(), axes="d h w"),
             cubes.classifier(),
             dataclasses.replace(RECIPE, fill=fill),
-            on_progress=told.append,
+            on_progress=calls.append,
         )
-    assert told == []
+    assert calls == []
 
 
 # ---- records
@@ -273,7 +273,7 @@ def test_records_from_before_volumes_are_read(tmp_path, run):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("affine", [[1, 0, 0, 0]] * 3, "'source.placement' in run.json to be an affine of 4 x 4"),
         ("affine", [[1, 0, 0, "x"]] * 4, "'source.placement.affine.0..3.' in run.json to be a number"),
@@ -283,13 +283,13 @@ def test_records_from_before_volumes_are_read(tmp_path, run):
         ("value_range", [1.0], "'source.value_range' in run.json to be two numbers"),
     ],
 )
-def test_a_damaged_placement_is_named(tmp_path, run, key, value, told):
+def test_a_damaged_placement_is_named(tmp_path, run, key, value, message):
     folder = run.save(tmp_path / "run")
     manifest = json.loads((folder / "run.json").read_text())
     table = manifest["source"] if key == "value_range" else manifest["source"]["placement"]
     table[key] = value
     (folder / "run.json").write_text(json.dumps(manifest))
-    with pytest.raises(RecordError, match=told):
+    with pytest.raises(RecordError, match=message):
         unveil.load_run(folder)
 
 

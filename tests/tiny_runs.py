@@ -58,9 +58,9 @@ def classifier(output: Output = Output.SOFTMAX, *, blind: bool = False) -> Torch
 @cache
 def run(recipe: str = "guided, joint, top 2", output: Output = Output.SOFTMAX, *, spacing: bool = False) -> Run:
     """A real run; made once."""
-    asked = classifier(output, blind=recipe == "no region")
+    requested = classifier(output, blind=recipe == "no region")
     source = image((0.7, 0.1) if spacing else None, "scans/浮腫 \udcff.png" if spacing else "array")
-    return find_regions(source, asked, RECIPES[recipe], seed=7)
+    return find_regions(source, requested, RECIPES[recipe], seed=7)
 
 
 def differences(one: Any, other: Any, place: str = "run") -> list[str]:

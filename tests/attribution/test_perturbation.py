@@ -25,12 +25,12 @@ def linear(inputs: np.ndarray) -> np.ndarray:
 
 # The normalization takes the mean off; the function is told in pixels again.
 BOX = BlackBox(lambda inputs: linear(inputs + MEAN), Preprocessing.square(SIDE, (MEAN,), (1.0,)), ["a", "b"])
-SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),))]
+TARGET_SCORES = [TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),))]
 PIXELS = torch.rand(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
 def question(batch_size: int = 8, key: str = "key", **options) -> AttributionRequest:
-    return AttributionRequest(BOX, PIXELS, SCALARS, key, batch_size, **options)
+    return AttributionRequest(BOX, PIXELS, TARGET_SCORES, key, batch_size, **options)
 
 
 @pytest.mark.parametrize("centered", [True, False])
@@ -105,9 +105,9 @@ def test_occlusion_is_the_mean_drop_of_the_windows(size, stride):
 
 
 def test_progress_is_reported():
-    told: list = []
-    Rise(10).attribute(question(4, on_sample=lambda done, total: told.append((done, total))))
-    assert told == [(4, 10), (8, 10), (10, 10)]
+    calls: list = []
+    Rise(10).attribute(question(4, on_sample=lambda done, total: calls.append((done, total))))
+    assert calls == [(4, 10), (8, 10), (10, 10)]
 
 
 @pytest.mark.parametrize("method", [Gradient(), GuidedBackprop()])
@@ -134,7 +134,7 @@ def test_volumes():
         Preprocessing((8, 8, 8), (0.0,), (1.0,), 8),
         ["a", "b"],
     )
-    asked = AttributionRequest(box, torch.ones(1, 8, 8, 8), SCALARS, "key", 16)
+    requested = AttributionRequest(box, torch.ones(1, 8, 8, 8), TARGET_SCORES, "key", 16)
     for method in (Rise(600, 3), Occlusion(3, 1)):
-        found = method.attribute(asked).all.mean[0, 0]
+        found = method.attribute(requested).all.mean[0, 0]
         assert float(found[2:5, 2:5, 2:5].mean()) > 2 * float(found[6:, 6:, 6:].abs().mean())

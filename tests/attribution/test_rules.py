@@ -316,16 +316,16 @@ class Custom(torch.autograd.Function):
 
 
 @pytest.mark.parametrize(
-    ("rectify", "told"),
+    ("rectify", "message"),
     [
         (lambda x: torch.maximum(x, torch.zeros_like(x)), r"torch\.maximum"),
         (lambda x: torch.where(x > 0, x, 0.0), r"torch\.where"),
         (Custom.apply, "custom function"),
     ],
 )
-def test_operations_that_may_be_rectifiers_are_refused(rectify, told):
+def test_operations_that_may_be_rectifiers_are_refused(rectify, message):
     x = torch.randn(2, 4, requires_grad=True)
-    with pytest.raises(AttributionError, match=told):
+    with pytest.raises(AttributionError, match=message):
         Guided().attach(F.relu(rectify(x) + x))
 
 

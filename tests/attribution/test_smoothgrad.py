@@ -33,14 +33,20 @@ class Quadratic(nn.Module):
 
 
 CLASSIFIER = TorchClassifier(Quadratic(), Preprocessing.square(SIDE, (0, 0, 0), (1, 1, 1)))
-SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b", ((1, 1.0),)), TargetScore("2a − b", ((0, 2.0), (1, -1.0)))]
+TARGET_SCORES = [
+    TargetScore("a", ((0, 1.0),)),
+    TargetScore("b", ((1, 1.0),)),
+    TargetScore("2a − b", ((0, 2.0), (1, -1.0))),
+]
 PIXELS = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
 
 
 def question(
     batch_size: int = 8, key: str = "7/image", pixels: Tensor = PIXELS, classifier=CLASSIFIER, target_scores=None
 ) -> AttributionRequest:
-    return AttributionRequest(classifier, pixels, SCALARS if target_scores is None else target_scores, key, batch_size)
+    return AttributionRequest(
+        classifier, pixels, TARGET_SCORES if target_scores is None else target_scores, key, batch_size
+    )
 
 
 def noise_of(sample: int, key: str = "7/image") -> np.ndarray:
@@ -106,10 +112,10 @@ class Halves:
 )
 @pytest.mark.parametrize("antithetic", [False, True])
 def test_samples_are_drawn_until_the_halves_agree(answers, samples, antithetic):
-    asked, halves = question(), Halves(answers)
+    requested, halves = question(), Halves(answers)
     rule = UntilStable(min_stability=0.7, min_samples=8, max_samples=20, step=4)
-    result = SmoothGrad(samples=rule, antithetic=antithetic).attribute(replace(asked, agreement=halves))
-    fixed = SmoothGrad(samples=samples, antithetic=antithetic).attribute(asked)
+    result = SmoothGrad(samples=rule, antithetic=antithetic).attribute(replace(requested, agreement=halves))
+    fixed = SmoothGrad(samples=samples, antithetic=antithetic).attribute(requested)
     assert result.all.count == samples // (1 + antithetic)
     assert torch.equal(result.all.total, fixed.all.total)
     assert torch.equal(result.odd.squares, fixed.odd.squares)
@@ -125,11 +131,11 @@ def test_auto_means_until_stable():
 
 
 def test_progress_ends_at_the_total_for_any_number_of_samples():
-    told = []
-    asked = replace(question(), on_sample=lambda done, total: told.append((done, total)))
-    SmoothGrad(samples=UntilStable(min_samples=8, max_samples=64)).attribute(asked)
-    assert told[0] == (8, 64)
-    assert told[-1] == (64, 64)
+    calls = []
+    requested = replace(question(), on_sample=lambda done, total: calls.append((done, total)))
+    SmoothGrad(samples=UntilStable(min_samples=8, max_samples=64)).attribute(requested)
+    assert calls[0] == (8, 64)
+    assert calls[-1] == (64, 64)
 
 
 def test_the_three_magnitudes():
@@ -187,7 +193,7 @@ def test_subtracting_the_noise_floor_makes_the_power_unbiased():
     truth = (2 * A * x).square().numpy()  # the mean gradient of logit 0 is 2 a x
     spread = (2 * A * sigma).square().numpy() / 4  # what noise adds to the square of a mean of 4
     runs = [
-        SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", target_scores=SCALARS[:1])).all
+        SmoothGrad(samples=4, noise=level).attribute(question(key=f"run {k}", target_scores=TARGET_SCORES[:1])).all
         for k in range(300)
     ]
     biased = np.mean([run.mean[0].square().numpy() for run in runs], 0)
@@ -221,15 +227,15 @@ def test_over_guided_backprop_it_averages_guided_gradients():
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8), nn.ReLU(), nn.Linear(8, 2))
     classifier = TorchClassifier(module, Preprocessing.square(SIDE, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)))
-    asked = question(3, classifier=classifier, target_scores=SCALARS[:1])
-    result = SmoothGrad(GuidedBackprop(), samples=5).attribute(asked)
+    requested = question(3, classifier=classifier, target_scores=TARGET_SCORES[:1])
+    result = SmoothGrad(GuidedBackprop(), samples=5).attribute(requested)
     sigma = 0.15 * float(PIXELS.max() - PIXELS.min())
     one_by_one = [
         GuidedBackprop().attribute(
             question(
                 pixels=PIXELS + sigma * torch.from_numpy(noise_of(k)).float(),
                 classifier=classifier,
-                target_scores=SCALARS[:1],
+                target_scores=TARGET_SCORES[:1],
             )
         )
         for k in range(5)
@@ -268,10 +274,12 @@ def test_memory_does_not_grow_with_the_samples():
 
 
 def test_progress_is_reported_for_every_batch():
-    told = []
-    asked = AttributionRequest(CLASSIFIER, PIXELS, SCALARS, "key", 4, lambda done, total: told.append((done, total)))
-    SmoothGrad(samples=10).attribute(asked)
-    assert told == [(4, 10), (8, 10), (10, 10)]
+    calls = []
+    requested = AttributionRequest(
+        CLASSIFIER, PIXELS, TARGET_SCORES, "key", 4, lambda done, total: calls.append((done, total))
+    )
+    SmoothGrad(samples=10).attribute(requested)
+    assert calls == [(4, 10), (8, 10), (10, 10)]
 
 
 @pytest.mark.parametrize(

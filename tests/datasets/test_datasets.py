@@ -64,9 +64,9 @@ def write(path: Path, text: str) -> Path:
 
 def errors(dataset: Dataset) -> dict[str, str]:
     """The one-line error of every broken sample."""
-    found = {sample.id: str(sample.error) for sample in dataset if sample.error}
-    assert all("\n" not in text and text.startswith("expected ") for text in found.values())
-    return found
+    result = {sample.id: str(sample.error) for sample in dataset if sample.error}
+    assert all("\n" not in text and text.startswith("expected ") for text in result.values())
+    return result
 
 
 # Boxes and samples
@@ -206,11 +206,11 @@ def test_broken_images_are_samples_with_an_error(pets):
     (pets / "cat/3.png").symlink_to(pets / "cat/3.png")
     draw(pets / "stray.png")
     dataset = ImageFolder(pets)
-    found = errors(dataset)
-    assert set(found) == {"dog/2.png", "cat/2.png", "cat/3.png", "stray.png"}
-    assert "empty (0 bytes)" in found["dog/2.png"]
-    assert "does not exist" in found["cat/2.png"]
-    assert "beside the subfolders" in found["stray.png"]
+    result = errors(dataset)
+    assert set(result) == {"dog/2.png", "cat/2.png", "cat/3.png", "stray.png"}
+    assert "empty (0 bytes)" in result["dog/2.png"]
+    assert "does not exist" in result["cat/2.png"]
+    assert "beside the subfolders" in result["stray.png"]
     for sample in dataset:
         if sample.error or sample.id == "cat/1.png":
             with pytest.raises(UnveilError):
@@ -320,15 +320,15 @@ def test_an_invalid_box_affects_its_image_only(tmp_path):
     rows = "a.png,dog,1,2,x,4\nb.png,dog,1,2,-3,4\nz.png,dog,1,2,3,4\nc.png,,1,2,3,4\nd.png,dog,1,2,3,4\n"
     write(tmp_path / "t.boxes.csv", BOXED + rows)
     dataset = CsvDataset(table)
-    found = errors(dataset)
+    result = errors(dataset)
     for name, said in {
         "a.png": "four numbers x, y, width, height; got 1, 2, x, 4 in",
         "b.png": "sides above 0",
         "c.png": "a label; got an empty cell 'label'",
         "t.boxes.csv:4": "an image of the table; got z.png",
     }.items():
-        assert said in found.pop(name), name
-    assert found == {} and len(dataset) == 5
+        assert said in result.pop(name), name
+    assert result == {} and len(dataset) == 5
     assert dataset[3].boxes == (LabeledBox("dog", 2, 1, 4, 3),)
 
 
@@ -351,8 +351,8 @@ def test_errors_of_rows_name_file_and_row(tmp_path):
     ]
     table = write(tmp_path / "t.csv", "\n".join(rows) + "\n")
     dataset = CsvDataset(table, group="who")
-    found = errors(dataset)
-    assert list(found) == [
+    result = errors(dataset)
+    assert list(result) == [
         "t.csv:3",
         "t.csv:4",
         "t.csv:5",
@@ -366,13 +366,13 @@ def test_errors_of_rows_name_file_and_row(tmp_path):
     ]
     assert len(dataset) == len(rows) - 2, "all but the header and the empty row"
     for number, said in ((3, "got 2"), (4, "got 5"), (5, "an empty cell 'path'"), (6, "row 2 names too")):
-        text = found[f"t.csv:{number}"]
+        text = result[f"t.csv:{number}"]
         assert said in text
         assert f"{table}, row {number};" in text
-    assert "an empty cell 'who'" in found["b.png"]
-    assert "can't be read" in found["t.csv:8"]
-    assert "gone.png, which does not exist" in found["gone.png"]
-    assert "can't be read" in found["t.csv:13"]
+    assert "an empty cell 'who'" in result["b.png"]
+    assert "can't be read" in result["t.csv:8"]
+    assert "gone.png, which does not exist" in result["gone.png"]
+    assert "can't be read" in result["t.csv:13"]
     assert next(iter(dataset)).error is None
     for sample in dataset:
         if sample.error is not None:
@@ -511,7 +511,7 @@ def test_chestxray14_with_bad_rows(nih):
         file.write("00000003_000.png,Mass,1,2\n")
     write(nih / "test_list.txt", "00000001_000.png\n../x.png\n00000009_000.png\n00000001_000.png\n")
     dataset = ChestXray14(nih)
-    found = errors(dataset)
+    result = errors(dataset)
     for name, said in {
         "00000004_000.png": "got Flu in",
         "00000004_001.png": "'No Finding' alone",
@@ -529,8 +529,8 @@ def test_chestxray14_with_bad_rows(nih):
         "BBox_List_2017.csv:10": "6 cells",
         "00030806_000.png": "does not exist",
     }.items():
-        assert said in found.pop(name), name
-    assert found == {}
+        assert said in result.pop(name), name
+    assert result == {}
     assert dataset[0].error is None
     inside = nih.resolve()
     assert all(inside in sample.path.resolve().parents for sample in dataset), "no path leads out, broken or not"
@@ -618,17 +618,18 @@ def test_stanford_dogs_with_bad_entries(dogs):
     write_list(dogs / "test_list.mat", [*names, "n02085620-Chihuahua/gone.jpg", "n02085620-Chihuahua/new.jpg"])
     draw(dogs / "Images/n02085620-Chihuahua/new.jpg")
     dataset = StanfordDogs(dogs)
-    found = errors(dataset)
+    result = errors(dataset)
     for row in (2, 3, 4):
         assert (
-            f"relative path of a file below the dataset's folder; got {names[row - 1]}" in found[f"test_list.mat:{row}"]
+            f"relative path of a file below the dataset's folder; got {names[row - 1]}"
+            in result[f"test_list.mat:{row}"]
         )
-    assert "BREED/FILE.jpg" in found["test_list.mat:5"]
-    assert "a folder in Images" in found["test_list.mat:6"]
-    assert "row 1 names too" in found["test_list.mat:7"]
-    assert "the path of an image; got something else" in found["test_list.mat:8"]
-    assert "gone.jpg, which does not exist" in found["n02085620-Chihuahua/gone.jpg"]
-    assert "Annotation/n02085620-Chihuahua/new, which does not exist" in found["n02085620-Chihuahua/new.jpg"]
+    assert "BREED/FILE.jpg" in result["test_list.mat:5"]
+    assert "a folder in Images" in result["test_list.mat:6"]
+    assert "row 1 names too" in result["test_list.mat:7"]
+    assert "the path of an image; got something else" in result["test_list.mat:8"]
+    assert "gone.jpg, which does not exist" in result["n02085620-Chihuahua/gone.jpg"]
+    assert "Annotation/n02085620-Chihuahua/new, which does not exist" in result["n02085620-Chihuahua/new.jpg"]
     assert dataset[0].error is None
 
 
@@ -788,12 +789,12 @@ def test_pascal_voc_with_bad_lines(voc):
         "2007_000027\n\n../../../x\n/etc/passwd\n2007_000032 -1\n2007_000027\na/b\n..\n2007_1\n",
     )
     dataset = PascalVoc(voc)
-    found = errors(dataset)
+    result = errors(dataset)
     assert len(dataset) == 8
-    assert list(found) == [*(f"val.txt:{row}" for row in (3, 4, 5, 6, 7, 8)), "2007_1"]
-    assert all("relative path" in found[f"val.txt:{row}"] for row in (3, 4, 8))
-    assert "one name per line" in found["val.txt:5"]
-    assert "bare name" in found["val.txt:7"]
+    assert list(result) == [*(f"val.txt:{row}" for row in (3, 4, 5, 6, 7, 8)), "2007_1"]
+    assert all("relative path" in result[f"val.txt:{row}"] for row in (3, 4, 8))
+    assert "one name per line" in result["val.txt:5"]
+    assert "bare name" in result["val.txt:7"]
 
 
 def test_pascal_voc_with_parts_missing(voc):

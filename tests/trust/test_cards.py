@@ -70,10 +70,10 @@ def test_the_boundary_test_uses_a_hard_edge_and_erases_other_regions():
     """Of two squares the stronger decides: with its rim gone (a third of its pixels) the weaker takes over, and all of
     the small drop has gone. With the weaker erased as well it is a third."""
     squares, weights = [(4, 4, 10), (30, 30, 10)], [[0.03, 0.029], [0.0, 0.0]]
-    run, found = cards(Strongest(squares, weights, [0.0, 0.0]), stop=MaxRounds(2), fill=SoftEdge(Constant(0.0), 3))
+    run, result = cards(Strongest(squares, weights, [0.0, 0.0]), stop=MaxRounds(2), fill=SoftEdge(Constant(0.0), 3))
     assert np.array_equal(run.regions[0].model_mask.to_array(), square(*squares[0]))
     assert run.regions[0].drop == pytest.approx(0.001 * 300, rel=1e-3)
-    for card in found:
+    for card in result:
         assert card.boundary_share == pytest.approx(36 / 100, rel=1e-3)
         assert card.verdict is Verdict.SUPPORTED
 
@@ -194,13 +194,13 @@ def test_maps_survive_only_if_the_last_weights_do_not_matter():
 
 
 def test_only_the_last_weights_of_a_copy_are_drawn_anew():
-    asked = classifier()
-    before = {name: weight.clone() for name, weight in asked.copy_of_module().state_dict().items()}
+    requested = classifier()
+    before = {name: weight.clone() for name, weight in requested.copy_of_module().state_dict().items()}
     torch_state = torch.random.get_rng_state()
-    other = randomize_last_layers(asked, "key")
+    other = randomize_last_layers(requested, "key")
     assert torch.equal(torch.random.get_rng_state(), torch_state)
-    after, others = (one.copy_of_module().state_dict() for one in (asked, other))
-    assert asked.fingerprint != other.fingerprint == randomize_last_layers(asked, "key").fingerprint
+    after, others = (one.copy_of_module().state_dict() for one in (requested, other))
+    assert requested.fingerprint != other.fingerprint == randomize_last_layers(requested, "key").fingerprint
     for name, weight in before.items():
         assert torch.equal(after[name], weight)
         changed = weight.ndim >= 2
@@ -222,9 +222,9 @@ def test_only_gradients_and_smoothgrad_are_randomized():
 
 @pytest.mark.parametrize("name", ["guided, joint, top 2", "plain, separate tracks", "no noise, a margin"])
 def test_cards_do_not_depend_on_the_batch_size_nor_change_the_classifier(name):
-    asked = classifier()
-    weights = {key: one.clone() for key, one in asked.copy_of_module().state_dict().items()}
-    runs = [find_regions(image(), asked, RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 3)]
+    requested = classifier()
+    weights = {key: one.clone() for key, one in requested.copy_of_module().state_dict().items()}
+    runs = [find_regions(image(), requested, RECIPES[name], seed=7, batch_size=size) for size in (8, 8, 3)]
     assert len(runs[0].trust.cards) == len(runs[0].regions) > 0
     assert differences(runs[0].trust, runs[1].trust) == []
     for card, other in zip(runs[0].trust.cards, runs[2].trust.cards, strict=True):
@@ -236,7 +236,7 @@ def test_cards_do_not_depend_on_the_batch_size_nor_change_the_classifier(name):
             == (card.randomized_rank_correlation is None)
             == (other.randomized_overlap is None)
         )
-    for key, one in asked.copy_of_module().state_dict().items():
+    for key, one in requested.copy_of_module().state_dict().items():
         assert torch.equal(one, weights[key])
 
 
@@ -326,7 +326,7 @@ def test_a_record_without_cards_is_loaded_without_cards(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"placements": 0}, "1 to 10000 placements"),
         ({"alpha": 1.0}, "alpha between 0 and 1"),
@@ -334,11 +334,11 @@ def test_a_record_without_cards_is_loaded_without_cards(tmp_path):
         ({"samples": 1}, "0 samples, or 2 to 10000"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings, told):
-    with pytest.raises(RecipeError, match=told):
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(RecipeError, match=message):
         TrustSettings(**settings)
     if settings.keys() <= {"placements", "alpha"}:
-        with pytest.raises(RecipeError, match=told):
+        with pytest.raises(RecipeError, match=message):
             NotSignificant(**settings)
 
 

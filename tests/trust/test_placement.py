@@ -54,11 +54,11 @@ def question(module: nn.Module, inside: np.ndarray, draws: int = 39, erased: np.
 def test_placements_have_the_shape_of_the_region(inside, erased, draws):
     """Outside of what is taken, as many pixels, and the same shape but for turns and mirrorings."""
     taken = erased | inside
-    found = random_placements(inside, taken, "key", draws)
-    assert len(found) <= min(draws, np.count_nonzero(~taken) // np.count_nonzero(inside))
+    result = random_placements(inside, taken, "key", draws)
+    assert len(result) <= min(draws, np.count_nonzero(~taken) // np.count_nonzero(inside))
     shape = cropped(inside)
     same = [np.rot90(flipped, turns).tolist() for flipped in (shape, shape[::-1]) for turns in range(4)]
-    for place in found:
+    for place in result:
         assert not (place & taken).any()
         assert cropped(place).tolist() in same
 
@@ -71,9 +71,9 @@ def cropped(inside: np.ndarray) -> np.ndarray:
 def test_placements_in_a_volume_are_rotated_about_all_axes():
     block = np.zeros((12, 12, 12), bool)
     block[:2, :3, :5] = True
-    found = random_placements(block, block, "key", 60)
-    assert len(found) == (12**3 - 30) // 30
-    assert {cropped(place).shape for place in found} == {
+    result = random_placements(block, block, "key", 60)
+    assert len(result) == (12**3 - 30) // 30
+    assert {cropped(place).shape for place in result} == {
         (2, 3, 5),
         (2, 5, 3),
         (3, 2, 5),

@@ -72,12 +72,12 @@ def test_shares_and_interactions_are_those_of_all_orders(players):
     @given(games(players))
     def check(values):
         np.testing.assert_allclose(shapley(values), slow_shapley(values), atol=1e-9)
-        found = interactions(values)
+        result = interactions(values)
         for one in range(players):
-            assert found[one, one] == 0
+            assert result[one, one] == 0
             for other in range(one):
                 expected = slow_interaction(values, one, other)
-                assert found[one, other] == found[other, one] == pytest.approx(expected, abs=1e-9)
+                assert result[one, other] == result[other, one] == pytest.approx(expected, abs=1e-9)
 
     check()
 

@@ -45,15 +45,15 @@ INSIDE, HALF, EDGE = (
     ],
 )
 def test_levels(one, q, agreement, border, verdict):
-    found, reason = judge(one, RARE, q, 0.1, agreement, border)
-    assert found is verdict
+    result, reason = judge(one, RARE, q, 0.1, agreement, border)
+    assert result is verdict
     assert reason
 
 
 def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
     for one, verdict in ((CUE, Verdict.WEAK), (RIM, Verdict.ARTIFACT)):
-        found, reason = judge(one, PlacementResult(None, 0), None, 0.1, AGREE, INSIDE)
-        assert found is verdict
+        result, reason = judge(one, PlacementResult(None, 0), None, 0.1, AGREE, INSIDE)
+        assert result is verdict
         assert "fits nowhere else" in reason
 
 

@@ -14,8 +14,8 @@ from unveil.recipes import Recipe
 from unveil.stopping import MaxRounds
 from unveil.targets import TargetScore
 
-PREPARATION = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
-SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
+PREPROCESSING = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
+TARGET_SCORES = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
 
 
 def model() -> nn.Sequential:
@@ -23,9 +23,9 @@ def model() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 3))
 
 
-CLASSIFIER = TorchClassifier(model(), PREPARATION, ["a", "b", "c"])
+CLASSIFIER = TorchClassifier(model(), PREPROCESSING, ["a", "b", "c"])
 PIXELS = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
-QUESTION = AttributionRequest(CLASSIFIER, PIXELS, SCALARS, "key", 8)
+QUESTION = AttributionRequest(CLASSIFIER, PIXELS, TARGET_SCORES, "key", 8)
 
 
 class Scored(nn.Module):
@@ -55,12 +55,12 @@ def _nothing():
 
 
 def test_a_map_of_a_layer_is_enlarged_to_the_grid():
-    found = Captum("LayerGradCam", "2").attribute(QUESTION).all.mean
+    result = Captum("LayerGradCam", "2").attribute(QUESTION).all.mean
     scored = Scored([1.0, 0.0, 0.0])
     small = LayerGradCam(scored, scored.inner[2]).attribute(PIXELS[None], target=0)
     assert small.shape == (1, 1, 8, 8)
     large = nn.functional.interpolate(small.detach(), (16, 16), mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(found[0], large[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result[0], large[0], rtol=1e-4, atol=1e-6)
 
 
 def test_the_loop_runs_with_it_and_does_not_change_the_model():
@@ -97,9 +97,9 @@ def test_errors_of_captum_become_one_line(monkeypatch):
         Captum("LayerGradCam", "layer9").attribute(QUESTION)
     with pytest.raises(AttributionError, match="an attribution with 2 spatial axes"):
         Captum("LayerGradientXActivation", "4").attribute(QUESTION)
-    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
+    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPROCESSING)
     with pytest.raises(AttributionError, match="a PyTorch model for Captum"):
-        Captum("Saliency").attribute(AttributionRequest(box, PIXELS, SCALARS, "key", 8))
+        Captum("Saliency").attribute(AttributionRequest(box, PIXELS, TARGET_SCORES, "key", 8))
     monkeypatch.setitem(__import__("sys").modules, "captum.attr", None)
     with pytest.raises(MissingLibraryError, match=r"unveil\[captum\]"):
         Captum("Saliency").attribute(QUESTION)

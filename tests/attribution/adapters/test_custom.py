@@ -20,8 +20,8 @@ from unveil.recipes import Recipe
 from unveil.stopping import MaxRounds
 from unveil.targets import TargetScore
 
-PREPARATION = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
-SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
+PREPROCESSING = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
+TARGET_SCORES = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
 PIXELS = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
@@ -30,25 +30,25 @@ def model() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 3))
 
 
-CLASSIFIER = TorchClassifier(model(), PREPARATION, ["a", "b", "c"])
+CLASSIFIER = TorchClassifier(model(), PREPROCESSING, ["a", "b", "c"])
 
 
 def ask(attribution, classifier=CLASSIFIER):
-    return attribution.attribute(AttributionRequest(classifier, PIXELS, SCALARS, "key", 8)).all.mean
+    return attribution.attribute(AttributionRequest(classifier, PIXELS, TARGET_SCORES, "key", 8)).all.mean
 
 
 def test_integrated_gradients_in_closed_form():
     """Of a linear model they are x · w / std exactly; of any, they add up to f(x) − f(0)."""
     torch.manual_seed(0)
-    linear = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)), PREPARATION)
+    linear = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)), PREPROCESSING)
     method = CustomAttribution("ig", IntegratedGradients, {"n_steps": 3})
     weight = linear._module[1].weight.detach()
-    for found, row in zip(ask(method, linear), (weight[0], weight[1] - weight[2]), strict=True):
-        np.testing.assert_allclose(found, PIXELS * row.reshape(3, 16, 16) / 0.5, rtol=1e-4, atol=1e-6)
+    for result, row in zip(ask(method, linear), (weight[0], weight[1] - weight[2]), strict=True):
+        np.testing.assert_allclose(result, PIXELS * row.reshape(3, 16, 16) / 0.5, rtol=1e-4, atol=1e-6)
     both = CLASSIFIER.logits(torch.stack([PIXELS, torch.zeros_like(PIXELS)])).detach()
     change = (both[0] - both[1])[[0, 1]] - torch.stack([torch.tensor(0.0), both[0, 2] - both[1, 2]])
-    found = ask(CustomAttribution("ig", IntegratedGradients, {"n_steps": 200}))
-    np.testing.assert_allclose(found.sum((1, 2, 3)), change, atol=2e-3)
+    result = ask(CustomAttribution("ig", IntegratedGradients, {"n_steps": 200}))
+    np.testing.assert_allclose(result.sum((1, 2, 3)), change, atol=2e-3)
 
 
 def lrp(module):
@@ -70,8 +70,8 @@ def test_objects_and_names_give_equal_maps(by_object, by_name):
 
 def test_an_attributor_of_zennit():
     """For one class its start, the output, is the logit. The same rules hang on the same layers."""
-    found = ask(CustomAttribution("lrp", lrp))[0]
-    np.testing.assert_allclose(found, ask(Zennit("EpsilonPlus"))[0], rtol=1e-4, atol=1e-7)
+    result = ask(CustomAttribution("lrp", lrp))[0]
+    np.testing.assert_allclose(result, ask(Zennit("EpsilonPlus"))[0], rtol=1e-4, atol=1e-7)
 
 
 def gradient_times(module, pixels, power=1):
@@ -80,17 +80,17 @@ def gradient_times(module, pixels, power=1):
 
 
 @pytest.mark.parametrize("as_array", [False, True])
-@pytest.mark.parametrize("shaped", [lambda found: found, lambda found: found[0], lambda found: found[:, :1], lambda found: found[0, 0]])  # fmt: skip
+@pytest.mark.parametrize("shaped", [lambda result: result, lambda result: result[0], lambda result: result[:, :1], lambda result: result[0, 0]])  # fmt: skip
 def test_a_plain_function_may_give_its_map_in_any_form(shaped, as_array):
     def function(module, pixels, power):
-        found = shaped(gradient_times(module, pixels, power).detach())
-        return found.numpy() if as_array else found
+        result = shaped(gradient_times(module, pixels, power).detach())
+        return result.numpy() if as_array else result
 
-    found = ask(CustomAttribution.of_function("mine", function, power=2))
+    result = ask(CustomAttribution.of_function("mine", function, power=2))
     pixels = PIXELS[None].clone().requires_grad_()
     (gradient,) = torch.autograd.grad(CLASSIFIER.logits(pixels)[0, 0], pixels)
     expected = (gradient * pixels**2).detach()[0]
-    np.testing.assert_allclose(found[0], expected if len(found[0]) == 3 else expected[:1], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(result[0], expected if len(result[0]) == 3 else expected[:1], rtol=1e-4, atol=1e-7)
 
 
 def test_attribute_may_have_no_target_and_return_a_pair():
@@ -114,11 +114,11 @@ def test_attribute_may_have_no_target_and_return_a_pair():
 def test_every_target_has_a_new_copy_and_the_model_is_not_changed():
     def vandal(module, pixels):
         assert float(next(module.parameters()).abs().max()) > 0, "this copy has been used"
-        found = gradient_times(module, pixels).detach()
+        result = gradient_times(module, pixels).detach()
         for parameter in module.parameters():
             parameter.data.zero_()
         module.find("0").register_forward_hook(lambda *given: 1 / 0)
-        return found
+        return result
 
     before = CLASSIFIER.logits(PIXELS[None])
     assert ask(CustomAttribution.of_function("vandal", vandal)).abs().amax((1, 2, 3)).min() > 0
@@ -171,6 +171,6 @@ def test_results_that_are_no_map_are_refused(attribution, message):
 def test_attributions_without_a_method_are_refused():
     with pytest.raises(RecipeError, match="a file can store; got 'x', an object made in Python; set it again"):
         CustomAttribution("x")
-    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
+    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPROCESSING)
     with pytest.raises(AttributionError, match=r"a PyTorch model for the attribution x; got .*; use Rise\(\)"):
         ask(CustomAttribution("x", IntegratedGradients), box)

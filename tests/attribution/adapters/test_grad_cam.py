@@ -20,8 +20,8 @@ from unveil.recipes import Recipe
 from unveil.stopping import MaxRounds
 from unveil.targets import TargetScore
 
-PREPARATION = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
-SCALARS = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
+PREPROCESSING = Preprocessing.square(16, (0.4,) * 3, (0.5,) * 3)
+TARGET_SCORES = [TargetScore("a", ((0, 1.0),)), TargetScore("b − c", ((1, 1.0), (2, -1.0)))]
 PIXELS = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
@@ -40,8 +40,8 @@ class Net(nn.Module):
         return self.head(functional.relu_(self.stage(self.stem(x))).flatten(1))
 
 
-def ask(cam: Cam, module: nn.Module | None = None, target_scores: list[TargetScore] = SCALARS) -> Tensor:
-    classifier = TorchClassifier(module or Net(), PREPARATION)
+def ask(cam: Cam, module: nn.Module | None = None, target_scores: list[TargetScore] = TARGET_SCORES) -> Tensor:
+    classifier = TorchClassifier(module or Net(), PREPROCESSING)
     return cam.attribute(AttributionRequest(classifier, PIXELS, target_scores, "key", 8)).all.mean
 
 
@@ -75,17 +75,17 @@ FORMULAS = {
 @pytest.mark.parametrize("method", FORMULAS)
 def test_the_map_is_the_formula_of_the_paper(method, layer):
     """The layer `stage` is followed by a step in place, which would change what the library keeps of it."""
-    found = ask(Cam(method, layer))
-    assert found.shape == (2, 1, 16, 16)
+    result = ask(Cam(method, layer))
+    assert result.shape == (2, 1, 16, 16)
     for number, weights in enumerate(([1.0, 0.0, 0.0], [0.0, 1.0, -1.0])):
         small = np.maximum(FORMULAS[method](*by_hand(layer, weights, Net())), 0)
-        np.testing.assert_allclose(found[number, 0], enlarged(small, 16), rtol=1e-4, atol=1e-7)
-    assert float(found.max()) > 0
+        np.testing.assert_allclose(result[number, 0], enlarged(small, 16), rtol=1e-4, atol=1e-7)
+    assert float(result.max()) > 0
 
 
 @pytest.mark.parametrize("method", ["GradCAM", "GradCAMPlusPlus", "EigenCAM", "EigenGradCAM", "FEM", "ScoreCAM", "AblationCAM", "ShapleyCAM", "SegEigenCAM"])  # fmt: skip
 def test_scaled_maps_are_those_of_the_library(method, capfd):
-    found = ask(Cam(method, "stem"), target_scores=SCALARS[:1])[0, 0].numpy()
+    result = ask(Cam(method, "stem"), target_scores=TARGET_SCORES[:1])[0, 0].numpy()
     assert capfd.readouterr().err == "", "no bars of its own"
 
     class Scored(nn.Module):
@@ -99,7 +99,7 @@ def test_scaled_maps_are_those_of_the_library(method, capfd):
     scored = Scored()
     own = getattr(pytorch_grad_cam, method)(scored, [scored.inner.stem])
     theirs = own(PIXELS[None].clone().requires_grad_(), targets=[lambda row: row[0]])[0]
-    np.testing.assert_allclose((found - found.min()) / (found.max() - found.min()), theirs, atol=1e-4)
+    np.testing.assert_allclose((result - result.min()) / (result.max() - result.min()), theirs, atol=1e-4)
 
 
 def test_weak_evidence_stays_weak_and_zero_stays_zero():
@@ -108,10 +108,10 @@ def test_weak_evidence_stays_weak_and_zero_stays_zero():
     np.testing.assert_allclose(weak, 1e-4 * strong, rtol=1e-3)
     net = Net(scale=0.0)
     assert float(ask(Cam("GradCAM", "stem"), net).abs().max()) == 0
-    run = unveil.find_regions(PIXELS, TorchClassifier(net, PREPARATION), Recipe(attribution=Cam(layer="stem")))
+    run = unveil.find_regions(PIXELS, TorchClassifier(net, PREPROCESSING), Recipe(attribution=Cam(layer="stem")))
     assert run.regions == ()
     recipe = Recipe(attribution=Cam(), stop=MaxRounds(2))
-    assert unveil.find_regions(PIXELS, TorchClassifier(Net(), PREPARATION), recipe, target=unveil.Class(0)).regions
+    assert unveil.find_regions(PIXELS, TorchClassifier(Net(), PREPROCESSING), recipe, target=unveil.Class(0)).regions
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
@@ -169,10 +169,10 @@ def test_layers_whose_output_is_no_map_are_refused():
 
 
 def test_the_model_and_the_library_are_not_changed_even_by_an_error(monkeypatch):
-    classifier = TorchClassifier(Net(), PREPARATION)
+    classifier = TorchClassifier(Net(), PREPROCESSING)
     bars = pytorch_grad_cam.score_cam.tqdm
     before = {name: value.clone() for name, value in classifier._module.state_dict().items()}
-    question = AttributionRequest(classifier, PIXELS, SCALARS, "key", 8)
+    question = AttributionRequest(classifier, PIXELS, TARGET_SCORES, "key", 8)
     Cam("AblationCAM").attribute(question)
     monkeypatch.setattr(pytorch_grad_cam.score_cam.torch.nn, "Softmax", lambda dim: 1 / 0)
     with pytest.raises(AttributionError, match="pytorch-grad-cam's ScoreCAM to work on Net; got division by zero; try"):
@@ -190,9 +190,9 @@ def test_the_model_and_the_library_are_not_changed_even_by_an_error(monkeypatch)
 
 
 def test_random_methods_are_reproducible():
-    classifier = TorchClassifier(Net(), PREPARATION)
+    classifier = TorchClassifier(Net(), PREPROCESSING)
     one, two, other = (
-        Cam("RandomCAM").attribute(AttributionRequest(classifier, PIXELS, SCALARS, key, 8)).all.mean
+        Cam("RandomCAM").attribute(AttributionRequest(classifier, PIXELS, TARGET_SCORES, key, 8)).all.mean
         for key in ("key", "key", "other")
     )
     np.testing.assert_array_equal(one, two)
@@ -228,9 +228,9 @@ def test_unknown_names_are_refused(monkeypatch):
     for name, instead in (("FullGrad", "Captum"), ("SESS", "Cam"), ("GuidedBackpropReLUModel", "GuidedBackprop")):
         with pytest.raises(RecipeError, match=f"map can be taken before it is scaled; got {name}; use {instead}"):
             Cam(name)
-    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPARATION)
+    box = BlackBox(lambda inputs: np.zeros((len(inputs), 3)), PREPROCESSING)
     with pytest.raises(AttributionError, match=r"a PyTorch model for pytorch-grad-cam; got .*; use Rise\(\)"):
-        Cam().attribute(AttributionRequest(box, PIXELS, SCALARS, "key", 8))
+        Cam().attribute(AttributionRequest(box, PIXELS, TARGET_SCORES, "key", 8))
     monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
     with pytest.raises(MissingLibraryError, match=r"unveil\[cam\]"):
         Cam().look_up()

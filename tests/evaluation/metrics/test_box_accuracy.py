@@ -59,8 +59,8 @@ def test_every_threshold_against_a_search_over_sets_of_pixels(seed):
         LabeledBox("bird", *rng.integers(0, 6, 2).tolist(), *rng.integers(1, 6, 2).tolist())
         for _ in range(rng.integers(1, 3))
     ]
-    found = score_boxes(saliency, truth, 1, STEPS)
-    np.testing.assert_array_equal(found.right, twin(saliency, truth))
+    result = score_boxes(saliency, truth, 1, STEPS)
+    np.testing.assert_array_equal(result.right, twin(saliency, truth))
 
 
 def picture(top, left, side, value=1.0, background=0.0):
@@ -73,11 +73,11 @@ def test_by_hand():
     """Two birds: the first map is its bird; the second has a larger part beside its bird, which only `any` gets."""
     first = picture(1, 1, 4)
     second = np.maximum(picture(1, 1, 3), picture(5, 5, 5))
-    found = [
+    result = [
         score_boxes(first, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
         score_boxes(second, [LabeledBox("bird", 1, 1, 3, 3)], "b"),
     ]
-    table = summarize_box_accuracy(found)
+    table = summarize_box_accuracy(result)
     assert (table.images, table.max_box_acc.value, table.max_box_acc_v2.value) == (2, 0.5, 1.0)
     assert table.max_box_acc.interval == (0, 1)
     assert table.max_box_acc_v2.interval == (1, 1)
@@ -88,12 +88,12 @@ def test_all_images_share_one_threshold():
     low = picture(1, 1, 4, 0.4, 0.3)
     low[9, 11], low[9, 0] = 1, 0
     high = np.maximum(picture(0, 0, 9, 0.6), picture(2, 2, 4))
-    found = [
+    result = [
         score_boxes(low, [LabeledBox("bird", 1, 1, 4, 4)], "a"),
         score_boxes(high, [LabeledBox("bird", 2, 2, 4, 4)], "b"),
     ]
-    assert all(one.right[1, 2].any() for one in found)
-    table = summarize_box_accuracy(found)
+    assert all(one.right[1, 2].any() for one in result)
+    table = summarize_box_accuracy(result)
     assert table.max_box_acc_v2.value == 0.5
     assert table.by_overlap[1].thresholds[0] == pytest.approx(0.3, abs=1 / 256), "the first that is best"
 

@@ -35,15 +35,15 @@ def test_a_threshold_is_a_share_of_the_range(seed, threshold):
 
 
 def test_miou_against_torchmetrics():
-    found, predictions, truths = [], [], []
+    result, predictions, truths = [], [], []
     for seed in range(12):
         saliency, truth = a_map(seed), a_map(seed + 100) > 0.7
-        found.append(score_segmentation(saliency, truth, "Edema", seed))
+        result.append(score_segmentation(saliency, truth, "Edema", seed))
         predictions.append(segment_map(saliency))
         truths.append(truth)
     pairs = (torch.from_numpy(np.stack(both)).long()[:, None] for both in (predictions, truths))
     theirs = mean_iou(*pairs, num_classes=1, per_class=True)
-    row = summarize_segmentation(found).pooled
+    row = summarize_segmentation(result).pooled
     assert row.miou.value == pytest.approx(float(theirs.mean()), rel=1e-6)
     low, high = row.miou.interval or (1, 0)
     assert low < (row.miou.value or 0) < high
@@ -73,7 +73,7 @@ def test_which_images_count():
 
 
 def test_true_positives_only_give_a_higher_mean():
-    found = {
+    result = {
         only: summarize_segmentation(
             [
                 score_segmentation(
@@ -89,7 +89,7 @@ def test_true_positives_only_give_a_higher_mean():
         ).pooled.miou.value
         for only in (True, False)
     }
-    assert found[False] == pytest.approx((found[True] or 1) / 2)
+    assert result[False] == pytest.approx((result[True] or 1) / 2)
 
 
 def test_no_evidence_segments_nothing():

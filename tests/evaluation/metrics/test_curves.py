@@ -42,11 +42,11 @@ def test_against_the_paper_written_out_in_normalized_space(insert, batch_size):
     classifier, pixels = network(), noise()
     saliency = np.random.default_rng(2).permutation(256).reshape(16, 16).astype(np.float32)
     probe = Probe(classifier, pixels, TargetScore("class 2", ((2, 1.0),)), batch_size=batch_size)
-    found = (insertion if insert else deletion)(probe, saliency, steps=10)
+    result = (insertion if insert else deletion)(probe, saliency, steps=10)
     expected = twin(classifier, pixels, saliency, 10, 2, insert=insert)
-    np.testing.assert_allclose(found.scores, expected, rtol=1e-5)
+    np.testing.assert_allclose(result.scores, expected, rtol=1e-5)
     auc = (expected.sum() - expected[0] / 2 - expected[-1] / 2) / 10
-    assert found.auc == pytest.approx(auc, abs=2e-3), "the last digits: steps of 256/10 px aren't all alike"
+    assert result.auc == pytest.approx(auc, abs=2e-3), "the last digits: steps of 256/10 px aren't all alike"
 
 
 def test_deletion_in_closed_form():
@@ -55,11 +55,11 @@ def test_deletion_in_closed_form():
     classifier = toy(Additive([(4, 4, 8)], [[1.0], [0.0]], [0.0, 1.0]))
     probe = Probe(classifier, torch.from_numpy(white()).permute(2, 0, 1), FIRST, ScoreUnit.LOGIT)
     saliency = inside.astype(np.float32)
-    found = deletion(probe, saliency, steps=SIDE * SIDE // 8)
+    result = deletion(probe, saliency, steps=SIDE * SIDE // 8)
     left = np.maximum(64 - 8 * np.arange(289), 0)
-    np.testing.assert_allclose(found.scores, 3.0 * left)
-    assert found.auc == pytest.approx(3 * 64 * 64 / 2 / SIDE**2)
-    assert found.kept.tolist() == (3.0 * left >= 0).tolist(), "a sigmoid's class is predicted from a logit of 0 on"
+    np.testing.assert_allclose(result.scores, 3.0 * left)
+    assert result.auc == pytest.approx(3 * 64 * 64 / 2 / SIDE**2)
+    assert result.kept.tolist() == (3.0 * left >= 0).tolist(), "a sigmoid's class is predicted from a logit of 0 on"
     worst = deletion(probe, 1 - saliency, steps=SIDE * SIDE // 8)
     assert worst.auc == pytest.approx(3 * (64 - 64 * 64 / 2 / SIDE**2))
 
@@ -67,11 +67,11 @@ def test_deletion_in_closed_form():
 def test_insertion_starts_at_the_blur_and_ends_at_the_image():
     classifier, pixels = network(), noise()
     probe = Probe(classifier, pixels, TargetScore("class 1", ((1, 1.0),)))
-    found = insertion(probe, np.random.default_rng(0).random((16, 16)), steps=7)
+    result = insertion(probe, np.random.default_rng(0).random((16, 16)), steps=7)
     ends = classifier.predict(torch.stack([blur_image(probe), pixels]))
-    assert found.scores[[0, -1]] == pytest.approx([one.probabilities[1] for one in ends])
-    assert found.kept is not None
-    assert found.kept[-1] == (ends[1].leading(1)[0] == 1)
+    assert result.scores[[0, -1]] == pytest.approx([one.probabilities[1] for one in ends])
+    assert result.kept is not None
+    assert result.kept[-1] == (ends[1].leading(1)[0] == 1)
 
 
 def test_the_order_of_equal_values_depends_on_the_seed_only():

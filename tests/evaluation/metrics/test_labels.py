@@ -21,13 +21,13 @@ UNDER = np.array([2.0, 1, 2, 1, 4])[:, None]
 
 
 def test_by_hand():
-    found = estimate_by_label(ITEMS, OVER, UNDER)
-    assert found.labels["cat"].value[0] == 3 / 5
-    assert found.labels["dog"].value[0] == 3 / 5
-    assert found.pooled.value[0] == 6 / 10
-    assert found.mean.value[0] == pytest.approx((3 / 5 + 3 / 5) / 2)
-    assert dict(found.counts) == {"cat": 3, "dog": 2}
-    assert found.labels["cat"][0].value == 0.6
+    result = estimate_by_label(ITEMS, OVER, UNDER)
+    assert result.labels["cat"].value[0] == 3 / 5
+    assert result.labels["dog"].value[0] == 3 / 5
+    assert result.pooled.value[0] == 6 / 10
+    assert result.mean.value[0] == pytest.approx((3 / 5 + 3 / 5) / 2)
+    assert dict(result.counts) == {"cat": 3, "dog": 2}
+    assert result.labels["cat"][0].value == 0.6
 
 
 def test_the_intervals_against_groups_drawn_one_by_one():
@@ -48,20 +48,20 @@ def test_the_intervals_against_groups_drawn_one_by_one():
         by_hand["pooled"].append(float(sum(one[0] for one in sums.values()) / sum(one[1] for one in sums.values())))
         by_hand["mean"].append(float(sum(ratios.values()) / len(ratios)))
     assert len(by_hand["dog"]) < resamples, "some draws lack the dogs"
-    found = estimate_by_label(ITEMS, OVER, UNDER, seed=4)
+    result = estimate_by_label(ITEMS, OVER, UNDER, seed=4)
     for one, values in (
-        (found.labels["cat"], by_hand["cat"]),
-        (found.labels["dog"], by_hand["dog"]),
-        (found.pooled, by_hand["pooled"]),
-        (found.mean, by_hand["mean"]),
+        (result.labels["cat"], by_hand["cat"]),
+        (result.labels["dog"], by_hand["dog"]),
+        (result.pooled, by_hand["pooled"]),
+        (result.mean, by_hand["mean"]),
     ):
         np.testing.assert_allclose(one.interval[:, 0], np.quantile(values, [0.025, 0.975]), rtol=1e-12)
 
 
 def test_one_label_has_the_interval_of_the_plain_ratio():
     over, under = np.arange(6.0)[:, None], np.full((6, 1), 7.0)
-    found = estimate_by_label([LabelMeasurement("one", place) for place in range(6)], over, under, seed=2)
-    for one in (found.labels["one"], found.pooled, found.mean):
+    result = estimate_by_label([LabelMeasurement("one", place) for place in range(6)], over, under, seed=2)
+    for one in (result.labels["one"], result.pooled, result.mean):
         np.testing.assert_array_equal(one.interval, intervals(over, under, seed=2))
 
 

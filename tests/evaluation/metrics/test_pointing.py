@@ -104,14 +104,14 @@ def test_signed_infinite_and_misplaced_maps_are_refused():
 
 
 def test_summary_by_hand():
-    found = [
+    result = [
         PointingResult("cat", 1, True, 0.5),
         PointingResult("cat", 2, False, 0.1),
         PointingResult("cat", 3, False, None),
         PointingResult("dog", 1, True, 0.9),
         PointingResult("dog", 3, None, None),
     ]
-    table = summarize_pointing(found)
+    table = summarize_pointing(result)
     cat, dog = table.labels["cat"], table.labels["dog"]
     assert cat.pointing.value == pytest.approx(1 / 3)
     assert cat.energy.value == pytest.approx(0.3), "a map of zeros has no share"

@@ -69,9 +69,9 @@ def test_imputation_against_pytorch_grad_cam(seed):
 def test_imputed_values_depend_on_the_rest_and_stay_in_its_range(seed):
     pixels, missing = case(seed)
     blinded = np.where(missing, np.nan, pixels)
-    found = impute(blinded, missing)
-    np.testing.assert_array_equal(found[:, ~missing], pixels[:, ~missing])
-    for channel, left in zip(found, pixels[:, ~missing], strict=True):
+    result = impute(blinded, missing)
+    np.testing.assert_array_equal(result[:, ~missing], pixels[:, ~missing])
+    for channel, left in zip(result, pixels[:, ~missing], strict=True):
         assert left.min() - 1e-9 <= channel.min()
         assert channel.max() <= left.max() + 1e-9
 
@@ -100,14 +100,14 @@ def test_scores_against_pytorch_grad_cam_without_noise():
     """Its percentile says what is kept; 100 distinct values and shares in tenths leave no doubt about a pixel."""
     classifier, pixels = network(side=10), noise(side=10)
     saliency = (np.random.default_rng(5).permutation(100) / 100).reshape(10, 10).astype(np.float32)
-    found = road(Probe(classifier, pixels, FIRST), saliency, noise=0.0)
-    for curve, remove in ((found.morf, RemoveMostRelevantFirst), (found.lerf, RemoveLeastRelevantFirst)):
+    result = road(Probe(classifier, pixels, FIRST), saliency, noise=0.0)
+    for curve, remove in ((result.morf, RemoveMostRelevantFirst), (result.lerf, RemoveLeastRelevantFirst)):
         for share, score, kept in zip(SHARES, curve.scores, curve.kept, strict=True):
             perturb = remove(100 * (1 - share), NoisyLinearImputer(noise=0.0))
-            (said,) = classifier.predict(perturb(pixels, torch.from_numpy(saliency))[None])
-            assert score == pytest.approx(said.probabilities[0], rel=1e-4)
-            assert kept == (said.leading(1)[0] == 0)
-    assert found.gap == pytest.approx((found.lerf.scores.mean() - found.morf.scores.mean()) / 2)
+            (text,) = classifier.predict(perturb(pixels, torch.from_numpy(saliency))[None])
+            assert score == pytest.approx(text.probabilities[0], rel=1e-4)
+            assert kept == (text.leading(1)[0] == 0)
+    assert result.gap == pytest.approx((result.lerf.scores.mean() - result.morf.scores.mean()) / 2)
 
 
 def test_in_closed_form():
@@ -116,11 +116,11 @@ def test_in_closed_form():
     pixels = torch.from_numpy(square(8, 8, 12)).float().expand(3, SIDE, SIDE)
     probe = Probe(classifier, pixels, FIRST, ScoreUnit.LOGIT)
     share = 144 / SIDE**2
-    found = road(probe, square(8, 8, 12).astype(np.float32), (share, 0.5), noise=0.0)
-    assert found.morf.shares.tolist() == [share, 0.5]
-    assert found.morf.scores == pytest.approx([0, 0], abs=1e-9)
-    assert found.lerf.scores == pytest.approx([3 * 144, 3 * 144])
-    assert found.gap == pytest.approx(1.5 * 144)
+    result = road(probe, square(8, 8, 12).astype(np.float32), (share, 0.5), noise=0.0)
+    assert result.morf.shares.tolist() == [share, 0.5]
+    assert result.morf.scores == pytest.approx([0, 0], abs=1e-9)
+    assert result.lerf.scores == pytest.approx([3 * 144, 3 * 144])
+    assert result.gap == pytest.approx(1.5 * 144)
 
 
 def test_noise_is_seeded_and_affects_removed_pixels_only():

@@ -28,13 +28,13 @@ def steps(pixels, radius, samples, seed):
 def test_against_captum_with_the_same_noise(attribution):
     classifier, pixels = network(), noise()
     explanation = Explanation(attribution, FIRST, MaxAbs(), stream="maps")
-    found = max_sensitivity(explanation, classifier, pixels, radius=0.1, samples=6, seed=4)
+    result = max_sensitivity(explanation, classifier, pixels, radius=0.1, samples=6, seed=4)
     drawn = torch.stack(steps(pixels, 0.1, 6, 4))
 
     def maps(inputs):  # the image itself comes as a tuple, and a tuple is expected back
         images = inputs[0] if isinstance(inputs, tuple) else inputs
-        found = torch.from_numpy(np.stack([explanation(classifier, one) for one in images]))
-        return (found,) if isinstance(inputs, tuple) else found
+        result = torch.from_numpy(np.stack([explanation(classifier, one) for one in images]))
+        return (result,) if isinstance(inputs, tuple) else result
 
     theirs = sensitivity_max(
         maps,
@@ -42,7 +42,7 @@ def test_against_captum_with_the_same_noise(attribution):
         lambda images: images + drawn,
         n_perturb_samples=6,
     )
-    assert found == pytest.approx(float(theirs), rel=1e-5)
+    assert result == pytest.approx(float(theirs), rel=1e-5)
 
 
 def test_in_closed_form():
@@ -51,17 +51,17 @@ def test_in_closed_form():
     drawn = steps(pixels, 0.05, 9, 0)
     expected = max(float(one.double().norm()) for one in drawn) / float(pixels.double().norm())
     for factor in (1, 2):
-        found = max_sensitivity(
+        result = max_sensitivity(
             lambda _, x, factor=factor: factor * x.numpy(), classifier, pixels, radius=0.05, samples=9
         )
-        assert found == pytest.approx(expected, rel=1e-5)
+        assert result == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_sensitivity_never_decreases_with_samples():
     explanation, pixels = Explanation(Gradient(), FIRST, L2()), noise()
-    found = [max_sensitivity(explanation, network(), pixels, radius=0.2, samples=count) for count in (1, 4, 12)]
-    assert found == sorted(found)
-    assert len(set(found)) > 1
+    result = [max_sensitivity(explanation, network(), pixels, radius=0.2, samples=count) for count in (1, 4, 12)]
+    assert result == sorted(result)
+    assert len(set(result)) > 1
 
 
 def test_a_constant_method_has_sensitivity_0_and_a_map_of_zeros_has_none():

@@ -34,7 +34,7 @@ def test_by_hand_round_by_round():
     high = np.ones(SHAPE)
     high[0, 2] = 9
     run = two_rounds([("cat", first)], [("cat", second)], saliencies=[{"cat": high}, {}])
-    (found,) = box_hits(run, [box], TARGETS, 3)
+    (result,) = box_hits(run, [box], TARGETS, 3)
     expected = {
         "pointing": [False, True, True],  # the first peak is in row 0, above the box
         "covered_10": [True, True, True],  # 4 of 20
@@ -43,10 +43,10 @@ def test_by_hand_round_by_round():
         "iobb_50": [True, True, True],  # 4 of 8
     }
     for name, flags in expected.items():
-        assert found.by_any.hit[row(name)].tolist() == flags, name
-        assert found.by_own is not None
-        assert found.by_own.hit[row(name)].tolist() == flags, name
-    assert found.visible_share == 1
+        assert result.by_any.hit[row(name)].tolist() == flags, name
+        assert result.by_own is not None
+        assert result.by_own.hit[row(name)].tolist() == flags, name
+    assert result.visible_share == 1
 
 
 def test_a_box_that_was_hit_stays_hit():
@@ -60,31 +60,31 @@ def test_a_box_that_was_hit_stays_hit():
         ([beside, within], [], [True, True]),
     ):
         run = two_rounds([("cat", area) for area in first], [("cat", area) for area in second])
-        (found,) = box_hits(run, [box], TARGETS, 2)
-        assert found.by_any.hit[row("iobb_50")].tolist() == expected
-        assert found.by_any.hit[row("pointing")].tolist() == expected
+        (result,) = box_hits(run, [box], TARGETS, 2)
+        assert result.by_any.hit[row("iobb_50")].tolist() == expected
+        assert result.by_any.hit[row("pointing")].tolist() == expected
 
 
 def test_own_hits_need_a_run_that_explained_the_label():
     box, area = LabeledBox("dog", 1, 1, 4, 5), inside(SHAPE, slice(1, 5), slice(1, 6))
     by_cat = two_rounds([("cat", area)], [])
-    (found,) = box_hits(by_cat, [box], TARGETS, 2)
-    assert found.by_own is None
-    assert found.by_any.hit.all()
+    (result,) = box_hits(by_cat, [box], TARGETS, 2)
+    assert result.by_own is None
+    assert result.by_any.hit.all()
     asked_in_vain = two_rounds([("cat", area)], [], saliencies=[{}, {"pug": np.ones(SHAPE)}])
-    (found,) = box_hits(asked_in_vain, [box], TARGETS, 2)
-    assert not found.by_own.hit.any()
-    assert not found.by_own.chance.any()
+    (result,) = box_hits(asked_in_vain, [box], TARGETS, 2)
+    assert not result.by_own.hit.any()
+    assert not result.by_own.chance.any()
     both = two_rounds([("cat", area)], [("pug", inside(SHAPE, slice(1, 2), slice(1, 6)))])
-    (found,) = box_hits(both, [box], TARGETS, 2)
-    assert found.by_own.hit[row("covered_25")].tolist() == [False, True]  # 5 of 20, in the second round
-    assert found.by_own.hit[row("covered_50")].tolist() == [False, False]
+    (result,) = box_hits(both, [box], TARGETS, 2)
+    assert result.by_own.hit[row("covered_25")].tolist() == [False, True]  # 5 of 20, in the second round
+    assert result.by_own.hit[row("covered_50")].tolist() == [False, False]
 
 
 def test_a_label_without_a_match_has_no_own_hits():
     area = inside(SHAPE, slice(1, 5), slice(1, 6))
-    (found,) = box_hits(two_rounds([("cat", area)], []), [LabeledBox("bird", 0, 0, 3, 3)], TARGETS, 2)
-    assert found.by_own is None
+    (result,) = box_hits(two_rounds([("cat", area)], []), [LabeledBox("bird", 0, 0, 3, 3)], TARGETS, 2)
+    assert result.by_own is None
 
 
 def test_boxes_outside_of_the_image_or_the_field_of_view():
@@ -97,14 +97,14 @@ def test_boxes_outside_of_the_image_or_the_field_of_view():
         LabeledBox("cat", -9, 0, 9, 4),
         LabeledBox("cat", 0.6, 0.6, 0.3, 0.3),
     ]
-    found = box_hits(run, boxes, TARGETS, 2)
-    assert [one.visible_share for one in found] == [0, 0.5]
-    assert not found[0].by_any.hit.any()
-    assert not found[0].by_any.chance.any()
+    result = box_hits(run, boxes, TARGETS, 2)
+    assert [one.visible_share for one in result] == [0, 0.5]
+    assert not result[0].by_any.hit.any()
+    assert not result[0].by_any.chance.any()
     # Half of the whole box is erased; all 24 px of the region can be seen, 12 of them lie in the box.
-    assert found[1].by_any.hit[row("covered_50")].all()
-    assert found[1].by_any.hit[row("iobb_50")].all()
-    assert found[1].by_any.chance[row("covered_50")].tolist() == [1, 1]
+    assert result[1].by_any.hit[row("covered_50")].all()
+    assert result[1].by_any.hit[row("iobb_50")].all()
+    assert result[1].by_any.chance[row("covered_50")].tolist() == [1, 1]
     # 5 of the 24 px of the box are erased, which are 5 of the 12 that can be seen.
     five = inside((6, 4), slice(0, 5), slice(0, 1))
     (part,) = box_hits(two_rounds([("cat", five)], [], geometry=geometry), boxes[1:2], TARGETS, 2)
@@ -140,17 +140,17 @@ def twin(run, box, own, rounds):
                 for part, _ in moved:
                     together |= part
                 covered = Fraction(int((together & seen).sum()), int(area.sum()))
-                said = [any((peak & seen).any() for _, peak in moved)]
-                said += [covered >= Fraction(percent, 100) for percent in COVERED]
-                said += [
+                text = [any((peak & seen).any() for _, peak in moved)]
+                text += [covered >= Fraction(percent, 100) for percent in COVERED]
+                text += [
                     any(
                         part.any() and Fraction(int((part & seen).sum()), int(part.sum())) >= Fraction(ON_BOX, 100)
                         for part, _ in moved
                     )
                 ]
-                times = [count + one for count, one in zip(times, said, strict=True)]
+                times = [count + one for count, one in zip(times, text, strict=True)]
                 if down == right == 0:
-                    hit[:, done - 1] = said
+                    hit[:, done - 1] = text
         chance[:, done - 1] = [count / (height * width) for count in times]
     return hit, chance
 
@@ -192,13 +192,13 @@ def test_hits_and_chance_against_every_shift(seed, geometry, numbers, density):
     saliencies = [{label: rng.random((5, 6)) for label, _ in drawn} for drawn in regions]
     run = handmade(labels, [[0.0] * 3] * 3, regions, geometry=geometry, saliencies=saliencies)
     box = LabeledBox("dog", *numbers)
-    found = box_hits(run, [box], TARGETS, 3)
+    result = box_hits(run, [box], TARGETS, 3)
     if not box.inside(geometry.source_shape).any():
-        assert found == ()
+        assert result == ()
         return
-    asked = {label for drawn in regions for label, _ in drawn} & {"pug", "boxer"}
-    assert (found[0].by_own is None) == (not asked)
-    for hits, own in ((found[0].by_any, None), (found[0].by_own, asked)):
+    requested = {label for drawn in regions for label, _ in drawn} & {"pug", "boxer"}
+    assert (result[0].by_own is None) == (not requested)
+    for hits, own in ((result[0].by_any, None), (result[0].by_own, requested)):
         if hits is not None:
             hit, chance = twin(run, box, own, 3)
             assert (hits.hit == hit).all()
@@ -209,35 +209,35 @@ def test_hits_and_chance_against_every_shift(seed, geometry, numbers, density):
 def test_overlaps_at_every_shift(rows, columns, data):
     height, width = data.draw(st.integers(1, rows)), data.draw(st.integers(1, columns))
     area = np.random.default_rng(data.draw(st.integers(0, 999))).random((rows, columns)) < 0.4
-    found = shifted_overlaps(area, height, width)
+    result = shifted_overlaps(area, height, width)
     for y in range(rows):
         for x in range(columns):
-            assert found[y, x] == np.roll(area, (-y, -x), (0, 1))[:height, :width].sum()
+            assert result[y, x] == np.roll(area, (-y, -x), (0, 1))[:height, :width].sum()
 
 
 def test_the_chance_of_a_peak_is_the_box_s_share_of_the_image():
     run = two_rounds([("cat", inside(SHAPE, slice(0, 1), slice(0, 1)))], [])
-    (found,) = box_hits(run, [LabeledBox("cat", 2, 2, 3, 4)], TARGETS, 1)
-    assert found.by_any.chance[row("pointing"), 0] == 12 / 48
-    assert not found.by_any.hit[row("pointing"), 0]
+    (result,) = box_hits(run, [LabeledBox("cat", 2, 2, 3, 4)], TARGETS, 1)
+    assert result.by_any.chance[row("pointing"), 0] == 12 / 48
+    assert not result.by_any.hit[row("pointing"), 0]
 
 
 def test_the_center_is_that_of_the_field_of_view():
     """Pixel (3, 4) of 6 x 8; of the columns 4 to 7 it is column 6."""
     boxes = [LabeledBox("cat", 3, 4, 1, 1), LabeledBox("cat", 0, 0, 3, 8), LabeledBox("cat", 0, 6, 6, 1)]
     area = inside(SHAPE, slice(0, 1), slice(0, 1))
-    found = box_hits(two_rounds([("cat", area)], []), boxes, TARGETS, 2)
-    assert [one.central for one in found] == [True, False, False]
+    result = box_hits(two_rounds([("cat", area)], []), boxes, TARGETS, 2)
+    assert [one.central for one in result] == [True, False, False]
     cut = Geometry.identity(SHAPE).then_crop((0, 4), (6, 4))
     run = two_rounds([("cat", np.ones((6, 4), bool))], [], geometry=cut)
     assert [one.central for one in box_hits(run, boxes, TARGETS, 2)] == [False, False, True]
-    assert summarize_hits([found], ["a"], 2).any.central == 1
+    assert summarize_hits([result], ["a"], 2).any.central == 1
 
 
 def test_large_regions_hit_by_chance():
     run = two_rounds([("cat", inside(SHAPE, slice(0, 5), slice(0, 8)))], [])
-    (found,) = box_hits(run, [LabeledBox("cat", 0, 0, 3, 3)], TARGETS, 1)
-    assert found.by_any.chance[row("covered_50"), 0] == 1
+    (result,) = box_hits(run, [LabeledBox("cat", 0, 0, 3, 3)], TARGETS, 1)
+    assert result.by_any.chance[row("covered_50"), 0] == 1
 
 
 def test_a_peak_is_the_pixel_of_the_region_nearest_to_the_largest_value():
@@ -259,26 +259,26 @@ def test_counts_add_up_and_are_divided_last():
         box_hits(missed, [box, box], TARGETS, 2),
         box_hits(missed, [], TARGETS, 2),
     ]
-    found = summarize_hits(images, ["a", "b", "c"], 2).as_dict()
-    assert (found["boxes"], found["images_with_boxes"], found["boxes_unseen"]) == (3, 2, 0)
+    result = summarize_hits(images, ["a", "b", "c"], 2).as_dict()
+    assert (result["boxes"], result["images_with_boxes"], result["boxes_unseen"]) == (3, 2, 0)
     for scope in ("any", "own"):
-        first = found[scope]["covered_50"][0]
-        assert (found[scope]["boxes"], found[scope]["images"]) == (3, 2)
+        first = result[scope]["covered_50"][0]
+        assert (result[scope]["boxes"], result[scope]["images"]) == (3, 2)
         assert (first["hit"], first["share"]) == (1, 1 / 3)
         chance = images[0][0].by_any.chance[row("covered_50"), 0]
         assert first["chance"] == pytest.approx(chance / 3)
         assert first["above_chance"] == pytest.approx((1 - chance) / 3)
         assert first["share_95"] == [0, 1]  # of two images, either may be drawn twice
-    (label,) = found["labels"]
+    (label,) = result["labels"]
     assert (label["label"], label["boxes"], label["asked"]) == ("cat", 3, 3)
     assert label["any"]["covered_50"]["last"]["hit"] == 1
 
 
 def test_without_boxes_shares_are_none():
-    found = summarize_hits([(), ()], ["a", "b"], 2).as_dict()
-    assert found["any"]["pointing"][0]["share"] is None
-    assert found["any"]["pointing"][0]["share_95"] is None
-    assert (found["boxes"], found["labels"]) == (0, [])
+    result = summarize_hits([(), ()], ["a", "b"], 2).as_dict()
+    assert result["any"]["pointing"][0]["share"] is None
+    assert result["any"]["pointing"][0]["share_95"] is None
+    assert (result["boxes"], result["labels"]) == (0, [])
 
 
 def test_classes_with_one_name_are_told_apart_by_index():

@@ -22,8 +22,8 @@ def states(*predicted: str) -> list[list[float]]:
 
 
 def row(table: dict, label: str) -> dict:
-    (found,) = [row for row in table["labels"] if row["label"] == label]
-    return found
+    (result,) = [row for row in table["labels"] if row["label"] == label]
+    return result
 
 
 def test_by_hand():
@@ -37,21 +37,21 @@ def test_by_hand():
         (set(), set(), {0, 1}),
     ]
     assert one.count == 5
-    found = count_changes([one], NAMES, 4).as_dict()
-    effusion, heart = row(found, "Effusion"), row(found, "Cardiomegaly")
+    result = count_changes([one], NAMES, 4).as_dict()
+    effusion, heart = row(result, "Effusion"), row(result, "Cardiomegaly")
     assert (effusion["first"], effusion["first_annotated"], effusion["annotated"], effusion["last"]) == (1, 1, 1, 0)
     assert (effusion["returned"], effusion["vanished"]) == ([0, 1, 0, 0], [1, 0, 1, 0])
     assert (heart["first"], heart["appeared"], heart["appeared_annotated"]) == (0, [1, 0, 0, 0], [1, 0, 0, 0])
-    assert [one["label"] for one in found["labels"]] == ["Effusion", "Cardiomegaly"], "Mass was never there"
-    pairs = {(pair["vanished"], pair["came"]): pair["by_round"] for pair in found["pairs"]}
+    assert [one["label"] for one in result["labels"]] == ["Effusion", "Cardiomegaly"], "Mass was never there"
+    pairs = {(pair["vanished"], pair["came"]): pair["by_round"] for pair in result["pairs"]}
     assert pairs == {
         ("Effusion", "Cardiomegaly"): [1, 0, 0, 0],
         (None, "Effusion"): [0, 1, 0, 0],
         ("Effusion", None): [0, 0, 1, 0],
         ("Cardiomegaly", None): [0, 0, 1, 0],
     }
-    assert found["by_round"]["vanished"] == [1, 0, 2, 0]
-    assert found["by_round"]["vanished_annotated"] == [1, 0, 2, 0]
+    assert result["by_round"]["vanished"] == [1, 0, 2, 0]
+    assert result["by_round"]["vanished_annotated"] == [1, 0, 2, 0]
 
 
 def test_counts_of_several_runs_add_up():
@@ -59,13 +59,13 @@ def test_counts_of_several_runs_add_up():
     labels = [
         one for run, given in zip(runs, ({1}, set(), {2}), strict=True) for one in labels_of(run, frozenset(given))
     ]
-    found = count_changes(labels, NAMES, 2).as_dict()
-    assert found["tracks"] == 3
-    heart = row(found, "Cardiomegaly")
+    result = count_changes(labels, NAMES, 2).as_dict()
+    assert result["tracks"] == 3
+    heart = row(result, "Cardiomegaly")
     assert (heart["appeared"], heart["appeared_annotated"], heart["annotated"]) == ([1, 1], [1, 0], 1)
-    assert row(found, "Mass")["first"] == row(found, "Mass")["first_annotated"] == 1
-    assert found["pairs"][0]["count"] == 1
-    assert {(pair["vanished"], pair["came"]) for pair in found["pairs"]} == {
+    assert row(result, "Mass")["first"] == row(result, "Mass")["first_annotated"] == 1
+    assert result["pairs"][0]["count"] == 1
+    assert {(pair["vanished"], pair["came"]) for pair in result["pairs"]} == {
         ("Effusion", "Cardiomegaly"),
         ("Effusion", "Mass"),
         ("Mass", "Cardiomegaly"),
@@ -75,8 +75,8 @@ def test_counts_of_several_runs_add_up():
 def test_two_vanished_and_two_appeared_labels_are_four_pairs():
     names = ("a", "b", "c", "d")
     run = handmade(names, [[1.0, 1.0, NO, NO], [NO, NO, 1.0, 1.0]])
-    found = count_changes(labels_of(run), names, 1).as_dict()
-    assert sorted((pair["vanished"], pair["came"]) for pair in found["pairs"]) == [
+    result = count_changes(labels_of(run), names, 1).as_dict()
+    assert sorted((pair["vanished"], pair["came"]) for pair in result["pairs"]) == [
         ("a", "c"),
         ("a", "d"),
         ("b", "c"),
@@ -97,19 +97,19 @@ def test_softmax_has_one_label_at_a_time():
     assert (one.first, one.changes[0].appeared, one.changes[0].vanished) == ({0}, {1}, {0})
 
 
-@given(st.lists(st.sets(st.sampled_from("ECM")).map(lambda found: "".join(sorted(found))), min_size=1, max_size=7))
+@given(st.lists(st.sets(st.sampled_from("ECM")).map(lambda result: "".join(sorted(result))), min_size=1, max_size=7))
 def test_counts_balance_over_all_rounds(predicted):
     """first + Σ appeared + Σ returned − Σ vanished = last, for every label; a label appears at most once."""
     run = handmade(NAMES, states(*predicted))
-    found = count_changes(labels_of(run), NAMES, len(predicted)).as_dict()
+    result = count_changes(labels_of(run), NAMES, len(predicted)).as_dict()
     for label in NAMES:
-        said = [one for one in found["labels"] if one["label"] == label]
-        last = said[0]["last"] if said else 0
+        text = [one for one in result["labels"] if one["label"] == label]
+        last = text[0]["last"] if text else 0
         assert last == int(label[0] in predicted[-1])
-        if said:
-            assert said[0]["first"] + sum(said[0]["appeared"]) == int(any(label[0] in one for one in predicted))
+        if text:
+            assert text[0]["first"] + sum(text[0]["appeared"]) == int(any(label[0] in one for one in predicted))
     moves = sum(len(set(a) ^ set(b)) for a, b in pairwise(predicted))
-    assert sum(sum(found["by_round"][kind]) for kind in ("appeared", "returned", "vanished")) == moves
+    assert sum(sum(result["by_round"][kind]) for kind in ("appeared", "returned", "vanished")) == moves
     assert labels_of(run)[0].count == moves
 
 
@@ -126,11 +126,11 @@ def test_records_of_runs_give_the_same_counts(name, output):
 
 def test_a_run_without_rounds():
     (one,) = labels_of(handmade(NAMES, states("E")), frozenset({2}))
-    found = count_changes([one], NAMES, 5).as_dict()
-    assert row(found, "Effusion")["last"] == 1
-    assert (row(found, "Mass")["annotated"], row(found, "Mass")["first"]) == (1, 0)
-    assert found["pairs"] == []
-    assert np.sum(found["by_round"]["appeared"]) == 0
+    result = count_changes([one], NAMES, 5).as_dict()
+    assert row(result, "Effusion")["last"] == 1
+    assert (row(result, "Mass")["annotated"], row(result, "Mass")["first"]) == (1, 0)
+    assert result["pairs"] == []
+    assert np.sum(result["by_round"]["appeared"]) == 0
 
 
 def test_labels_that_repeat_are_counted_by_index():

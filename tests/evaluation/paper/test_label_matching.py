@@ -18,14 +18,14 @@ IMAGENET = (
 )
 
 
-def found(dataset, classifier=IMAGENET, given=None):
+def result(dataset, classifier=IMAGENET, given=None):
     matching = match_labels(dataset, classifier, given)
     return {label: sorted(indices) for label, indices in matching.indices.items()}, dict(matching.unmatched)
 
 
 def test_breeds_as_folders_name_them():
     """Separators, a WordNet id and capitals don't count, but the dog Cardigan isn't the garment."""
-    matched, left = found(
+    matched, left = result(
         [
             "Chihuahua",
             "n02085620-Chihuahua",
@@ -49,7 +49,7 @@ def test_breeds_as_folders_name_them():
 
 
 def test_two_labels_with_one_name_match_neither():
-    matched, left = found(["crane", "CARDIGAN", "dog"])
+    matched, left = result(["crane", "CARDIGAN", "dog"])
     assert matched == {}
     assert left["crane"] == "2 labels of the classifier have this name"
     assert left["CARDIGAN"] == "2 labels of the classifier have this name"
@@ -63,20 +63,20 @@ def test_names_between_commas_and_indices():
         "Cardigan, Cardigan Welsh corgi",
         "cardigan, jacket",
     )
-    matched, left = found(["maltese_terrier", "Cardigan", "cardigan", "3", "4", "dog"], classifier)
+    matched, left = result(["maltese_terrier", "Cardigan", "cardigan", "3", "4", "dog"], classifier)
     assert matched == {"maltese_terrier": [1], "Cardigan": [2], "cardigan": [3], "3": [3]}
     assert set(left) == {"4", "dog"}
 
 
 def test_findings_of_the_chest():
     torchxrayvision = ("Atelectasis", "Pleural Thickening", "effusion", "Lung Opacity")
-    matched, left = found(CHEST, torchxrayvision)
+    matched, left = result(CHEST, torchxrayvision)
     assert matched == {"Atelectasis": [0], "Effusion": [2], "Pleural_Thickening": [1]}
     assert len(left) == 11
 
 
 def test_given_matches_replace_the_rules():
-    matched, left = found(
+    matched, left = result(
         ["sofa", "dog", "Chihuahua"], given={"sofa": ["studio couch"], "dog": [0, "Shih-Tzu"], "Chihuahua": []}
     )
     assert matched == {"sofa": [7], "dog": [0, 1]}

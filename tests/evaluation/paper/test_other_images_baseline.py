@@ -35,11 +35,11 @@ def layouts(*runs, boxes=(BOX,)):
 def test_by_hand():
     """Of two others one hits the box in the second round."""
     runs = run_with([("cat", IN_BOX)]), run_with([("cat", BESIDE)], [("cat", IN_BOX)]), run_with([("cat", BESIDE)])
-    found = hits_of_others(layouts(*runs), "abc", TARGETS, 2)
-    assert share(found[0][0].by_any, "covered_50") == [0, 0.5]
-    assert share(found[0][0].by_any, "iobb_50") == [0, 0.5]
-    assert share(found[1][0].by_any, "pointing") == [0.5, 0.5]
-    assert share(found[2][0].by_any, "covered_50") == [0.5, 1]
+    result = hits_of_others(layouts(*runs), "abc", TARGETS, 2)
+    assert share(result[0][0].by_any, "covered_50") == [0, 0.5]
+    assert share(result[0][0].by_any, "iobb_50") == [0, 0.5]
+    assert share(result[1][0].by_any, "pointing") == [0.5, 0.5]
+    assert share(result[2][0].by_any, "covered_50") == [0.5, 1]
 
 
 def test_images_of_the_same_group_or_of_another_grid_are_not_compared():
@@ -49,10 +49,10 @@ def test_images_of_the_same_group_or_of_another_grid_are_not_compared():
         run_with([("cat", IN_BOX)]),
         run_with([("cat", np.ones((12, 16), bool))], geometry=large),
     )
-    found = hits_of_others(layouts(*runs), ["one", "one", "two"], TARGETS, 1)
-    assert [boxes[0].by_any for boxes in found] == [None, None, None]
-    found = hits_of_others(layouts(*runs), ["one", "two", "two"], TARGETS, 1)
-    assert share(found[0][0].by_any, "covered_50") == [1]
+    result = hits_of_others(layouts(*runs), ["one", "one", "two"], TARGETS, 1)
+    assert [boxes[0].by_any for boxes in result] == [None, None, None]
+    result = hits_of_others(layouts(*runs), ["one", "two", "two"], TARGETS, 1)
+    assert share(result[0][0].by_any, "covered_50") == [1]
 
 
 def test_own_uses_images_whose_runs_explained_the_label():
@@ -120,9 +120,9 @@ def test_a_twin_hits_what_the_image_itself_hits(seed, geometry, numbers, density
     if not box.inside(geometry.source_shape).any():
         return
     (expected,) = box_hits(run, [box], TARGETS, 3)
-    found = hits_of_others(layouts(run, run, boxes=(box,)), ["a", "b"], TARGETS, 3)[0][0]
-    assert (found.by_own is None) == (expected.by_own is None)
-    for mine, theirs in ((found.by_any, expected.by_any), (found.by_own, expected.by_own)):
+    result = hits_of_others(layouts(run, run, boxes=(box,)), ["a", "b"], TARGETS, 3)[0][0]
+    assert (result.by_own is None) == (expected.by_own is None)
+    for mine, theirs in ((result.by_any, expected.by_any), (result.by_own, expected.by_own)):
         if mine is not None:
             # A peak is brought to the source by its center alone, so it may miss a region that is cut at the border.
             start = 0 if geometry == GEOMETRIES[0] else 1
@@ -134,12 +134,12 @@ def test_sums_use_only_boxes_that_could_be_compared():
 
     run = run_with([("cat", IN_BOX)])
     ((hit,), (same,)) = (box_hits(run, [BOX], TARGETS, 1) for _ in range(2))
-    asked = replace(hit, by_any=replace(hit.by_any, others=np.full((len(CRITERIA), 1), 0.25)))
-    found = summarize_hits([[asked], [same]], ["a", "b"], 1).as_dict()["any"]
-    assert (found["boxes"], found["asked_of_others"]) == (2, 1)
-    first = found["covered_50"][0]
+    requested = replace(hit, by_any=replace(hit.by_any, others=np.full((len(CRITERIA), 1), 0.25)))
+    result = summarize_hits([[requested], [same]], ["a", "b"], 1).as_dict()["any"]
+    assert (result["boxes"], result["asked_of_others"]) == (2, 1)
+    first = result["covered_50"][0]
     assert (first["share"], first["others"], first["above_others"]) == (1, 0.25, 0.75)
-    (label,) = summarize_hits([[asked], [same]], ["a", "b"], 1).as_dict()["labels"]
+    (label,) = summarize_hits([[requested], [same]], ["a", "b"], 1).as_dict()["labels"]
     assert (label["any"]["covered_50"]["first"]["hit"], label["any"]["covered_50"]["first"]["others"]) == (2, 0.5)
     assert label["own"]["covered_50"]["last"]["others"] is None
     nobody = summarize_hits([[same]], ["a"], 1).as_dict()["any"]["covered_50"][0]

@@ -31,29 +31,34 @@ def short_run():
 
 
 def test_by_hand():
-    found = summarize_runs([long_run(), short_run()]).as_dict()
-    first, second = found["rounds"]
+    result = summarize_runs([long_run(), short_run()]).as_dict()
+    first, second = result["rounds"]
     sigmoid = np.array([1 / (1 + np.exp(-value)) for value in (3.0, 2.0, 1.0, 2.0, 0.0)])
-    assert (first["round"], first["runs"], second["runs"], found["runs"]) == (1, 2, 1, 2)
+    assert (first["round"], first["runs"], second["runs"], result["runs"]) == (1, 2, 1, 2)
     assert first["drop"] == pytest.approx((1 - 1) / 2)
     assert first["probability_drop"] == pytest.approx(((sigmoid[0] - sigmoid[1]) + (sigmoid[2] - sigmoid[3])) / 2)
     assert (first["kept_first"], second["kept_first"]) == (1, 0)
     assert second["drop"] == 2
     assert second["probability_drop"] == pytest.approx(sigmoid[1] - sigmoid[4])
-    assert (first["rims"], second["rims"], found["rims_after_round_1"]) == (0, 1, 1)
+    assert (first["rims"], second["rims"], result["rims_after_round_1"]) == (0, 1, 1)
     assert (first["stability"], second["stability"]) == (0.9, 0.5), "unknown ones are no zeros"
     assert first["revealed"] == 0.5
     assert first["coverage"] == pytest.approx((6 + 24) / 2 / 48)
     assert second["coverage"] == pytest.approx(30 / 48)
-    assert found["final_coverage"] == pytest.approx((30 + 24) / 2 / 48)
-    assert (found["regions"], found["stops"], found["machine"]) == (3, {"max rounds": 2}, ["paper"])
+    assert result["final_coverage"] == pytest.approx((30 + 24) / 2 / 48)
+    assert (result["regions"], result["stops"], result["machine"]) == (3, {"max rounds": 2}, ["paper"])
     assert count_run(long_run()).probability_lost == pytest.approx(sigmoid[0] - sigmoid[4])
 
 
 def test_empty_inputs_give_none_and_not_zero():
     empty = handmade(["a"], [[logit(0.2)]])
-    found = summarize_counts([count_run(empty)], ["one"]).as_dict()
-    assert (found["runs"], found["rounds"], found["final_coverage"], found["rims_after_round_1"]) == (1, [], None, None)
+    result = summarize_counts([count_run(empty)], ["one"]).as_dict()
+    assert (result["runs"], result["rounds"], result["final_coverage"], result["rims_after_round_1"]) == (
+        1,
+        [],
+        None,
+        None,
+    )
     no_region = handmade(["a"], [[1.0], [1.0]], [[]])
     (row,) = summarize_counts([count_run(no_region)], ["one"]).as_dict()["rounds"]
     assert (row["drop"], row["rims"], row["revealed"], row["stability"], row["drop_95"]) == (0, None, None, None, None)
@@ -62,22 +67,24 @@ def test_empty_inputs_give_none_and_not_zero():
 
 def test_tracks_count_separately():
     run = tiny("plain, separate tracks")
-    found = summarize_runs([run]).as_dict()
-    assert found["runs"] == 1
-    assert sum(found["stops"].values()) == len(run.tracks) == 3
-    for row in found["rounds"]:
+    result = summarize_runs([run]).as_dict()
+    assert result["runs"] == 1
+    assert sum(result["stops"].values()) == len(run.tracks) == 3
+    for row in result["rounds"]:
         done = [one for one in run.rounds if one.index == row["round"]]
         assert row["runs"] == len(done)
         assert row["coverage"] == pytest.approx(np.mean([one.coverage for one in done]))
         assert row["regions"] == sum(len(one.regions) for one in done)
-    assert found["final_coverage"] == pytest.approx(np.mean([run.of_track(track)[-1].coverage for track in run.tracks]))
+    assert result["final_coverage"] == pytest.approx(
+        np.mean([run.of_track(track)[-1].coverage for track in run.tracks])
+    )
 
 
 @pytest.mark.parametrize("output", list(Output))
 def test_real_runs_another_way(output):
     runs = [tiny(name, output) for name in ("guided, joint, top 2", "no noise, a margin")]
-    found = summarize_runs(runs).as_dict()
-    for row in found["rounds"]:
+    result = summarize_runs(runs).as_dict()
+    for row in result["rounds"]:
         pairs = [(run, run.rounds[row["round"] - 1]) for run in runs if len(run.rounds) >= row["round"]]
         top = [int(np.argmax(run.first.logits)) for run, _ in pairs]
         drops = [one.before.logits[k] - one.after.logits[k] for k, (_, one) in zip(top, pairs, strict=True)]
@@ -135,15 +142,15 @@ def test_groups_are_drawn_whole():
 
 def test_intervals_of_nothing_are_none():
     assert np.isnan(intervals(np.ones((1, 2)), np.ones((1, 2)))).all()
-    found = intervals(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 0.0]]))
-    assert found[:, 0].tolist() == [1, 1], "draws without anything to divide by are left out"
-    assert bounds(found[:, 1]) is None
+    result = intervals(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 0.0]]))
+    assert result[:, 0].tolist() == [1, 1], "draws without anything to divide by are left out"
+    assert bounds(result[:, 1]) is None
     assert ratio(1, 0) is None
 
 
 def test_the_same_seed_gives_the_same_interval():
     values = np.random.default_rng(0).random((20, 3))
     assert (intervals(values, np.ones((20, 3)), 5) == intervals(values, np.ones((20, 3)), 5)).all()
-    found = summarize_counts([count_run(long_run()), count_run(short_run())], ["a", "b"]).as_dict()
-    low, high = found["rounds"][0]["drop_95"]
+    result = summarize_counts([count_run(long_run()), count_run(short_run())], ["a", "b"]).as_dict()
+    low, high = result["rounds"][0]["drop_95"]
     assert (low, high) == (-1, 1)

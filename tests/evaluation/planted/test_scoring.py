@@ -43,16 +43,16 @@ def scene_with(*cues: np.ndarray, seed: int = 0) -> Scene:
 def test_recall_by_round_and_precision():
     off = box(100, 5)
     rounds = ((A,), (off, box(10, 60, 4, 10)), (box(14, 60, 1, 10),))
-    found = score_trials([Trial(scene_with(A, B, C), "iris", rounds)], 4).as_dict()
-    assert found["recall_by_round"] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
-    assert found["recall"] == pytest.approx(2 / 3)
-    assert found["precision"] == 3 / 4
-    assert found["precision_area"] == 150 / 250
-    assert found["area_per_cue_px"] == 250 / 2
-    assert found["iou"] == pytest.approx((1 + 0.4 + 0) / 3)
-    assert (found["cues"], found["regions"], found["trials"]) == (3, 4, 1)
-    assert found["false_region_rate"] is None
-    assert found["intervals"]["recall"] is None, "one scene has no spread"
+    result = score_trials([Trial(scene_with(A, B, C), "iris", rounds)], 4).as_dict()
+    assert result["recall_by_round"] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    assert result["recall"] == pytest.approx(2 / 3)
+    assert result["precision"] == 3 / 4
+    assert result["precision_area"] == 150 / 250
+    assert result["area_per_cue_px"] == 250 / 2
+    assert result["iou"] == pytest.approx((1 + 0.4 + 0) / 3)
+    assert (result["cues"], result["regions"], result["trials"]) == (3, 4, 1)
+    assert result["false_region_rate"] is None
+    assert result["intervals"]["recall"] is None, "one scene has no spread"
 
 
 def test_a_tenth_of_a_region_on_a_cue_is_enough():
@@ -66,8 +66,8 @@ def test_only_cues_of_the_explained_label_count():
     scene = dataclasses.replace(
         scene_with(A), cues=(Cue("iris", "flower", A, 0), Cue("poppy", "flower", B, 1)), labels=("poppy", "iris")
     )
-    found = score_trials([Trial(scene, "poppy", ((A, B),))], 1).as_dict()
-    assert (found["recall"], found["precision"], found["cues"]) == (1, 0.5, 1)
+    result = score_trials([Trial(scene, "poppy", ((A, B),))], 1).as_dict()
+    assert (result["recall"], result["precision"], result["cues"]) == (1, 0.5, 1)
 
 
 def test_scenes_without_evidence_count_for_one_rate_only():
@@ -77,10 +77,10 @@ def test_scenes_without_evidence_count_for_one_rate_only():
         Trial(dataclasses.replace(empty, seed=2), "iris", ((),)),
         Trial(dataclasses.replace(empty, seed=3), "iris", ()),
     ]
-    found = score_trials(trials, 2).as_dict()
-    assert found["false_region_rate"] == pytest.approx(1 / 3)
-    assert all(found[name] is None for name in RATES if name != "false_region_rate")
-    assert found["trials_without_evidence"] == 3
+    result = score_trials(trials, 2).as_dict()
+    assert result["false_region_rate"] == pytest.approx(1 / 3)
+    assert all(result[name] is None for name in RATES if name != "false_region_rate")
+    assert result["trials_without_evidence"] == 3
     # A label that is absent from a scene with others is one without evidence too.
     assert score_trials([Trial(scene_with(A), "poppy", ((A,),))], 1).as_dict()["false_region_rate"] == 1
 
@@ -178,7 +178,7 @@ def test_cut_at_a_share_of_the_largest(saliency, share):
 
 def test_the_best_share_separates_cues_from_the_background():
     saliency = np.where(A, 1.0, np.where(B, 0.4, np.where(box(60, 20), 0.2, 0.0)))
-    asked = [(scene_with(A, B), "iris")]
-    assert best_share([saliency], asked, (0.1, 0.3, 0.5), 1) == 0.3
+    requested = [(scene_with(A, B), "iris")]
+    assert best_share([saliency], requested, (0.1, 0.3, 0.5), 1) == 0.3
     assert best_share([saliency], [(scene_with(A), "iris")], (0.1, 0.3, 0.5), 1) == 0.5
-    assert best_share([BLANK.astype(float)], asked, (0.1, 0.3), 1) == 0.1
+    assert best_share([BLANK.astype(float)], requested, (0.1, 0.3), 1) == 0.1

@@ -59,8 +59,8 @@ def test_the_classifier_and_the_network_have_equal_inputs(name):
     assert torch.equal(prepared, PIXELS)
     with torch.no_grad():
         expected = logits_of(load_trained(*PARTS[name]), PIXELS)
-    found = np.stack([one.logits for one in classifier.predict(prepared)])
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    result = np.stack([one.logits for one in classifier.predict(prepared)])
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
     assert classifier.labels == BENCHMARK.labels
 
 
@@ -103,8 +103,8 @@ def test_the_shipped_weights_pass_the_proof_they_come_with():
     """Anew, on the first scenes of the report's own: within what so few trials can vary."""
     proofs = prove_suite({name: load_trained(*PARTS[name]) for name in NAMES}, 1)
     for name in NAMES:
-        told, found = REPORT["proofs"][name], proofs[name].as_dict()
+        expected, result = REPORT["proofs"][name], proofs[name].as_dict()
         for rate in ("exact", "alone_predicts", "none_loses", "used"):
-            assert found[rate]["high"] >= told[rate]["low"], (name, rate)
-            assert found[rate]["low"] <= told[rate]["high"], (name, rate)
-        assert told["used"]["n"] > 500
+            assert result[rate]["high"] >= expected[rate]["low"], (name, rate)
+            assert result[rate]["low"] <= expected[rate]["high"], (name, rate)
+        assert expected["used"]["n"] > 500

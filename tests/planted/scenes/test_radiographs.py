@@ -19,14 +19,14 @@ def chest() -> np.ndarray:
 def test_the_masks_are_the_changed_pixels(chest):
     seen = dict.fromkeys(LABELS, 0)
     for seed in range(12):
-        drawn, found = plant(chest, np.random.default_rng(seed))
+        drawn, result = plant(chest, np.random.default_rng(seed))
         assert drawn.min() >= 0 and drawn.max() <= 1
-        outlined = np.logical_or.reduce([one.inside for one in found] + [np.zeros(chest.shape, bool)])
+        outlined = np.logical_or.reduce([one.inside for one in result] + [np.zeros(chest.shape, bool)])
         assert not (np.abs(drawn - chest)[~outlined] > VISIBLE).any(), "nothing that can be seen lies outside"
-        counts = {label: sum(one.label == label for one in found) for label in LABELS}
+        counts = {label: sum(one.label == label for one in result) for label in LABELS}
         assert all(count <= COUNTS[label] for label, count in counts.items())
-        assert sum(one.inside.sum() for one in found) == outlined.sum(), "they don't overlap"
-        for one in found:
+        assert sum(one.inside.sum() for one in result) == outlined.sum(), "they don't overlap"
+        for one in result:
             assert (np.abs(drawn - chest)[one.inside] > VISIBLE).mean() > 0.5
             y, x, height, width = one.box()
             assert np.argwhere(one.inside).min(0).tolist() == [y, x]
@@ -37,12 +37,12 @@ def test_the_masks_are_the_changed_pixels(chest):
 
 def test_each_finding_can_be_omitted_alone(chest):
     for seed in range(6):
-        whole, found = plant(chest, np.random.default_rng(seed))
+        whole, result = plant(chest, np.random.default_rng(seed))
         parts = np.zeros_like(chest)
-        for number, one in enumerate(found):
+        for number, one in enumerate(result):
             without, same = plant(chest, np.random.default_rng(seed), leave_out=number)
             assert [(other.label, other.inside.tolist()) for other in same] == [
-                (other.label, other.inside.tolist()) for other in found
+                (other.label, other.inside.tolist()) for other in result
             ]
             assert np.array_equal(without[one.inside], chest[one.inside])
             parts += whole - without

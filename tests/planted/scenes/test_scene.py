@@ -102,7 +102,7 @@ def test_gray_scenes_and_other_settings():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: draw_scene(-1), "a seed of 0 or more; got -1"),
         (lambda: draw_scene(200, omit=frozenset({99})), "cue indices among"),
@@ -112,6 +112,6 @@ def test_gray_scenes_and_other_settings():
         (lambda: SceneSettings(distractors=(3, 1)), "fewest <= most"),
     ],
 )
-def test_settings_out_of_range_are_refused(make, told):
-    with pytest.raises(SceneError, match=told):
+def test_settings_out_of_range_are_refused(make, message):
+    with pytest.raises(SceneError, match=message):
         make()

@@ -26,8 +26,8 @@ def extent(inside: np.ndarray) -> int:
 def test_the_layout_of_the_demo_is_unchanged():
     """Places as version 0.1.0 drew them before there were suites."""
     things = plan_scene(np.random.default_rng((100_019, 0)), SceneSettings())
-    found = [(one.label, one.kind, round(one.pose.x, 2), round(one.pose.y, 2)) for one in things]
-    assert found == DEMO
+    result = [(one.label, one.kind, round(one.pose.x, 2), round(one.pose.y, 2)) for one in things]
+    assert result == DEMO
     assert all(one.also == () for one in things)
 
 

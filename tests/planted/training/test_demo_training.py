@@ -78,9 +78,9 @@ def test_an_interrupted_training_gives_the_same_weights(tmp_path, monkeypatch):
         lambda first, count, workers, tell: Pool(*_draw_chunk(range(first, first + count))),
     )
     torch.set_num_threads(1)
-    told = []
-    straight = train(SHORT, tmp_path / "straight", 1, lambda what, done, total, text: told.append((what, done, total)))
-    assert told[-1] == ("training", 6, 6)
+    calls = []
+    straight = train(SHORT, tmp_path / "straight", 1, lambda what, done, total, text: calls.append((what, done, total)))
+    assert calls[-1] == ("training", 6, 6)
 
     def power(what: str, done: int, total: int, text: str) -> None:
         if what == "training" and done == 5:
@@ -104,8 +104,8 @@ def test_an_interrupted_training_gives_the_same_weights(tmp_path, monkeypatch):
 
 
 def test_the_pool_does_not_depend_on_the_number_of_workers():
-    told = []
-    drawn = draw_pool(3000, 12, 2, told.append)
+    calls = []
+    drawn = draw_pool(3000, 12, 2, calls.append)
     assert np.array_equal(drawn.pixels, POOL.pixels)
     assert np.array_equal(drawn.label_of, POOL.label_of)
-    assert sum(told) == 12
+    assert sum(calls) == 12

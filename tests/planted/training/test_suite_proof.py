@@ -48,15 +48,15 @@ def counted(logits: list[float], cues: int) -> dict:
 
 
 def test_evidence_that_adds_up():
-    found = counted([6, 4, 2, 0, 2, 0.2, 0.4, -2], 3)  # without each: 4, 2, 0; alone: 2, 0.2, 0.4; none: −2
-    rates = {name: found[name]["rate"] for name in ("alone_predicts", "none_loses", "used", "adds", "hidden")}
+    result = counted([6, 4, 2, 0, 2, 0.2, 0.4, -2], 3)  # without each: 4, 2, 0; alone: 2, 0.2, 0.4; none: −2
+    rates = {name: result[name]["rate"] for name in ("alone_predicts", "none_loses", "used", "adds", "hidden")}
     assert rates == {"alone_predicts": 1, "none_loses": 1, "used": 1, "adds": 1, "hidden": 0}
-    assert found["drop_quartiles"] == [2, 4, 6]
+    assert result["drop_quartiles"] == [2, 4, 6]
 
 
 def test_evidence_that_hides():
-    found = counted([5, 3, 5.05, 5, 5, 3, -0.1, -1], 3)  # the first decides; the second is weaker, the third too weak
-    rates = {name: found[name]["rate"] for name in ("alone_predicts", "none_loses", "used", "adds", "hidden")}
+    result = counted([5, 3, 5.05, 5, 5, 3, -0.1, -1], 3)  # the first decides; the second is weaker, the third too weak
+    rates = {name: result[name]["rate"] for name in ("alone_predicts", "none_loses", "used", "adds", "hidden")}
     assert rates["alone_predicts"] == pytest.approx(2 / 3, abs=1e-4)
     assert rates["used"] == 1
     assert rates["adds"] == pytest.approx(1 / 3, abs=1e-4)
@@ -69,11 +69,11 @@ def test_a_cue_that_is_not_used():
 
 
 def test_networks_that_predict_nothing_or_everything_fail():
-    told = []
-    proofs = prove_suite({"no": Always(-1.0), "yes": Always(1.0)}, 1, lambda done, total: told.append((done, total)))
+    calls = []
+    proofs = prove_suite({"no": Always(-1.0), "yes": Always(1.0)}, 1, lambda done, total: calls.append((done, total)))
     no, yes = (proofs[name].as_dict() for name in ("no", "yes"))
     assert (no["exact"]["rate"], no["alone_predicts"]["rate"], no["none_loses"]["rate"]) == (round(1 / 15, 4), 0, 1)
     assert (yes["exact"]["rate"], yes["alone_predicts"]["rate"], yes["none_loses"]["rate"]) == (0, 1, 0)
     assert no["used"]["rate"] == yes["used"]["rate"] == 0
     assert set(no["used_by_suite"]) == set(SUITES) - {"absent"}
-    assert told[-1] == (15, 15)
+    assert calls[-1] == (15, 15)

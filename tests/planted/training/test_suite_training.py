@@ -42,7 +42,7 @@ def test_the_pool_is_the_scenes_of_all_suites_in_turn():
 def test_places_of_cues_compared_with_a_slow_twin():
     rng = np.random.default_rng(0)
     left = POOL.announces & (rng.random((len(NUMBERS), CUES_KEPT, 1)) < 0.7)
-    found = locate_cues(torch.from_numpy(POOL.cue), torch.from_numpy(left)).numpy()
+    result = locate_cues(torch.from_numpy(POOL.cue), torch.from_numpy(left)).numpy()
     cells = SIZE // CELL_PX
     seen = set()
     for row in range(len(NUMBERS)):
@@ -53,7 +53,7 @@ def test_places_of_cues_compared_with_a_slow_twin():
                 half = CELL_PX // 2
                 share = inside[y * half : (y + 1) * half, x * half : (x + 1) * half].mean()
                 expected = 1.0 if share >= SHARE_OF_CELL else UNKNOWN if share > 0 else 0.0
-                assert found[row, label, y, x] == expected
+                assert result[row, label, y, x] == expected
                 seen.add(expected)
     assert seen == {0.0, UNKNOWN, 1.0}
 
@@ -75,7 +75,7 @@ def test_a_network_does_not_depend_on_others_trained_with_it():
     torch.set_num_threads(1)
     alone = train_suite({("convnet", "max"): None}, SHORT, POOL)
     beside = train_suite({("vit", "max"): None, ("convnet", "max"): None}, SHORT, POOL)
-    one, other = (found["convnet", "max"].state_dict() for found in (alone, beside))
+    one, other = (result["convnet", "max"].state_dict() for result in (alone, beside))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not alone["convnet", "max"].training
 
