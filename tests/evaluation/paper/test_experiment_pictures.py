@@ -13,7 +13,8 @@ from unveil.images import Geometry
 from unveil.render import write_figure
 from unveil.render.curves import Panel, PlotCurve, draw_curves
 from unveil.render.experiment import MAX_LINES, Example, draw_experiment
-from unveil.render.parts import APPEARED, DISAPPEARED, FAINT, INK
+from unveil.render.parts import APPEARED, DISAPPEARED, FAINT
+from unveil.render.style import INK
 
 NAMES = ("Effusion", "Cardiomegaly", "Mass", "Nodule", "Edema")
 NO = -3.0
