@@ -2,6 +2,7 @@
 
 from unveil.classifiers.base import Classifier, PreparedImage
 from unveil.classifiers.black_box import BlackBox, Returns
+from unveil.classifiers.changes import PreprocessingChanges
 from unveil.classifiers.loading import load_classifier
 from unveil.classifiers.preprocessing import Fit, Interpolation, Preprocessing
 from unveil.classifiers.torch_module import TorchClassifier
@@ -13,6 +14,7 @@ __all__ = [
     "Interpolation",
     "PreparedImage",
     "Preprocessing",
+    "PreprocessingChanges",
     "Returns",
     "TorchClassifier",
     "load_classifier",

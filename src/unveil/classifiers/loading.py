@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from unveil.classifiers.base import Classifier
+from unveil.classifiers.changes import PreprocessingChanges
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import advise_on_file
@@ -35,7 +36,7 @@ def load_classifier(
     weights: str | Path | None = None,
     *,
     labels: Labels | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | PreprocessingChanges | None = None,
     output: Output | str | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -46,8 +47,8 @@ def load_classifier(
     `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
     `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
     model stays as it is. `labels`: names, a dictionary (`id2label`, `class_to_idx`), or a file with either
-    (`read_labels`). `output`: `softmax` or
-    `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
+    (`read_labels`). `preprocessing`: instead of the model's own, or `PreprocessingChanges` of it. `output`: `softmax`
+    or `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
     answers in fp32, and gradients that are averaged over noise in bf16 where that changes nothing.
 
     Raises `ClassifierError` or `WeightsError`.
@@ -55,8 +56,10 @@ def load_classifier(
     if isinstance(model, Classifier):
         return model
     # Before anything that takes long.
-    given, used_precision = Overrides(labels, preprocessing, _output(output)), choose_precision(precision)
-    names = read_labels(labels)
+    used_precision, names, output = choose_precision(precision), read_labels(labels), _output(output)
+    if isinstance(preprocessing, PreprocessingChanges):
+        preprocessing = preprocessing.applied_to(_own_preprocessing(model, weights, names))
+    given = Overrides(labels, preprocessing, output)
     if isinstance(model, nn.Module):
         built, name = LoadedModel(model, None, names, held=True), type(model).__name__
         target = None if device == "auto" else choose_device(device)
@@ -129,6 +132,16 @@ def _build(
             expected = f"a model {', '.join(f'{known}/…' for known in SOURCES)}"
             raise ClassifierError(expected, repr(model), advise_on_file(model) or _suggest_model(source, name))
     return door.build(request)
+
+
+def _own_preprocessing(
+    model: str | nn.Module, weights: str | Path | None, labels: tuple[str, ...] | None
+) -> Preprocessing:
+    """The preprocessing of the model's source, which builds the model; the default where it has none."""
+    if isinstance(model, nn.Module):
+        return DEFAULT_PREPARATION
+    made = _build(model, None if weights is None else str(weights), labels, Overrides())
+    return made.preprocessing or DEFAULT_PREPARATION
 
 
 def _suggest_model(source: str, name: str) -> str:

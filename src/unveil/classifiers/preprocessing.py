@@ -85,6 +85,24 @@ class Preprocessing:
         """Channels the model sees."""
         return len(self.mean)
 
+    def replaced(
+        self,
+        *,
+        size: tuple[int, ...] | None = None,
+        channels: int | None = None,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> "Preprocessing":
+        """The same preprocessing with changes, as `PreprocessingChanges` explains them.
+
+        >>> Preprocessing((224, 224), (0.5,), (0.2,), resize=256).replaced(size=(448, 448)).resize
+        512
+        """
+        from unveil.classifiers.changes import PreprocessingChanges  # noqa: PLC0415 (it is made of this class)
+
+        return PreprocessingChanges(size, channels, mean, std, value_range).applied_to(self)
+
     def as_dict(self) -> dict:
         """All settings as plain numbers, texts and lists, for records.
 

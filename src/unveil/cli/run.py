@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unveil.atomic import check_folder
-from unveil.cli import options
+from unveil.cli import options, preparation
 from unveil.cli.console import SOME_FAILED, console, show_error, show_warning, write_json
 from unveil.cli.inputs import check_images
 from unveil.cli.progress import progress
@@ -43,6 +43,11 @@ def run(
             rich_help_panel=options.METHOD,
         ),
     ] = None,
+    size: preparation.Size = None,
+    channels: preparation.Channels = None,
+    mean: preparation.MeanText = None,
+    std: preparation.StdText = None,
+    value_range: preparation.ValueRange = None,
     trust: Annotated[
         bool,
         typer.Option(
@@ -84,7 +89,16 @@ def run(
     if not trust:
         chosen = replace(chosen, trust=None)
     check_seed(seed)
-    classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
+    changes = preparation.parse_changes(size, channels, mean, std, value_range)
+    classifier = load_classifier(
+        model,
+        weights,
+        labels=labels,
+        preprocessing=None if changes.is_empty else changes,
+        output=output,
+        device=device,
+        precision=precision,
+    )
     check_target(chosen.target, classifier)
     results = []
     with progress(len(images), "images") as bars, suppress(DiskFullError):
@@ -95,6 +109,7 @@ def run(
             out=out,
             seed=seed,
             batch_size=batch_size,
+            value_range=changes.value_range,
             overwrite=overwrite,
             figure=figure,
             on_image=bars.begin,
