@@ -28,7 +28,7 @@ ERRORS_SHOWN = 10
 
 @dataclass
 class Progressed:
-    """What came of the samples so far."""
+    """The samples that were counted so far, and the errors of those that failed."""
 
     done: list[CountedSample] = field(default_factory=list)
     errors: list[dict] = field(default_factory=list)
@@ -97,10 +97,10 @@ def paper(
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
 ) -> None:
-    """Repeat the paper's experiment on a data set: which labels appear and vanish in which round, and which boxes the
+    """Repeat the paper's experiment on a dataset: which labels appear and disappear in which round, and which boxes the
     regions of each round hit.
 
-    Writes a record an image into OUT/runs, and results.json, table.md, figure.png and rounds.png into OUT. Run the
+    Writes one record per image into OUT/runs, and results.json, table.md, figure.png and rounds.png into OUT. Run the
     same call again after a stop: finished records are kept. An image that fails is listed and doesn't stop the others;
     the exit code is then 1.
 
@@ -139,28 +139,33 @@ def paper(
         "dataset": dataset_as_json(opened, dataset, split, chosen),
         "images": {"chosen": len(names), "counted": len(came.done), "failed": len(came.errors)},
         "settings": {"model": model, "predicted_from": plan.threshold, **_settings(job)},
-        "drawn": "groups" if any(one.sample.group for one in came.done) else "images",
-        **conclude([one.observed for one in came.done], plan, seed).as_dict(),
+        "drawn": "groups" if any(counted.sample.group for counted in came.done) else "images",
+        **conclude([counted.observed for counted in came.done], plan, seed).as_dict(),
         "errors": came.errors,
-        "runs": [{"id": one.sample.id, "folder": one.folder.name} for one in came.done],
+        "runs": [{"id": counted.sample.id, "folder": counted.folder.name} for counted in came.done],
         "machine": machine_info(),
     }
     results = write_report(results, came.done, asked, plan, out)
-    for table in paper_tables(results, console.width):
-        console.print(table, "")
-    if silent := results["summary"]["stops"].get("nothing predicted", 0):
-        console.print(
-            f"{silent} of {len(came.done)} images: no label reached {plan.threshold:g}, so that a run ended. Another "
-            "--target asks further, such as predicted:0.3 or top:1",
-            markup=False,
-            soft_wrap=True,
-        )
-    console.print(f"tables, figures and records: {as_text(str(out))}", soft_wrap=True)
+    _show_results(results, out)
     if as_json:
         write_json(results)
     if came.errors:
         show_error(f"{len(came.errors)} of {len(names)} images failed; they are listed in results.json")
         raise typer.Exit(SOME_FAILED)
+
+
+def _show_results(results: dict, out: Path) -> None:
+    """Print the tables, a note about images without any prediction, and the folder of the files."""
+    for table in paper_tables(results, console.width):
+        console.print(table, "")
+    if unpredicted := results["summary"]["stops"].get("nothing predicted", 0):
+        console.print(
+            f"{unpredicted} of {results['images']['counted']} images: the run ended because no label reached "
+            f"{results['settings']['predicted_from']:g}. Try another --target, such as predicted:0.3 or top:1",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"tables, figures and records: {as_text(str(out))}", soft_wrap=True)
 
 
 def _settings(job: "RunJob") -> dict:
@@ -199,7 +204,7 @@ def _run_all(job: "RunJob", plan: "ExperimentPlan", chosen: Chosen, folders: Seq
 
 
 def _show_failure(name: str, error: UnveilError, count: int) -> None:
-    """Not a thousand lines where an archive wasn't unpacked."""
+    """Print the first errors one by one, and then once that the others are in results.json."""
     if count <= ERRORS_SHOWN:
         show_error(f"{name}: {error}")
     elif count == ERRORS_SHOWN + 1:
@@ -223,7 +228,7 @@ def _rows_asked_for(text: str | None, chosen: Chosen, names: Sequence[str]) -> l
     unknown = [one for one in asked if one not in known]
     if unknown:
         raise DatasetArgumentError(
-            f"ids of the {len(names)} images chosen", unknown[0], f"such as {chosen.samples[0].id}, parted by commas"
+            f"ids of the {len(names)} images chosen", unknown[0], f"such as {chosen.samples[0].id}, separated by commas"
         )
     return asked
 
@@ -236,11 +241,11 @@ def _read_matches(path: Path | None) -> dict[str, list[str | int]] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise DatasetArgumentError(form, f"{path}: {error}", "mend the file of --match") from error
+        raise DatasetArgumentError(form, f"{path}: {error}", "fix the file of --match") from error
     if not isinstance(found, dict):
-        raise DatasetArgumentError(form, f"{path} with a {type(found).__name__}", "mend the file of --match")
+        raise DatasetArgumentError(form, f"{path} with a {type(found).__name__}", "fix the file of --match")
     lists = {label: one if isinstance(one, list) else [one] for label, one in found.items()}
     for label, names in lists.items():
         if not all(type(name) in (str, int) for name in names):
-            raise DatasetArgumentError(form, f"{path} with {names!r} for {label!r}", "mend the file of --match")
+            raise DatasetArgumentError(form, f"{path} with {names!r} for {label!r}", "fix the file of --match")
     return lists

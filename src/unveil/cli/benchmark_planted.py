@@ -1,4 +1,4 @@
-"""`unveil benchmark planted`: regions against known evidence, ours and others', on the networks that ship."""
+"""`unveil benchmark planted`: regions of several methods compared with known evidence, on networks of the package."""
 
 import hashlib
 import json
@@ -102,10 +102,10 @@ def planted(
     out: Annotated[Path, options.out_option("rows and tables")] = Path("unveil-planted"),
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure methods where the evidence is known: how many cues they find by which round, and what else they mark.
+    """Measure methods where the evidence is known: how many cues they find by which round, and how many false regions.
 
-    Writes a file a method and network into OUT/rows and results.json into OUT. Run the same call again after a stop:
-    finished rows are kept.
+    Writes one file per method and network into OUT/rows and results.json into OUT. Run the same call again after a
+    stop: finished rows are kept.
 
     Example: unveil benchmark planted --networks resnet-max --methods recommended,SmoothGrad --json
     """
@@ -197,7 +197,7 @@ class _Network:
         return NetworkBenchmark(self._classifier, asked, tuning, plan.seed)
 
     def rows(self) -> Iterator[dict]:
-        """A row a method, ours first."""
+        """Yield one row per method, the reference method first."""
         from unveil.evaluation.planted.rows import ReferenceAreas, measure_single_map  # noqa: PLC0415
 
         first, *others = self._plan.in_rounds
@@ -238,7 +238,7 @@ class _Network:
 
 
 def _find_or_make(path: Path, key: str, make: Callable[[], dict]) -> dict:
-    """The row that is there, if it has the same key; else a new one, written once it is done."""
+    """The existing row if it has the same key, else a new one, written when it is complete."""
     from unveil.evaluation.planted.rows import refuse  # noqa: PLC0415
 
     if path.is_file():

@@ -1,4 +1,4 @@
-"""`unveil demo`: planted scenes, where the truth is known, through all rounds. Needs no network and no data."""
+"""`unveil demo`: runs on planted scenes, whose evidence is known. Needs no network connection and no data."""
 
 import json
 from dataclasses import asdict, replace
@@ -40,10 +40,10 @@ def demo(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
 ) -> None:
-    """See the method work where the truth is known: scenes whose classes are announced by several cues each.
+    """Run on drawn scenes in which all evidence (the cues) is known: no data and no network connection needed.
 
-    The network decides by the strongest cue alone, so one saliency map shows one cue; erasing it unveils the next. The
-    table counts the cues found by each round, and the regions that lie on no cue.
+    The network uses the strongest cue of a class alone, so one saliency map shows one cue; erasing it reveals the next.
+    The table counts the cues found by each round, and the false regions, which lie on no cue.
     """
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
     from unveil.evaluation.planted.cue_recall import CueTally, count_cues  # noqa: PLC0415

@@ -46,8 +46,9 @@ def evaluate(
     seed: Annotated[int, options.seed_option("the bootstrap intervals")] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Accuracy and false boxes of the regions, label by label, as the localization table of ChestX-ray8: one map cut at
-    60 and 180, and what the rounds found.
+    """Print accuracy and false boxes of the regions per label, as in the localization table of ChestX-ray8.
+
+    There is one table for the first map alone, cut at 60 and 180 of 255, and one for the regions of all rounds.
 
     Example: unveil evaluate chest --criterion iou
     """

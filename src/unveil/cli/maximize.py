@@ -1,4 +1,4 @@
-"""`unveil maximize`: the image that a class, a channel or a unit answers to most strongly."""
+"""`unveil maximize`: an image that maximizes the score of a class, a channel or a unit."""
 
 import json
 import time
@@ -49,10 +49,10 @@ def maximize(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
 ) -> None:
-    """Draw what a class, or a channel inside the network, answers to most strongly.
+    """Draw an image that maximizes the score of a class, or a channel inside the network.
 
     Writes maximized.png (the image itself), figure.png (with the curve of the score) and maximized.json (scores and
-    settings) into --out; files of these names that are there are replaced.
+    settings) into --out; existing files of these names are replaced.
 
     Example: unveil maximize --model torchvision/resnet18 --target zebra --out zebra
     """
@@ -108,7 +108,7 @@ def _bar(steps: int) -> Iterator["OnStep"]:
 
 
 def _summary(found: "MaximizedImage", classifier: "Classifier", seconds: float) -> dict:
-    """What a script wants to know, and what the file begins with."""
+    """The summary for `--json`, which is also the beginning of maximized.json."""
     import torch  # noqa: PLC0415
 
     (prediction,) = classifier.predict(torch.from_numpy(found.pixels)[None].to(classifier.device))

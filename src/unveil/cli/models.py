@@ -1,4 +1,4 @@
-"""`unveil models`: what --model can name."""
+"""`unveil models`: lists the models that `--model` can name."""
 
 from typing import Annotated
 

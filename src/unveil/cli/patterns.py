@@ -41,7 +41,9 @@ def patterns(
     ],
     as_json: options.AsJson = False,
 ) -> None:
-    """Estimate patterns, streaming: memory doesn't grow with the images. Called again after a stop, it goes on.
+    """Estimate the patterns of a classifier from images, for PatternNet and PatternAttribution.
+
+    Memory doesn't grow with the number of images. After a stop, the same call continues where it was.
 
     Example: unveil patterns photos/*.jpg --model torchvision/resnet18 --out resnet18.safetensors
     """

@@ -65,10 +65,10 @@ def run(
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
 ) -> None:
-    """Find every region a classifier relies on, in one or many images.
+    """Find every region that a classifier relies on, in one or many images.
 
     Each image gets a folder under --out: run.json, arrays and a figure. Run the same call again after a stop: finished
-    records are kept and not made again. An image that fails doesn't stop the others; the exit code is then 1.
+    records are kept. An image that fails doesn't stop the others; the exit code is then 1.
 
     Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
     """
