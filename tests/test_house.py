@@ -39,6 +39,7 @@ DOORS = {
     "nibabel": "images/nifti.py",
     "torchvision": "classifiers/sources/torchvision.py",
     "timm": "classifiers/sources/timm.py",
+    "transformers": "classifiers/sources/huggingface.py",
     "captum": "attribution/adapters/captum.py",
     "zennit": "attribution/adapters/zennit.py",
     "pytorch_grad_cam": "attribution/adapters/grad_cam.py",

@@ -7,9 +7,8 @@ import typer
 
 from unveil.cli import app
 from unveil.cli.options import MACHINE, METHOD, RESULTS, WHAT
-from unveil.cli.preparation import PANEL
 
-PANELS = (WHAT, PANEL, METHOD, RESULTS, MACHINE)
+PANELS = (WHAT, METHOD, RESULTS, MACHINE)
 
 
 def commands(group, path=()):

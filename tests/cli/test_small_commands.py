@@ -104,6 +104,15 @@ def test_models_are_listed_by_part_of_their_name(shell: Shell):
     assert json.loads(out) == [f"planted/{name}" for name in ("demo", *NAMES)]
 
 
+def test_models_of_hugging_face_are_named_by_what_can_be_given(shell: Shell, monkeypatch):
+    code, out, err = shell("models", "huggingface")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["huggingface/NAME", "huggingface/FOLDER"]
+    assert {"beit", "convnext", "resnet", "swin", "vit"} <= set(err.replace("\n", " ").replace(",", "").split())
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert "pip install 'unveil[hf]'" in shell("models", "huggingface")[2]
+
+
 def test_models_say_which_library_is_missing(shell: Shell, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     code, out, err = shell("models", "resnet50")

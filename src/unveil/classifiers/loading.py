@@ -19,7 +19,7 @@ from unveil.predictions import Output
 
 # What a module gets that says nothing of its preparation.
 DEFAULT_PREPARATION = Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
-SOURCES = ("torchvision", "timm", "python", "onnx", "chexnet", "torchxrayvision", "planted")
+SOURCES = ("torchvision", "timm", "huggingface", "python", "onnx", "chexnet", "torchxrayvision", "planted")
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,17 @@ def load_classifier(
     device: str = "auto",
     precision: str = "auto",
 ) -> Classifier:
-    """Load a classifier by name, or freeze a copy of a module.
+    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
+    `torchxrayvision/NAME`, `planted/NAME`, or a module.
 
-    Args:
-        model: `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
-            `torchxrayvision/NAME`, `planted/NAME`, a module, or a classifier.
-        weights: A name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file,
-            or `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights;
-            a factory's model isn't changed.
-        labels: Names, a dictionary (`id2label`, `class_to_idx`), or a file with either (`read_labels`).
-        preprocessing: Replaces the model's own, or `PreprocessingChanges` of it.
-        output: `softmax` or `sigmoid`.
-        device: auto (cuda, then mps, then cpu), cpu, cuda or mps.
-        precision: auto, fp32 or bf16; auto has predictions in fp32, and gradients that are averaged over noise in bf16
-            where the regions stay the same.
+    `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
+    `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
+    model stays as it is. `labels`: names, a dictionary (`id2label`, `class_to_idx`), or a file with either
+    (`read_labels`). `preprocessing`: instead of the model's own, or `PreprocessingChanges` of it. `output`: `softmax`
+    or `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
+    answers in fp32, and gradients that are averaged over noise in bf16 where that changes nothing.
 
     Raises `ClassifierError` or `WeightsError`.
-
-    >>> load_classifier("planted/demo").labels[:2]
-    ('poppy', 'clover')
     """
     if isinstance(model, Classifier):
         return model
@@ -122,6 +114,8 @@ def _build(
     match source:
         case "torchvision" if name:
             from unveil.classifiers.sources import torchvision as door  # noqa: PLC0415 (a second of imports)
+        case "huggingface" if name:
+            from unveil.classifiers.sources import huggingface as door  # noqa: PLC0415 (optional)
         case "timm" if name:
             from unveil.classifiers.sources import timm as door  # noqa: PLC0415 (optional)
         case "python" if name:

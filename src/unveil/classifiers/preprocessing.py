@@ -22,6 +22,7 @@ class Fit(StrEnum):
     """How the source's shape becomes the resized shape."""
 
     SHORTER_SIDE = "shorter side"  # the shorter side becomes `resize`; proportions stay
+    SHORTER_SIDE_CROP_DOWN = "shorter side, crop rounded down"  # the same; a crop at half a pixel moves up and left
     SQUASH = "squash"  # both sides become `resize`; proportions may change
 
 
@@ -36,17 +37,10 @@ class Interpolation(StrEnum):
 class Preprocessing:
     """Resize, center crop, channels, normalization: `(x − mean) / std` for pixels x in [0, 1].
 
-    Attributes:
-        crop: The grid, (height, width), or (depth, height, width) for volumes, in px.
-        mean: The mean per channel; its length is the number of channels: gray (1), color (3) or any other.
-        std: The standard deviation per channel.
-        resize: The side length before the crop in px.
-        fit: Which side has the length `resize`.
-        interpolation: The interpolation of the resizing.
-        value_range: The original values that become 0 and 1 (others are clipped), such as (−1000, 400) Hounsfield
-            units; None for those that the image was read with.
-
-    Raises `ClassifierError` for deviations that aren't positive, and for numbers of channels that differ.
+    `crop` is the grid's (height, width), or (depth, height, width) for volumes, and `resize` the side before the crop,
+    in px. `mean` has one value per channel and so decides whether the model sees gray (1), color (3) or any other
+    number of channels. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
+    as (−1000, 400) Hounsfield units; by default those that the image was read with.
     """
 
     crop: tuple[int, ...]
@@ -119,10 +113,7 @@ class Preprocessing:
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
     def apply(self, image: Image) -> tuple[Float[Tensor, "c *grid"], Geometry]:
-        """Compute the pixels of `image` in [0, 1] on the model's grid (float32, CPU), and the geometry to the source.
-
-        Raises `ClassifierError` for an image with another number of axes.
-        """
+        """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
         if len(image.shape) != len(self.crop):
             raise ClassifierError(
                 f"an image with {len(self.crop)} spatial axes",
@@ -134,7 +125,9 @@ class Preprocessing:
         pixels = self._in_range(torch.from_numpy(image.pixels), image.value_range)
         if shape != image.shape:
             pixels = _resize(pixels, shape, self.interpolation)
-        start = tuple(round((full - part) / 2) for full, part in zip(shape, self.crop, strict=True))
+        # torchvision rounds half a pixel to the even one, transformers cuts it off.
+        to_pixel = int if self.fit is Fit.SHORTER_SIDE_CROP_DOWN else round
+        start = tuple(to_pixel((full - part) / 2) for full, part in zip(shape, self.crop, strict=True))
         geometry = Geometry.resize(image.shape, shape).then_crop(start, self.crop)
         return _crop(_with_channels(pixels, self.channels), start, self.crop).clamp(0, 1).contiguous(), geometry
 

@@ -29,4 +29,22 @@ def models(
         return
     for name in found:
         typer.echo(name)
-    console.print(f"{len(found)} models; and your own: python/FILE.py:FACTORY, onnx/FILE, chexnet/FILE", markup=False)
+    if text.lower().startswith("huggingface"):
+        _show_huggingface()
+        return
+    own = "python/FILE.py:FACTORY, onnx/FILE, chexnet/FILE; and huggingface/NAME (see: unveil models huggingface)"
+    console.print(f"{len(found)} models; and your own: {own}", markup=False)
+
+
+def _show_huggingface() -> None:
+    """What can follow `huggingface/`: names of the hub aren't listed, because that needs the network."""
+    from unveil.classifiers.sources import huggingface  # noqa: PLC0415 (seconds of imports)
+
+    typer.echo("huggingface/NAME      a model of the hub, such as huggingface/google/vit-base-patch16-224")
+    typer.echo("huggingface/FOLDER    a folder that save_pretrained wrote, with the image processor")
+    try:
+        kinds = ", ".join(huggingface.architectures())
+    except MissingLibraryError as error:
+        console.print(f"without the names of architectures: {error.do}", markup=False)
+    else:
+        console.print(f"image classifiers with weights in safetensors, of these architectures: {kinds}", markup=False)

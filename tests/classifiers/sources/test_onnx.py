@@ -273,7 +273,7 @@ def test_no_file_outside_of_the_folder_is_read(tmp_path):
 
 
 def test_images_of_other_numbers_of_channels_keep_them(tmp_path):
-    for channels in (1,):
+    for channels in (1, 2, 4, 13):
         path = write(tmp_path / f"{channels}.onnx", ["n", channels, SIZE, SIZE], network(), ["y"], channels=channels)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
