@@ -191,7 +191,7 @@ def _with_channels(pixels: Float[Tensor, "a *grid"], channels: int) -> Float[Ten
     is_image = pixels.ndim == 3
     if (len(pixels), channels) not in ((1, 3), (3, 1)) if is_image else len(pixels) != 1:
         kind = "an image" if is_image else "a volume"
-        do = "give the channels that the model has, as an array or a .npy file"
+        do = "give the channels the model has" + is_image * ", as an array or a .npy file"
         raise ClassifierError(f"{kind} with {channels} channels", f"{len(pixels)}", do)
     if channels == 1:
         # ITU-R 601 luma, as Pillow's conversion to gray.
