@@ -1,4 +1,4 @@
-"""The house: imports go down only, doors are kept, files and functions stay small, and the front door opens fast."""
+"""The house: imports go down only, each library has one module, files and functions stay small, imports are fast."""
 
 import ast
 import inspect
@@ -33,8 +33,8 @@ LAYERS = (
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-# One library, one door.
-DOORS = {
+# Each third-party library is imported in one place.
+MODULE_OF = {
     "PIL": "images/decoding.py",
     "nibabel": "images/nifti.py",
     "torchvision": "classifiers/sources/torchvision.py",
@@ -70,14 +70,14 @@ def room_of(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[str]:
     """Every module a file imports, anywhere in it, but for type checking."""
-    quiet = {
+    type_only = {
         id(node)
-        for one in ast.walk(tree_of(path))
-        if isinstance(one, ast.If) and "TYPE_CHECKING" in ast.unparse(one.test)
-        for node in ast.walk(one)
+        for block in ast.walk(tree_of(path))
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
     }
     for node in ast.walk(tree_of(path)):
-        if id(node) in quiet:
+        if id(node) in type_only:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -125,10 +125,10 @@ def test_rooms_have_no_circular_imports():
             ):
                 edges[here].add(parts[1])
 
-    def walk(room: str, way: tuple[str, ...]) -> None:
-        assert room not in way, " → ".join((*way, room))
+    def walk(room: str, path: tuple[str, ...]) -> None:
+        assert room not in path, " → ".join((*path, room))
         for other in edges[room] - {room}:
-            walk(other, (*way, room))
+            walk(other, (*path, room))
 
     for room in edges:
         walk(room, ())
@@ -137,8 +137,8 @@ def test_rooms_have_no_circular_imports():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_library_is_imported_in_one_module(path):
     for name in imports_of(path):
-        door = DOORS.get(name.split(".")[0])
-        assert door is None or str(path.relative_to(ROOT)).startswith(door), f"{name} comes in by {door} only"
+        place = MODULE_OF.get(name.split(".")[0])
+        assert place is None or str(path.relative_to(ROOT)).startswith(place), f"{name} is imported in {place} only"
         assert name.split(".")[0] not in ("requests", "urllib", "socket", "http", "subprocess", "ctypes")
 
 
@@ -190,12 +190,12 @@ print(json.dumps([time.perf_counter() - before, [name for name in {HEAVY!r} if n
 
 def test_importing_the_package_takes_less_than_three_tenths_of_a_second():
     """The best of three: other work on the machine can only add."""
-    answers = []
+    measured = []
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
-        answers.append(json.loads(done.stdout))
-    assert min(seconds for seconds, _ in answers) < 0.3
-    assert answers[0][1] == [], "nothing heavy is imported before it is needed"
+        measured.append(json.loads(done.stdout))
+    assert min(seconds for seconds, _ in measured) < 0.3
+    assert measured[0][1] == [], "nothing heavy is imported before it is needed"
 
 
 def test_help_does_not_wait_for_torch():

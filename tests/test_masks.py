@@ -1,4 +1,4 @@
-"""Outlines: the algebra of sets, the run-length code, components and distances, each against numpy or a slow twin."""
+"""Masks: the algebra of sets, the run-length code, components and distances, compared with numpy or a slow twin."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Settled, revealed and rim, each counted pixel by pixel; rank correlation against scipy and torchmetrics."""
+"""Stability, revealed and rim share, each counted pixel by pixel; rank correlation against scipy and torchmetrics."""
 
 import numpy as np
 import pytest

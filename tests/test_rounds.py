@@ -143,7 +143,7 @@ def test_a_region_with_a_small_drop_is_left_for_later_rounds():
             for one in run.rounds
         ]
         assert seen == result
-        # What is left isn't erased: what the classifier says next is the closed form without what was kept.
+        # Regions left for later aren't erased: the next prediction is the closed form without the kept regions.
         kept = sum((5.4, 0.36, 6.0)[index] for index in result[0])
         assert run.rounds[0].after.logits[0] == pytest.approx(11.76 - 1 - kept, rel=1e-4)
         assert run.rounds[0].erased_after.area_px == sum(UNEQUAL[index][2] ** 2 for index in result[0])
@@ -412,7 +412,7 @@ def test_progress_counts_every_sample_of_every_round():
     looking, cards = [one for one in calls if not one.cards], [one for one in calls if one.cards]
     assert [(one.round, one.sample) for one in looking] == [(r, s) for r in (1, 2) for s in (2, 4, 5)]
     assert {(one.rounds, one.samples) for one in looking} == {(2, 5)}
-    # Then the cards: two regions, and the game of their target.
+    # Then the cards: two regions, and the Shapley game of their target.
     assert calls[len(looking) :] == cards == [Progress(2, 2, done, 3, cards=True) for done in (1, 2, 3)]
 
 

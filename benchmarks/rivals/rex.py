@@ -36,7 +36,7 @@ class Rex(Rival):
 
     `scale` 1 is as published, for images of 224 px; 128/224 gives smaller images the same shares. A label of a sigmoid
     classifier is explained as the answer "yes" (probability ≥ ½), one of a softmax classifier as the leading label: ReX
-    calls an image sufficient as long as that answer stays, whatever its probability (`confidence` 0 is its default).
+    calls images sufficient as long as that answer stays, whatever its probability (`confidence` 0 is its default).
     Hidden pixels are 0 after normalization: the mean color.
     """
 

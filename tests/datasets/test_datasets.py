@@ -144,7 +144,7 @@ def test_a_shape_has_two_axes(shape):
 def test_a_sample_reads_its_image_or_raises_its_error(tmp_path):
     path = draw(tmp_path / "a.png")
     assert (Sample("a", path).read().pixels == read_image(path).pixels).all()
-    error = DatasetError("this", "that", "mend it")
+    error = DatasetError("this", "that", "fix it")
     broken = Sample("a", path, error=error)
     depths = []
     for _ in range(3):
@@ -857,7 +857,7 @@ def test_an_unknown_size_is_none(voc):
     assert PascalVoc(voc)[1].labels == ("dog",)
 
 
-# The door
+# Opening by text
 
 
 def test_datasets_are_opened_by_text(pets, nih, dogs, voc, tmp_path):

@@ -168,7 +168,7 @@ def test_without_evidence_p_values_are_uniform(smooth, area):
         weights = rng.standard_normal((SIDE, SIDE))
         weights = ndimage.gaussian_filter(weights, smooth, mode="wrap") if smooth else weights
         inside = anywhere(disc(area), f"{number}")
-        # As `PlacementTest` counts; that it does so is tested above, and this is faster than asking a classifier.
+        # As `PlacementTest` counts; that it does so is tested above, and this is faster than predicting images.
         drops = [weights[place].sum() for place in random_placements(inside, inside, f"{number}/null", 39)]
         assert len(drops) == draws
         p.append((1 + sum(drop >= weights[inside].sum() for drop in drops)) / (1 + draws))

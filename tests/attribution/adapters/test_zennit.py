@@ -1,5 +1,5 @@
 """Layer-wise relevance propagation: against formulas written out by hand, against zennit itself where zennit is right,
-and refused where its rules would miss a step without a word."""
+and refused where its rules would silently miss a step."""
 
 import sys
 from collections.abc import Callable

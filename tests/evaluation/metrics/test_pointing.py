@@ -30,7 +30,7 @@ def block(rows, columns):
 
 
 def twin(saliency, truth, tolerance):
-    """Every pixel of the truth held against the peak, in whole numbers."""
+    """Every pixel of the truth compared with the peak, in whole numbers."""
     best, place = -1.0, (0, 0)
     for y in range(SHAPE[0]):
         for x in range(SHAPE[1]):

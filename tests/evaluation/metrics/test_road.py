@@ -23,7 +23,7 @@ THEIRS = pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning") 
 
 
 def dense(pixels, missing):
-    """One equation a pixel, missing or not, with exact weights: x_i is itself, or the mean of its neighbors."""
+    """One equation per pixel, missing or not, with exact weights: x_i is itself, or the mean of its neighbors."""
     _, rows, columns = pixels.shape
     places = [(y, x) for y in range(rows) for x in range(columns)]
     matrix, right = np.zeros((len(places),) * 2), np.zeros((len(places), len(pixels)))

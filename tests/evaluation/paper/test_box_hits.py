@@ -88,7 +88,7 @@ def test_a_label_without_a_match_has_no_own_hits():
 
 
 def test_boxes_outside_of_the_image_or_the_field_of_view():
-    """The model sees columns 2 to 5 of 8; a box without a pixel in the image is left out."""
+    """The field of view is columns 2 to 5 of 8; a box without a pixel in the image is left out."""
     geometry = Geometry.identity(SHAPE).then_crop((0, 2), (6, 4))
     run = two_rounds([("cat", np.ones((6, 4), bool))], [], geometry=geometry)
     boxes = [

@@ -1,4 +1,4 @@
-"""Planted scenes: outlines that are exact, cues that are independent, and settings that are kept."""
+"""Planted scenes: masks are exact, cues are independent, and settings are kept."""
 
 from collections import Counter
 
@@ -34,7 +34,7 @@ def test_a_mask_is_exactly_the_pixels_that_omitting_the_cue_changes():
         for cue in scene.cues:
             other = scene.without([cue.index])
             changed = (scene.pixels != other.pixels).any(0)
-            assert not (changed & ~cue.inside).any(), "nothing outside its outline changes, not by one bit"
+            assert not (changed & ~cue.inside).any(), "nothing outside its mask changes, not by one bit"
             assert np.count_nonzero(changed) >= 0.97 * np.count_nonzero(cue.inside)
             assert [one.index for one in other.cues] == [one.index for one in scene.cues if one.index != cue.index]
             looked_at += 1

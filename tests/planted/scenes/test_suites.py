@@ -1,4 +1,4 @@
-"""The benchmark's suites: each keeps its promise, outlines are exact, and the demo's world is as it was."""
+"""The benchmark's suites: each has its difficulty, masks are exact, and the demo's world is unchanged."""
 
 import numpy as np
 import pytest
