@@ -19,7 +19,7 @@ from unveil.rounds import find_regions
 from unveil.stopping import MaxRounds, TargetLost
 from unveil.targets import Class, Margin, Predicted, Top
 
-LABELS = ("Edema", "Ödem — 浮腫", 'mass/\n"quoted"')
+LABELS = ("Edema", "Ödem — 浮腫", 'mass/"quoted"')
 SMALL = SmoothedThreshold(size_px=3, passes=2, split=True, min_area_share=0.002, max_regions=3)
 RECIPES = {
     "guided, joint, top 2": Recipe(

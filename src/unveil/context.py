@@ -85,6 +85,7 @@ class RunContext:
         seed = check_seed(seed)
         started = time.monotonic()
         prepared = classifier.prepare(image)
+        recipe = recipe.for_grid(classifier.preprocessing.crop)
         _check_fill(recipe, prepared, classifier)
         size = batch_size or classifier.batch_size
         # The noise stream of this run: the seed and the content of the image.

@@ -448,3 +448,15 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_call_does(bench: Bench):
     code, _, _ = bench(root, "slow")
     assert (code, bench.results["images"]["counted"]) == (1, 5)
     assert {name: (runs / name / "run.json").stat().st_mtime_ns for name in kept} == kept
+
+
+def test_a_target_that_the_model_lacks_is_told_once_and_before_any_image(shell, monkeypatch):
+    import unveil.runs  # noqa: PLC0415
+
+    monkeypatch.setattr(unveil.runs, "find_regions", lambda *given, **settings: pytest.fail("an image was run"))
+    for number in range(2):
+        shell.photograph(f"data/poppy/{number}.png", number)
+    words = "--model", "planted/demo", "--target", "popy", "--out", shell.folder / "out"
+    code, out, err = shell("benchmark", "paper", shell.folder / "data", *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "got 'popy'; try 'poppy', or an index" in err

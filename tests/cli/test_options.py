@@ -7,8 +7,9 @@ import typer
 
 from unveil.cli import app
 from unveil.cli.options import MACHINE, METHOD, RESULTS, WHAT
+from unveil.cli.preparation import PANEL
 
-PANELS = (WHAT, METHOD, RESULTS, MACHINE)
+PANELS = (WHAT, PANEL, METHOD, RESULTS, MACHINE)
 
 
 def commands(group, path=()):

@@ -23,7 +23,12 @@ from unveil.predictions import Output, Prediction, ProbeOutput
 
 @dataclass(frozen=True, eq=False)
 class PreparedImage:
-    """An image on the model's grid: pixels in [0, 1], before normalization, and the way back to the source."""
+    """An image on the model's grid.
+
+    Attributes:
+        pixels: The image, (c, *grid), in [0, 1], before normalization.
+        geometry: The geometry between the source and the grid.
+    """
 
     pixels: Float[Tensor, "c *grid"]
     geometry: Geometry

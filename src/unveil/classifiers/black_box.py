@@ -25,12 +25,9 @@ class Returns(StrEnum):
 
 
 class BlackBox(Classifier):
-    """`function(inputs)` answers a float32 array (n, c, h, w), normalized as `preprocessing` says, with an array (n,
-    labels).
+    """A classifier that is a function from an array of images to an array of outputs, without gradients.
 
-    Probabilities become logits: log p for softmax, log p − log(1 − p) for sigmoid. Attributions that need gradients
-    refuse it by name; `Rise` and `Occlusion` don't need any. `fingerprint`: a hash of whatever makes the function,
-    where there is one.
+    Attributions that need gradients refuse it; `Rise` and `Occlusion` don't need any.
     """
 
     def __init__(
@@ -44,7 +41,20 @@ class BlackBox(Classifier):
         name: str = "black box",
         fingerprint: str = "unknown",
     ) -> None:
-        """Ask once about a blank image. Raises `ClassifierError` for a function that doesn't give a row an image."""
+        """Check the function with one blank image.
+
+        Args:
+            function: Maps a float32 array (n, c, h, w), normalized by `preprocessing`, to an array (n, labels).
+            preprocessing: How images become inputs.
+            labels: The names of the outputs; None numbers them.
+            output: Whether exactly one label applies (softmax) or each label independently (sigmoid).
+            returns: Whether the function returns logits or probabilities. Probabilities become logits: log p for
+                softmax, log p − log(1 − p) for sigmoid.
+            name: The name in records and messages.
+            fingerprint: A hash of the function's weights, if there is one.
+
+        Raises `ClassifierError` for a function that doesn't return one row per image.
+        """
         self._function = function
         self.preprocessing, self.output, self.returns = preprocessing, Output(output), Returns(returns)
         self.name, self.fingerprint, self.device = name, fingerprint, torch.device("cpu")

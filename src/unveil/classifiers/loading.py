@@ -41,17 +41,25 @@ def load_classifier(
     device: str = "auto",
     precision: str = "auto",
 ) -> Classifier:
-    """A frozen classifier from `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
-    `torchxrayvision/NAME`, `planted/NAME`, or a module.
+    """Load a classifier by name, or freeze a copy of a module.
 
-    `weights`: a name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file, or
-    `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights; a factory's
-    model stays as it is. `labels`: names, a dictionary (`id2label`, `class_to_idx`), or a file with either
-    (`read_labels`). `preprocessing`: instead of the model's own, or `PreprocessingChanges` of it. `output`: `softmax`
-    or `sigmoid`. `device`: auto (cuda, then mps, then cpu), cpu, cuda, mps. `precision`: auto, fp32 or bf16; auto has
-    answers in fp32, and gradients that are averaged over noise in bf16 where that changes nothing.
+    Args:
+        model: `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
+            `torchxrayvision/NAME`, `planted/NAME`, a module, or a classifier.
+        weights: A name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file,
+            or `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights;
+            a factory's model isn't changed.
+        labels: Names, a dictionary (`id2label`, `class_to_idx`), or a file with either (`read_labels`).
+        preprocessing: Replaces the model's own, or `PreprocessingChanges` of it.
+        output: `softmax` or `sigmoid`.
+        device: auto (cuda, then mps, then cpu), cpu, cuda or mps.
+        precision: auto, fp32 or bf16; auto has predictions in fp32, and gradients that are averaged over noise in bf16
+            where the regions stay the same.
 
     Raises `ClassifierError` or `WeightsError`.
+
+    >>> load_classifier("planted/demo").labels[:2]
+    ('poppy', 'clover')
     """
     if isinstance(model, Classifier):
         return model

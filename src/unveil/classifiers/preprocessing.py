@@ -37,10 +37,17 @@ class Interpolation(StrEnum):
 class Preprocessing:
     """Resize, center crop, channels, normalization: `(x − mean) / std` for pixels x in [0, 1].
 
-    `crop` is the grid's (height, width), or (depth, height, width) for volumes, and `resize` the side before the crop,
-    in px. `mean` has one value per channel and so decides whether the model sees gray (1), color (3) or any other
-    number of channels. `value_range`: the original values that the model knows as 0 and 1 (what is beyond is cut), such
-    as (−1000, 400) Hounsfield units; by default those that the image was read with.
+    Attributes:
+        crop: The grid, (height, width), or (depth, height, width) for volumes, in px.
+        mean: The mean per channel; its length is the number of channels: gray (1), color (3) or any other.
+        std: The standard deviation per channel.
+        resize: The side length before the crop in px.
+        fit: Which side has the length `resize`.
+        interpolation: The interpolation of the resizing.
+        value_range: The original values that become 0 and 1 (others are clipped), such as (−1000, 400) Hounsfield
+            units; None for those that the image was read with.
+
+    Raises `ClassifierError` for deviations that aren't positive, and for numbers of channels that differ.
     """
 
     crop: tuple[int, ...]
@@ -113,7 +120,10 @@ class Preprocessing:
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
     def apply(self, image: Image) -> tuple[Float[Tensor, "c *grid"], Geometry]:
-        """Pixels in [0, 1] on the model's grid (float32, CPU), and the geometry back to the source."""
+        """Compute the pixels of `image` in [0, 1] on the model's grid (float32, CPU), and the geometry to the source.
+
+        Raises `ClassifierError` for an image with another number of axes.
+        """
         if len(image.shape) != len(self.crop):
             raise ClassifierError(
                 f"an image with {len(self.crop)} spatial axes",

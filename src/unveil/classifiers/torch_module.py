@@ -42,11 +42,18 @@ class TorchClassifier(Classifier):
         precision: str = "fp32",
         copied: bool = True,
     ) -> None:
-        """Freeze a copy on `device` (where the module is, if not given).
+        """Freeze a copy of `module`.
 
-        `precision`: `fp32`, `bf16`, or `auto`: predictions in fp32, and gradients that are averaged over noise in bf16
-        where the processor is fast at it and the regions stay the same. `copied`: False freezes the module itself,
-        which saves the memory of its weights; don't use it any further.
+        Args:
+            module: The network, from normalized images to logits of shape (images, labels).
+            preprocessing: How images become inputs.
+            labels: The names of the outputs; None numbers them.
+            output: Whether exactly one label applies (softmax) or each label independently (sigmoid).
+            name: The name in records and messages; None for the module's class.
+            device: Where the copy is; None for the device of the module.
+            precision: `fp32`, `bf16`, or `auto`: predictions in fp32, and gradients that are averaged over noise in
+                bf16 where the processor is fast at it and the regions stay the same.
+            copied: False freezes the module itself, which saves the memory of its weights; don't use it any further.
 
         Raises `ClassifierError` for a module that can't be copied or doesn't return one row of logits per image.
         """

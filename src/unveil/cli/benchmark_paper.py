@@ -14,6 +14,7 @@ from unveil.cli.console import SOME_FAILED, console, show_error, write_json
 from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
 from unveil.cli.paper_tables import paper_tables
 from unveil.cli.progress import Bars, progress
+from unveil.cli.run import check_target
 from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.paper.report import CountedSample, dataset_as_json, machine_info, write_report
@@ -126,6 +127,7 @@ def paper(
     names = record_names([sample.id for sample in chosen.samples])
     asked = _rows_asked_for(figure_of, chosen, names)
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
+    check_target(chosen_recipe.target, classifier)
     matching = match_labels(opened.labels, classifier.labels, given)
     if opened.labels and not matching.indices:
         told = f"no label of {opened.name} is one of the classifier's; see --match"

@@ -33,6 +33,11 @@ def run(
     labels: options.Labels = None,
     output: options.OutputMeaning = None,
     target: options.TargetText = None,
+    size: preparation.Size = None,
+    channels: preparation.Channels = None,
+    mean: preparation.MeanText = None,
+    std: preparation.StdText = None,
+    value_range: preparation.ValueRange = None,
     recipe: options.RecipeText = "recommended",
     attribution: Annotated[
         str | None,
@@ -43,11 +48,6 @@ def run(
             rich_help_panel=options.METHOD,
         ),
     ] = None,
-    size: preparation.Size = None,
-    channels: preparation.Channels = None,
-    mean: preparation.MeanText = None,
-    std: preparation.StdText = None,
-    value_range: preparation.ValueRange = None,
     trust: Annotated[
         bool,
         typer.Option(

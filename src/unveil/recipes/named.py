@@ -13,6 +13,9 @@ from unveil.saliency import L2, PositiveSum, UnbiasedL2
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
 from unveil.targets import Target
 
+# Boxes, bands and blurs of the recipes suit grids of about 224 px and work down to half of that.
+MIN_GRID_PX = 112
+
 
 def paper() -> Recipe:
     """Return the settings of Bordes et al. 2018.
@@ -26,6 +29,7 @@ def paper() -> Recipe:
         selector=SmoothedThreshold(size_px=11, passes=3, threshold=RelativeToMax(0.3)),
         fill=Mean(),
         stop=MaxRounds(5),
+        min_grid_px=MIN_GRID_PX,
     )
 
 
@@ -39,7 +43,8 @@ def recommended() -> Recipe:
       left out.
     - A run stops once the target is lost or its score is explained.
 
-    The settings were chosen on planted scenes (docs/benchmark.md).
+    The settings were chosen on planted scenes (docs/benchmark.md). On grids below 112 px, those in px shrink with the
+    grid.
     """
     return Recipe(
         name="recommended",
@@ -57,6 +62,7 @@ def recommended() -> Recipe:
         fill=SoftEdge(Blur(sigma_px=24), width_px=8),
         stop=_stop(predicted=0.1),
         min_drop_share=0.1,
+        min_grid_px=MIN_GRID_PX,
     )
 
 

@@ -8,8 +8,9 @@ import tomli_w
 from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, SmoothGrad
 from unveil.codec import Codec
-from unveil.errors import RecipeError
+from unveil.errors import RecipeError, require_between
 from unveil.fills import Fill, Mean
+from unveil.recipes.grid_scaling import scale_px
 from unveil.recipes.trust_settings import TrustSettings
 from unveil.regions import Selector, SmoothedThreshold
 from unveil.saliency import L2, Magnitude
@@ -81,6 +82,8 @@ class Recipe:
         min_drop_share: A region whose drop is below this share, in [0, 1), of the largest drop of its round and target
             isn't erased in this round; a later round may find it again.
         trust: Settings of the trust cards; None (`trust = false` in a file) leaves them out.
+        min_grid_px: The shorter side of the smallest model grid that settings in px are meant for. On a smaller grid,
+            all of them are multiplied by side / `min_grid_px` (see `for_grid`). None: they are used as they are.
 
     Raises `RecipeError` for settings out of range. Compare `recipes.paper()` and `recipes.recommended()`.
 
@@ -101,12 +104,28 @@ class Recipe:
     joint: bool = True
     min_drop_share: float = 0.0
     trust: TrustSettings | None = field(default_factory=TrustSettings)
+    min_grid_px: int | None = None
 
     def __post_init__(self) -> None:
         if self.stop.most_rounds is None:
             raise RecipeError("a stop that always ends", repr(self.stop), "combine it with a limit: MaxRounds(5) | …")
         if not 0 <= self.min_drop_share < 1:
             raise RecipeError("min_drop_share in [0, 1)", str(self.min_drop_share), "0 keeps every region")
+        if self.min_grid_px is not None:
+            require_between("min_grid_px", self.min_grid_px, 1, 10_000, "112 is usual; false keeps settings in px")
+
+    def for_grid(self, grid: tuple[int, ...]) -> "Recipe":
+        """Return the recipe for this model `grid`: with smaller settings in px if the grid is below `min_grid_px`.
+
+        The result has no `min_grid_px`: it is meant for this grid. On other grids, the recipe itself is returned.
+
+        >>> from unveil.recipes import recommended
+        >>> recommended().for_grid((28, 28)).selector.size_px, recommended().for_grid((224, 224)).selector.size_px
+        (3, 11)
+        """
+        if self.min_grid_px is None or min(grid) >= self.min_grid_px:
+            return self
+        return scale_px(replace(self, min_grid_px=None), min(grid) / self.min_grid_px)
 
     def with_target(self, target: Target) -> "Recipe":
         """Return the same recipe with another `target`."""

@@ -20,7 +20,7 @@ from unveil.render.triplanar import draw_volume
 
 
 def draw_run(run: Run, track: str | None = None) -> Figure:
-    """Draw one track of a run from its record, one column per round.
+    """Draw one `track` of a `run` (None for its first one) from its record, one column per round.
 
     Rows: the image with everything erased so far; the saliency map; the regions, numbered as in tables, with their
     drops and verdicts; the leading labels. The last column shows what is left after all rounds. A volume is drawn as

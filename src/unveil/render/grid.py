@@ -16,7 +16,10 @@ GridRow = tuple[str, UInt8[np.ndarray, "c h w"], Sequence[Float[np.ndarray, "h w
 
 
 def draw_grid(rows: Sequence[GridRow], titles: Sequence[str]) -> Figure:
-    """Each row: its name, the image, and non-negative maps, each map in its own scale up to its 99.5 % quantile."""
+    """Draw maps of images: each of the `rows` has a name, an image and non-negative maps under the `titles`.
+
+    Each map has its own scale, up to its 99.5 % quantile.
+    """
     columns = len(titles)
     width, height = _MARGIN + columns * (_SIDE + _GAP), _HEAD + len(rows) * (_SIDE + _GAP)
     with figure_style():

@@ -31,7 +31,10 @@ _LINE = COLORS[5]
 def draw_maximized(
     image: UInt8[np.ndarray, "c h w"], scores: Sequence[float], goal: str, note: str, yaxis: str = "score"
 ) -> Figure:
-    """The image, and its score from the start (step 0) to the end. `goal` is the title, `note` stands to its right."""
+    """Draw the `image`, and its `scores` from the start (step 0) to the end, whose axis has the label `yaxis`.
+
+    `goal` is the title, and `note` is written to its right.
+    """
     tall = min(_SIDE * image.shape[1] / image.shape[2], 2 * _SIDE)
     wide = tall * image.shape[2] / image.shape[1]
     width, height = _MARGIN + wide + _GAP + _CURVE + _MARGIN, _HEAD + tall + _FOOT
@@ -50,7 +53,7 @@ def draw_maximized(
 
 
 def write_image(image: UInt8[np.ndarray, "c h w"], path: Path) -> Path:
-    """Write the pixels themselves as a .png of 8 bits, in one step. Raises `RecordError`."""
+    """Write the pixels of `image` to `path` as a .png of 8 bits, in one step. Raises `RecordError`."""
     with written_atomically(path, "an image") as part:
         imsave(part, np.ascontiguousarray(to_rgb_pixels(image)), format="png")
     return path

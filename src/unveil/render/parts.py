@@ -25,7 +25,10 @@ COLUMN_WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label
 
 
 def write_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as .png (200 dpi), .svg or .pdf, in one step: a file that is there is whole."""
+    """Write a `figure` to `path` as .png (200 dpi), .svg or .pdf, in one step: an existing file is complete.
+
+    Raises `RecordError` for another suffix, and for a file that can't be written.
+    """
     suffix = path.suffix.lower()
     if suffix not in FIGURE_FORMATS:
         raise RecordError(f"a figure file {', '.join(FIGURE_FORMATS)}", path.name, "choose one of these endings")

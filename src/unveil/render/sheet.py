@@ -32,7 +32,7 @@ NAME_CHARS = 22
 
 
 def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figure:
-    """Draw the first track of every run: the image, each round with its regions, and the image after all rounds.
+    """Draw the first track of all `runs`: the image, each round with its regions, and the image after all rounds.
 
     Above each image is the label predicted before the round with its probability; `rim` marks a round whose regions
     all follow the border of an erased area. `names` are written beside the rows.

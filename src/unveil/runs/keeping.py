@@ -60,7 +60,7 @@ def _differences(job: RunJob, image: Image, run: Run) -> list[str]:
         ("value range", run.source.value_range, image.value_range),
         ("seed", run.seed, job.seed),
         ("version of unveil", run.versions.get("unveil"), __version__),
-        *_setting_differences("recipe", run.recipe, job.recipe.as_dict()),
+        *_setting_differences("recipe", run.recipe, job.recipe.for_grid(classifier.preprocessing.crop).as_dict()),
     ]
     differences = [f"{name} {_short(kept)} (now {_short(present)})" for name, kept, present in pairs if kept != present]
     if info.labels != classifier.labels:

@@ -25,7 +25,7 @@ __all__ = ["FORMAT", "VERSION", "is_run", "load_run", "read_manifest", "save_run
 def save_run(
     run: Run, folder: str | Path, *, overwrite: bool = False, extra: Callable[[Path], Any] | None = None
 ) -> Path:
-    """Write a run as a folder, and return the folder.
+    """Write a `run` to a `folder`, and return its path.
 
     Everything is written into a hidden folder beside it, which then takes the name: after an error, an interrupt or a
     full disk there is no half-written record, and what was there before is as it was. The folder must be new or empty;
@@ -50,7 +50,7 @@ def save_run(
 
 
 def load_run(folder: str | Path) -> Run:
-    """The run in a folder, equal to the one that was saved.
+    """Load the run in `folder`, equal to the one that was saved.
 
     Raises `RecordError` if it isn't a record, isn't finished, was changed or damaged, or comes from a newer version.
     """
@@ -65,7 +65,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def read_manifest(folder: str | Path) -> dict:
-    """What `run.json` says, without reading any array: cheap enough to ask of every folder of a data set.
+    """Read `run.json` in `folder` without any array, which is fast enough for every folder of a data set.
 
     Format, version, source, classifier, recipe, seed, stops and versions are checked; the rounds are not. Raises
     `RecordError`.
@@ -77,7 +77,7 @@ def read_manifest(folder: str | Path) -> dict:
 
 
 def is_run(folder: str | Path) -> bool:
-    """True if the folder holds a finished run record, of whatever version."""
+    """True if `folder` contains a finished run record of any version."""
     try:
         values = from_bytes(_read(Path(folder), MANIFEST))
     except RecordError:

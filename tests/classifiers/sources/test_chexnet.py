@@ -209,7 +209,7 @@ def test_files_that_do_not_fit_are_named(network, tmp_path):
     (tmp_path / "names.txt").write_text("one\ntwo\n")
     assert "expected 14 labels, one for each output of" in told(state, labels=tmp_path / "names.txt")
     (tmp_path / "none.txt").write_text("")
-    assert "got 0 labels; give one name for each output" in told(state, labels=tmp_path / "none.txt")
+    assert "none.txt with no labels; write one name for every index" in told(state, labels=tmp_path / "none.txt")
 
 
 def test_another_number_of_outputs_with_labels(network, tmp_path):

@@ -1,16 +1,21 @@
 """A wrong thing as weights: one line that says what it is, and never PyTorch's advice to unpickle it."""
 
+import argparse
 import gzip
+import io
 import json
 import pickle
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 from torch import nn
 
 from unveil.classifiers import load_classifier
@@ -123,6 +128,36 @@ def test_formats_are_known_by_content(tmp_path):
     assert kinds == [FileKind.SAFETENSORS, FileKind.PYTORCH, FileKind.PYTORCH]
     for name in ("w.pth", "w.safetensors", "old.bin"):
         assert torch.equal(read_weights(tmp_path / name)["0.weight"], STATE["0.weight"])
+
+
+@pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_files_are_one_line(form, data):
+    """Bytes changed, left out or added anywhere, also inside of the archive."""
+    file = io.BytesIO()
+    if form == "safetensors":
+        file.write(save(STATE))
+    else:
+        content = {"state_dict": STATE, "args": argparse.Namespace(lr=0.1)}
+        torch.save(content, file, _use_new_zipfile_serialization=form == "zip")
+    damaged = bytearray(file.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(damaged) - 1))
+        stop = start + data.draw(st.integers(0, 8))
+        damaged[start:stop] = data.draw(st.binary(max_size=8))
+        damaged = damaged or bytearray(b"x")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w.pth"
+        path.write_bytes(damaged)
+        try:
+            tensors = read_weights(path)
+        except WeightsError as error:
+            text = str(error)
+            assert "\n" not in text
+            assert "weights_only" not in text
+        else:
+            assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
 
 
 def test_a_folder_is_no_file(tmp_path):

@@ -108,3 +108,8 @@ def test_the_shipped_weights_pass_the_proof_they_come_with():
             assert result[rate]["high"] >= expected[rate]["low"], (name, rate)
             assert result[rate]["low"] <= expected[rate]["high"], (name, rate)
         assert expected["used"]["n"] > 500
+
+
+def test_none_leaves_random_weights():
+    one, two = (load_classifier("planted/convnet-max", "none").fingerprint for _ in range(2))
+    assert len({one, two, load_classifier("planted/convnet-max").fingerprint}) == 3

@@ -3,6 +3,7 @@
 import re
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 (its exception only)
 from typing import Any
@@ -26,6 +27,10 @@ OTHER_KEYS = re.compile(
 # An average of the network over the training: used where there is no other.
 AVERAGE_KEYS = re.compile(r"(^|_|\.)(ema|swa|average|averaged|avg|shadow|polyak)(\d*)(_|\.|$)", re.I)
 DEPTH = 4
+CHECK = "check that torch.save wrote it and that it is whole"
+UNREADABLE = "no readable content"
+# Operands of pickle's protocols 3 to 5; torch.save writes protocol 2.
+LATER_OPERANDS = {*b"BC", *range(0x8C, 0x99)}
 
 
 def read_torch_file(path: Path) -> dict[str, Tensor]:
@@ -51,10 +56,12 @@ def what_was_refused(error: UnpicklingError) -> str:
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
     if found:
         return f"objects other than tensors ({found[1]})"
-    if "Unsupported operand" in str(error):
-        return "objects pickled with another protocol than torch.save's own"
+    operand = re.search(r"Unsupported operand (\d+)", str(error))
+    if operand:
+        later = int(operand[1]) in LATER_OPERANDS
+        return "objects pickled with another protocol than torch.save's own" if later else UNREADABLE
     others = re.search(r"Unsupported|persistent_load|Can only|Trying to", str(error))
-    return "objects other than tensors" if others else "no readable content"
+    return "objects other than tensors" if others else UNREADABLE
 
 
 def _load(path: Path) -> Any:
@@ -66,6 +73,8 @@ def _load(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         network = _pickled_object(path)
+        if network is None and what_was_refused(error) == UNREADABLE:
+            raise WeightsError("a PyTorch file", f"{path} with {UNREADABLE}", CHECK) from error
         what = f"a whole pickled network ({network})" if network else what_was_refused(error)
         otherwise = f"or return the network from {FACTORY}" if network else "or convert it to safetensors"
         raise WeightsError(
@@ -77,25 +86,32 @@ def _load(path: Path) -> Any:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         # PyTorch advises to load such files without its safe reader.
         got = "content that can't be read safely" if "weights_only" in first else first
-        do = "check that torch.save wrote it and that it is whole"
-        raise WeightsError("a PyTorch file", f"{path}: {got}", do) from error
+        raise WeightsError("a PyTorch file", f"{path}: {got}", CHECK) from error
 
 
 def _pickled_object(path: Path) -> str | None:
     """The class of what `torch.save` was given, unless that was a dictionary or a tensor; nothing is loaded."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-            with archive.open(name) as file:
-                start = b"." + file.read(300)
-    else:
-        with path.open("rb") as file:
-            start = file.read(4096)
+    start = _first_bytes(path)
     # The first thing in the pickle is a class; in old files three other pickles come before, and its source is told.
     found = re.search(rb"\.\x80\x02(?:\(X\x06\0\0\0moduleq.)?c([\w.]+)\n([\w.]+)\n", start)
     if found is None or found[1] in (b"collections", b"torch._utils", b"torch"):
         return None
     return f"{found[1].decode()}.{found[2].decode()}"
+
+
+def _first_bytes(path: Path) -> bytes:
+    """The beginning of the pickle in a file of `torch.save`, behind a dot; nothing if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+            with archive.open(name) as file:
+                return b"." + file.read(300)
+    except zipfile.BadZipFile:
+        # An old file, or a damaged one.
+        with path.open("rb") as file:
+            return file.read(4096)
+    except (OSError, StopIteration, RuntimeError, NotImplementedError, ValueError, EOFError, zlib.error):
+        return b""
 
 
 def _state_dict(content: dict, path: Path) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@
 from torch import nn
 
 from unveil.classifiers.preprocessing import Preprocessing
-from unveil.classifiers.sources.base import LoadedModel, ModelRequest
+from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.weights import load_into, read_weights
 from unveil.errors import ClassifierError
 from unveil.planted import LABELS, SIZE
@@ -20,14 +20,12 @@ def names() -> list[str]:
 
 
 def build(request: ModelRequest) -> LoadedModel:
-    """A network with its shipped weights, or with those of a file made by the training script."""
+    """A network with its shipped weights, with those of a file made by the training script, or random for `none`."""
     if request.name not in names():
         raise ClassifierError(f"planted/{', planted/'.join(names())}", f"planted/{request.name}", "choose one of them")
-    if request.weights:
-        module = _untrained(request.name)
+    module = _trained(request.name) if request.weights is None else _untrained(request.name)
+    if request.weights not in (None, RANDOM):
         load_into(module, read_weights(request.weights), request.weights)
-    else:
-        module = _trained(request.name)
     preprocessing = Preprocessing.square(SIZE, PIXEL_MEAN, PIXEL_STD)
     labels = LABELS if request.name == "demo" else BENCHMARK.labels
     return LoadedModel(module, preprocessing, labels, Output.SIGMOID)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.checkpoints import what_was_refused
+from unveil.classifiers.sources.heads import choose_labels
 from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights
 from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
@@ -40,6 +41,10 @@ def build(request: ModelRequest) -> LoadedModel:
         raise ClassifierError("a classifier of torchxrayvision", name, f"choose one of {', '.join(names())}")
     kind = name.partition("-")[0]
     head, findings = HEADS[kind], models.model_urls[name]["labels"]
+    kept = [index for index, finding in enumerate(findings) if finding]
+    if request.weights in (None, RANDOM):
+        # Before anything is fetched.
+        choose_labels(len(kept), request.labels, None, f"torchxrayvision/{name}")
     tensors, source = _tensors(models, request)
     count = count_outputs(tensors, head, len(findings)) if tensors is not None else len(findings)
     module = models.DenseNet(num_classes=count) if kind == "densenet121" else _resnet(kind, count)
@@ -47,12 +52,12 @@ def build(request: ModelRequest) -> LoadedModel:
         load_into(module, tensors, source)
     labels = request.labels
     if count == len(findings):
-        kept = [index for index, finding in enumerate(findings) if finding]
         labels = tuple(findings[index] for index in kept) if labels is None else labels
         setattr(module, head, _rows(getattr(module, head), kept))
     elif labels is None:
         got = f"{source} with {count}"
         raise WeightsError(f"the {len(findings)} outputs of {name}", got, "name the file's own outputs with --labels")
+    choose_labels(len(kept) if count == len(findings) else count, labels, None, source)
     side = models.model_urls[name].get("input_resolution", 224)
     # The library's own way: the largest square in the middle, resized.
     return LoadedModel(module, Preprocessing((side, side), MEAN, STD, side), labels, Output.SIGMOID)
