@@ -41,7 +41,7 @@ class _Repository:
     revision: str | None = None
 
     def read(self, kind: str, **options: Any) -> Any:
-        """What `kind.from_pretrained` makes of it; raises `WeightsError` with the first lines of the library's error."""
+        """What `kind.from_pretrained` makes of it; raises `WeightsError` with the library's message."""
         options |= {"local_files_only": True} if self.is_folder else {"revision": self.revision or "main"}
         try:
             return getattr(self.library, kind).from_pretrained(self.source, trust_remote_code=False, **options)
