@@ -1,15 +1,17 @@
 """Recipes as values and as TOML: nothing is lost on the way, and every error names its place."""
 
 import dataclasses
+import math
+import typing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad, UntilStable
-from unveil.errors import RecipeError
+from unveil.errors import RecipeError, UnveilError
 from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
-from unveil.recipes import NAMED, Recipe, get_recipe, paper, recommended
+from unveil.recipes import NAMED, RECIPE_CODEC, Recipe, get_recipe, paper, recommended
 from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold
 from unveil.saliency import L2, MaxAbs, PositiveSum, ShrunkL2, UnbiasedL2
 from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
@@ -150,3 +152,95 @@ def test_unknown_names_and_files_are_refused(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="a recipe file"):
         get_recipe(tmp_path / "binary.toml")
+
+
+def is_numeric(kind: object) -> bool:
+    """True for a field that may hold a number, or several."""
+    return kind in (int, float) or any(is_numeric(part) for part in typing.get_args(kind))
+
+
+# Names of classes, not amounts: the classifier's labels bound them.
+IDENTIFIERS = {("Class", "label"), ("Margin", "a"), ("Margin", "b")}
+NUMBERS = [
+    (kind, item.name)
+    for kind in (Recipe, *RECIPE_CODEC.kinds.values())
+    for item in dataclasses.fields(kind)
+    if is_numeric(typing.get_type_hints(kind)[item.name]) and (kind.__name__, item.name) not in IDENTIFIERS
+]
+
+
+@pytest.mark.parametrize("value", [10**10, 10**12, -1 - 10**7, 1e10, math.inf, -math.inf, math.nan], ids=str)
+@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda part: getattr(part, "__name__", part))
+def test_every_number_of_a_recipe_has_bounds(kind, name, value):
+    hint = typing.get_type_hints(kind)[name]
+    if isinstance(value, float) and hint is not float and float not in typing.get_args(hint):
+        value = 10**100  # a whole number's type is checked before its size
+    with pytest.raises(UnveilError) as error:
+        kind(**{name: value})
+    assert "\n" not in str(error.value)
+
+
+def test_the_numbers_are_found():
+    names = {(kind.__name__, name) for kind, name in NUMBERS}
+    assert {("SmoothGrad", "samples"), ("Rise", "masks"), ("Constant", "value"), ("TrustSettings", "samples")} <= names
+    assert len(names) > 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "[" + ".".join("a" * 5000) + "]",
+        "[fill." + ".".join(["fill"] * 3000) + "]\nkind = 'SoftEdge'",
+        "stop = " + "{kind = 'AnyOf', stops = [" * 200 + "{kind = 'MaxRounds'}" + "]}" * 200,
+        "seed = " + "1" * 5000,
+        "[fill]\nkind = ['Mean']",
+        "[fill]\nkind = {a = 1}",
+        "[fill]\nkind = 1979-05-27",
+        "[target]\nkind = 'Class'",
+        "joint = 'x" + "y" * 10_000 + "'",
+        "min_drop_share = nan",
+        "[stop]\nkind = 'MaxRounds'\nrounds = 1e400",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_nesting_and_kinds_that_no_recipe_has(text):
+    with pytest.raises(RecipeError) as error:
+        Recipe.from_toml(text)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    with (tmp_path / "huge.toml").open("wb") as file:
+        file.truncate(2**40)  # without any content: it takes no space
+    with pytest.raises(RecipeError, match="a recipe file of at most 1000000 bytes"):
+        get_recipe(tmp_path / "huge.toml")
+
+
+KINDS = st.sampled_from([*RECIPE_CODEC.kinds, "os.system"])
+KEYS = st.sampled_from(
+    sorted(
+        {"kind", *(item.name for kind in (Recipe, *RECIPE_CODEC.kinds.values()) for item in dataclasses.fields(kind))}
+    )
+)
+LEAVES = st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.integers(0, 3) | st.dates()
+TABLES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.tuples(KINDS, st.dictionaries(KEYS, inner, max_size=3)).map(lambda pair: {**pair[1], "kind": pair[0]})
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from([item.name for item in dataclasses.fields(Recipe)]), TABLES, max_size=3))
+def test_any_tables_are_a_recipe_or_one_clear_line(tables):
+    try:
+        recipe = Recipe.from_dict(tables)
+    except UnveilError as error:
+        assert "\n" not in str(error)
+    else:
+        assert Recipe.from_dict(recipe.as_dict()) == recipe

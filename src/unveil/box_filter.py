@@ -27,7 +27,7 @@ def require_odd(size: int, usual: str) -> None:
 
     `usual` is the advice of the message.
     """
-    if size < 1 or size % 2 == 0:
+    if not size >= 1 or size % 2 == 0:
         raise RecipeError("an odd box size of at least 1 px", str(size), usual)
     if size > MAX_BOX_PX:
         raise RecipeError(f"an odd box size of at most {MAX_BOX_PX} px", str(size), usual)

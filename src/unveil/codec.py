@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import reprlib
 import types
 import typing
 from abc import ABC
@@ -9,6 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from unveil.errors import RecipeError
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
 
 
 class Codec:
@@ -43,24 +47,28 @@ class Codec:
         if typing.get_origin(expected) is typing.Literal:
             if value in typing.get_args(expected):
                 return value
-            raise RecipeError(f"{place} to be {_type_name(expected)}", repr(value), "fix the recipe")
+            raise RecipeError(f"{place} to be {_type_name(expected)}", _show(value), "fix the recipe")
         # Integers are accepted as floats, as in Python; True isn't accepted as 1.
         if expected is float and type(value) is int:
             return float(value)
         if type(value) is not expected:
-            raise RecipeError(f"{place} to be {expected.__name__}", f"{value!r}", "fix the recipe")
+            raise RecipeError(f"{place} to be {expected.__name__}", _show(value), "fix the recipe")
         return value
 
     def _decode_dataclass(self, expected: Any, value: Any, place: str) -> Any:
         if not isinstance(value, dict):
-            raise RecipeError(f"[{place}] to be a table", f"{value!r}", "compare: unveil recipe show recommended")
+            raise RecipeError(f"[{place}] to be a table", _show(value), "compare: unveil recipe show recommended")
         kind = self._kind_of(expected, value, place)
         hints = typing.get_type_hints(kind)
         known = {item.name for item in dataclasses.fields(kind)}
         given = {key: item for key, item in value.items() if key != "kind"}
         for key in given:
             if key not in known:
-                raise RecipeError(f"in [{place}] one of {', '.join(sorted(known))}", repr(key), _suggest(key, known))
+                raise RecipeError(f"in [{place}] one of {', '.join(sorted(known))}", _show(key), _suggest(key, known))
+        for item in dataclasses.fields(kind):
+            required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+            if required and item.name not in given:
+                raise RecipeError(f"[{place}] with a {item.name}", "none", f"add {item.name} = …")
         return kind(**{key: self.decode(hints[key], item, f"{place}.{key}") for key, item in given.items()})
 
     def _kind_of(self, expected: type, value: dict, place: str) -> type:
@@ -71,11 +79,12 @@ class Codec:
             if len(fitting) == 1:
                 return self.kinds[fitting[0]]
             raise RecipeError(f"[{place}] to say its kind", "none", f"choose {' or '.join(fitting)}")
-        kind = self.kinds.get(value["kind"])
+        name = value["kind"]
+        kind = self.kinds.get(name) if isinstance(name, str) else None
         if kind is None or not issubclass(kind, expected):
             fitting = self._names_of(expected)
-            got = repr(value["kind"])
-            raise RecipeError(f"[{place}] of kind {', '.join(fitting)}", got, _suggest(str(value["kind"]), fitting))
+            do = _suggest(name, fitting) if isinstance(name, str) else "fix the recipe"
+            raise RecipeError(f"[{place}] of kind {', '.join(fitting)}", _show(name), do)
         return kind
 
     def _names_of(self, expected: type) -> list[str]:
@@ -91,13 +100,18 @@ class Codec:
             except RecipeError:
                 continue
         names = " or ".join(map(_type_name, options))
-        raise RecipeError(f"{place} to be {names}", repr(value), "fix the recipe")
+        raise RecipeError(f"{place} to be {names}", _show(value), "fix the recipe")
 
     def _decode_tuple(self, expected: Any, value: Any, place: str) -> tuple:
         if not isinstance(value, list):
-            raise RecipeError(f"{place} to be a list", repr(value), "fix the recipe")
+            raise RecipeError(f"{place} to be a list", _show(value), "fix the recipe")
         item, *_ = typing.get_args(expected)
         return tuple(self.decode(item, element, f"{place}[{index}]") for index, element in enumerate(value))
+
+
+def _show(value: Any) -> str:
+    """A value of any size and depth on one short line."""
+    return " ".join(_REPR.repr(value).split())
 
 
 def _type_name(option: Any) -> str:

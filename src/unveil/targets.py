@@ -15,6 +15,8 @@ from jaxtyping import Float
 from unveil.errors import TargetError
 from unveil.predictions import Prediction
 
+MAX_TARGETS = 1000
+
 
 @dataclass(frozen=True)
 class TargetScore:
@@ -82,6 +84,10 @@ class Top(Target):
     """
 
     count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MAX_TARGETS:
+            raise TargetError(f"Top(1) to Top({MAX_TARGETS})", f"Top({self.count})", "choose a count in this range")
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the scores of the labels with the largest logits in `first`.

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult, Moments
-from unveil.errors import RecipeError
+from unveil.errors import RecipeError, require_between
 from unveil.seeding import seeded_generator
+
+MAX_MASKS, MAX_CELLS, MAX_WINDOW_PX = 1_000_000, 1000, 10_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Rise(Attribution):
         if self.masks < 2 or self.cells < 2 or not 0 < self.share < 1:
             got = f"masks {self.masks}, cells {self.cells}, share {self.share}"
             raise RecipeError("masks ≥ 2, cells ≥ 2 and a share between 0 and 1", got, "the paper has 4000, 7 and 0.5")
+        require_between("masks", self.masks, 2, MAX_MASKS, "the paper has 4000")
+        require_between("cells", self.cells, 2, MAX_CELLS, "the paper has 7")
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Compute sums over the even and over the odd masks, two independent halves."""
@@ -100,6 +104,7 @@ class Occlusion(Attribution):
             raise RecipeError(
                 "1 ≤ stride ≤ size", f"stride {self.stride_px}, size {self.size_px}", "16 and 8 suit 224 x 224"
             )
+        require_between("size_px", self.size_px, 1, MAX_WINDOW_PX, "16 suits 224 x 224")
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Compute the mean drop of the windows that contain each pixel, for both halves of the windows."""

@@ -12,9 +12,10 @@ from unveil.attribution.gradient import Gradient
 from unveil.attribution.rules import RuleReport
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.base import Classifier
-from unveil.errors import RecipeError
+from unveil.errors import RecipeError, require_between
 from unveil.seeding import seeded_generator
 
+MAX_SAMPLES = 100_000
 GROUPS = 4  # groups of draws with separate sums, which can be split into halves in three ways
 
 
@@ -48,9 +49,11 @@ class UntilStable:
     def __post_init__(self) -> None:
         if not 0 < self.min_stability < 1:
             raise RecipeError("min_stability between 0 and 1", str(self.min_stability), "0.6 is usual")
-        if not 2 * GROUPS <= self.min_samples <= self.max_samples or self.step < 1:
+        if not 2 * GROUPS <= self.min_samples <= self.max_samples or not self.step >= 1:
             got = f"min_samples {self.min_samples}, max_samples {self.max_samples}, step {self.step}"
             raise RecipeError(f"{2 * GROUPS} ≤ min_samples ≤ max_samples and step ≥ 1", got, "8, 64 and 8 are usual")
+        require_between("max_samples", self.max_samples, 1, MAX_SAMPLES, "64 is usual")
+        require_between("step", self.step, 1, MAX_SAMPLES, "8 is usual")
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,13 @@ class SmoothGrad(Attribution):
             if isinstance(self.samples, UntilStable)
             else (self.samples,)
         )
+        if isinstance(self.samples, int | float):
+            if not self.samples >= 2:
+                do = "use Gradient() for a single one"
+                raise RecipeError("at least 2 samples for SmoothGrad", str(self.samples), do)
+            require_between("samples", self.samples, 2, MAX_SAMPLES, "16 to 64 are usual")
         if self.antithetic and (any(int(count) % 2 for count in counts) or int(counts[0]) < 4):
             raise RecipeError("an even number of samples, 4 or more, for pairs", str(self.samples), "or no pairs")
-        if isinstance(self.samples, int) and self.samples < 2:
-            raise RecipeError("at least 2 samples for SmoothGrad", str(self.samples), "use Gradient() for a single one")
         if not 0 < self.noise <= 1:
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 

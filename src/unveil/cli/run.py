@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from unveil.runs import ImageResult
     from unveil.targets import Target
 
+LARGE_COST = 10_000  # images through the network for one image
+
 
 def run(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, WebP, NIfTI … files.")],
@@ -100,6 +102,9 @@ def run(
         precision=precision,
     )
     check_target(chosen.target, classifier)
+    cost = chosen.cost(classifier)
+    if cost.forward > LARGE_COST:
+        console.print(f"[dim]{as_text(str(cost))}[/]", soft_wrap=True, highlight=False)
     results = []
     with progress(len(images), "images") as bars, suppress(DiskFullError):
         for result in run_images(

@@ -1,5 +1,6 @@
 """Recipes: all settings of a run as one value, as Python and as TOML."""
 
+from unveil.recipes.costs import RunCost, estimate_cost
 from unveil.recipes.named import NAMED, black_box, choose_recipe, demo, get_recipe, paper, recommended
 from unveil.recipes.recipe import RECIPE_CODEC, Recipe
 from unveil.recipes.trust_settings import TrustSettings
@@ -8,10 +9,12 @@ __all__ = [
     "NAMED",
     "RECIPE_CODEC",
     "Recipe",
+    "RunCost",
     "TrustSettings",
     "black_box",
     "choose_recipe",
     "demo",
+    "estimate_cost",
     "get_recipe",
     "paper",
     "recommended",

@@ -15,6 +15,7 @@ from unveil.targets import Target
 
 # Boxes, bands and blurs of the recipes suit grids of about 224 px and work down to half of that.
 MIN_GRID_PX = 112
+MAX_FILE_BYTES = 1_000_000
 
 
 def paper() -> Recipe:
@@ -135,8 +136,11 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
         do = f"did you mean {near[0]}?" if near else "see: unveil recipe list"
         raise RecipeError(f"a recipe {', '.join(NAMED)}, or a .toml file", repr(str(recipe)), do)
     try:
+        if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+            got = f"{path} with {path.stat().st_size} bytes"
+            raise RecipeError(f"a recipe file of at most {MAX_FILE_BYTES} bytes", got, "check the path")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RecipeError("a recipe file", f"{path}: {error}", "check the path") from error
     return Recipe.from_toml(text)
 

@@ -7,9 +7,11 @@ import tomli_w
 
 from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, SmoothGrad
+from unveil.classifiers import Classifier
 from unveil.codec import Codec
 from unveil.errors import RecipeError, require_between
 from unveil.fills import Fill, Mean
+from unveil.recipes.costs import RunCost, estimate_cost
 from unveil.recipes.grid_scaling import scale_px
 from unveil.recipes.trust_settings import TrustSettings
 from unveil.regions import Selector, SmoothedThreshold
@@ -131,6 +133,10 @@ class Recipe:
         """Return the same recipe with another `target`."""
         return replace(self, target=target)
 
+    def cost(self, classifier: Classifier) -> RunCost:
+        """Compute the largest number of images that `classifier` is given in a run of one image: see `RunCost`."""
+        return estimate_cost(self, classifier)
+
     def as_dict(self) -> dict:
         """Encode as nested tables of plain values; each part names its class as `kind`."""
         return RECIPE_CODEC.encode(self, top=True)
@@ -138,7 +144,11 @@ class Recipe:
     @classmethod
     def from_dict(cls, tables: dict) -> "Recipe":
         """Decode nested `tables`. Raises `RecipeError`, with the table and the key, for settings that can't be used."""
-        return RECIPE_CODEC.decode(cls, tables, "recipe")
+        try:
+            return RECIPE_CODEC.decode(cls, tables, "recipe")
+        except RecursionError as error:
+            got = "tables in tables without end"
+            raise RecipeError("a recipe in tables", got, "compare: unveil recipe show recommended") from error
 
     def to_toml(self) -> str:
         """Format as TOML that `from_toml` reads back to an equal recipe."""
@@ -149,6 +159,7 @@ class Recipe:
         """Parse a recipe in TOML. Raises `RecipeError` for invalid TOML and for settings that can't be used."""
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError("a recipe in TOML", str(error), "compare: unveil recipe show recommended") from error
+        except (ValueError, RecursionError) as error:
+            got = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RecipeError("a recipe in TOML", got, "compare: unveil recipe show recommended") from error
         return cls.from_dict(tables)

@@ -29,6 +29,7 @@ from unveil.errors import AttributionError, MissingLibraryError, RecipeError
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
 
+MAX_SETTING = 1e6  # of epsilon and gamma
 OURS_INSTEAD = {
     "GuidedBackprop": "GuidedBackprop()",
     "DeconvNet": "Deconvnet()",
@@ -79,9 +80,10 @@ class Zennit(GradientMethod):
                 self.composite,
                 f"use {OURS_INSTEAD[self.composite]}",
             )
-        if not (self.epsilon > 0 and self.gamma >= 0):
+        if not (0 < self.epsilon <= MAX_SETTING and 0 <= self.gamma <= MAX_SETTING):
             got = f"epsilon {self.epsilon}, gamma {self.gamma}"
-            raise RecipeError("epsilon above 0 and gamma from 0 on", got, "zennit's own are 1e-6 and 0.25")
+            expected = f"epsilon above 0, gamma from 0 on, and both at most {MAX_SETTING:g}"
+            raise RecipeError(expected, got, "zennit's own are 1e-6 and 0.25")
 
     def gradients(
         self, classifier: Classifier, pixels: Float[Tensor, "n c *grid"], target_scores: Sequence[TargetScore]

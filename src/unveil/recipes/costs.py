@@ -1,0 +1,147 @@
+"""What a run will cost at most: the number of images that the network is given, before any of them is."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from unveil.attribution import Attribution, Gradient, Occlusion, Rise, SmoothGrad
+from unveil.attribution.base import GradientMethod
+from unveil.attribution.smoothgrad import UntilStable
+from unveil.classifiers import Classifier, TorchClassifier
+from unveil.fills import Fill
+from unveil.predictions import Output
+from unveil.regions import Selector, SmoothedThreshold
+from unveil.stopping import AnyOf, NotSignificant, Stop
+from unveil.targets import Class, Margin, Predicted, Target, Top
+
+if TYPE_CHECKING:
+    from unveil.recipes.recipe import Recipe
+
+# Views of the trust cards for each region, besides placements and fills: the region alone, and its boundary.
+_SINGLE_VIEWS, _BOUNDARY_VIEWS, _PLACEMENT_STATES = 4, 6, 2
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """Upper bounds of the work of one run, that is, for one image.
+
+    Most runs cost less: they stop earlier, find fewer regions, and predict equal views once.
+
+    Attributes:
+        forward: The number of images that the network is given.
+        backward: The number of gradients with respect to an image: one per image and target.
+        cards: The number of images among `forward` that are for trust cards.
+        unknown: The name of the attribution method if another library decides how many images it needs; those aren't
+            counted. None if everything is counted.
+    """
+
+    forward: int
+    backward: int
+    cards: int
+    unknown: str | None = None
+
+    def __str__(self) -> str:
+        """One line for users."""
+        parts = [f"{self.cards:,} of them for trust cards"] if self.cards else []
+        parts += [f"{self.backward:,} gradients"] if self.backward else []
+        parts += [f"without those of {self.unknown}"] if self.unknown else []
+        return f"up to {self.forward:,} images through the network per image" + (f" ({', '.join(parts)})" * bool(parts))
+
+
+def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
+    """Compute the largest cost of a run with `recipe` and `classifier`, without using the network.
+
+    >>> from unveil.classifiers import BlackBox, Preprocessing
+    >>> from unveil.recipes import Recipe
+    >>> from unveil.stopping import MaxRounds
+    >>> from unveil.targets import Class
+    >>> black_box = BlackBox(lambda x: x.mean((2, 3)), Preprocessing.square(8, (0.5,) * 3, (0.25,) * 3))
+    >>> recipe = Recipe(attribution=Rise(masks=100), target=Class(0), stop=MaxRounds(2), trust=None)
+    >>> estimate_cost(recipe, black_box).forward
+    208
+    """
+    grid = tuple(classifier.preprocessing.crop)
+    targets = _count_targets(recipe.target, classifier)
+    tracks, per_round = (1, targets) if recipe.joint else (targets, 1)
+    rounds = tracks * (recipe.stop.most_rounds or 0)
+    regions = per_round * _count_regions(recipe.selector, grid)
+    known = _count_images(recipe.attribution, grid)
+    images, gradients = known or (0, 0)
+    # Each region alone erased, all of them, and all that are kept; and the places that a stop compares with.
+    erasures = regions + 2 + regions * _count_placements(recipe.stop)
+    # The image itself, and one of the mean color.
+    forward = 2 + rounds * (images + erasures)
+    backward = rounds * gradients * per_round
+    cards = 0
+    if recipe.trust is not None:
+        settings = recipe.trust
+        views = _SINGLE_VIEWS + _BOUNDARY_VIEWS + _PLACEMENT_STATES + settings.placements + _fill_views(settings.fills)
+        randomized, randomized_gradients = _count_randomized(recipe.attribution, settings.samples, classifier)
+        players = min(settings.max_players, (recipe.stop.most_rounds or 0) * _count_regions(recipe.selector, grid))
+        # A target that is predicted only after an erasure has a game of its own.
+        games = min(len(classifier.labels), rounds * per_round) if isinstance(recipe.target, Predicted) else targets
+        cards = rounds * (regions * views + randomized) + (games * 2**players if settings.max_players else 0)
+        backward += rounds * randomized_gradients * per_round
+    return RunCost(forward + cards, backward, cards, None if known else type(recipe.attribution).__name__)
+
+
+def _count_targets(target: Target, classifier: Classifier) -> int:
+    match target:
+        case Class() | Margin():
+            return 1
+        case Top():
+            return target.count
+        case Predicted() if classifier.output is Output.SOFTMAX:
+            return 1
+        case _:
+            return len(classifier.labels)
+
+
+def _count_regions(selector: Selector, grid: tuple[int, ...]) -> int:
+    """The largest number of regions of one map."""
+    if not isinstance(selector, SmoothedThreshold):
+        return prod(grid)
+    if not selector.split:
+        return 1
+    most = int(1 / selector.min_area_share) if selector.min_area_share else prod(grid)
+    return min(selector.max_regions, most, prod(grid))
+
+
+def _count_images(attribution: Attribution, grid: tuple[int, ...]) -> tuple[int, int] | None:
+    """Images of one map, and gradients per target; None where another library decides."""
+    match attribution:
+        case SmoothGrad():
+            samples = attribution.samples
+            count = samples.max_samples if isinstance(samples, UntilStable) else int(samples)
+            return count, count
+        case GradientMethod():
+            return 1, 1
+        case Rise():
+            return attribution.masks, 0
+        case Occlusion():
+            return 1 + sum(1 for _ in attribution.windows(grid)), 0
+        case _:
+            return None
+
+
+def _count_placements(stop: Stop) -> int:
+    parts = stop.stops if isinstance(stop, AnyOf) else (stop,)
+    return sum(part.placements + _PLACEMENT_STATES for part in parts if isinstance(part, NotSignificant))
+
+
+def _fill_views(fills: tuple[Fill, ...]) -> int:
+    # With the run's own fill: the state in which the region was found, with and without the region.
+    return 2 * (1 + len(fills))
+
+
+def _count_randomized(attribution: Attribution, samples: int, classifier: Classifier) -> tuple[int, int]:
+    """Images and gradients per target for a map of the randomized network."""
+    if not samples or not isinstance(classifier, TorchClassifier):
+        return 0, 0
+    if isinstance(attribution, Gradient):
+        return 1, 1
+    if isinstance(attribution, SmoothGrad) and isinstance(attribution.method, Gradient):
+        own = attribution.samples
+        count = min(samples, own) if isinstance(own, int) else samples
+        return count, count
+    return 0, 0
