@@ -80,13 +80,16 @@ class Top(Target):
     """The most probable labels of the first round, which stay the same in all rounds.
 
     Attributes:
-        count: The number of labels.
+        count: The number of labels, at most 1000.
+
+    Raises `TargetError` for a larger count.
     """
 
     count: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.count <= MAX_TARGETS:
+        # The lower bound is checked with the number of labels.
+        if not self.count <= MAX_TARGETS:
             raise TargetError(f"Top(1) to Top({MAX_TARGETS})", f"Top({self.count})", "choose a count in this range")
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
