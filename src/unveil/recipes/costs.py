@@ -61,6 +61,7 @@ def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
     208
     """
     grid = tuple(classifier.preprocessing.crop)
+    recipe = recipe.for_grid(grid)
     targets = _count_targets(recipe.target, classifier)
     tracks, per_round = (1, targets) if recipe.joint else (targets, 1)
     rounds = tracks * (recipe.stop.most_rounds or 0)
