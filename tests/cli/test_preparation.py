@@ -81,6 +81,20 @@ def test_twelve_bits_are_noticed(shell: Shell, call: tuple):
     assert "--value-range 0,4095" in " ".join(err.split())
 
 
+def test_the_same_remark_about_many_images_is_printed_for_the_first_and_counted(shell: Shell, call: tuple):
+    scans = []
+    for number in range(3):
+        values = (np.random.default_rng(number).random((28, 28)) * 4096).astype(np.uint16)
+        Pillow.fromarray(values).save(shell.folder / f"scan{number}.png")
+        scans.append(shell.folder / f"scan{number}.png")
+    code, _, err = shell("run", *scans, *call[2:], *OPTIONS[:-2])
+    text = " ".join(err.split())
+    assert code == 0
+    assert text.count("warning") == 2
+    assert "scan0.png: 16-bit pixels" in text
+    assert "3 images in all: 16-bit pixels" in text
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,5 +1,6 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,8 @@ def run(
     cost = chosen.cost(classifier)
     if cost.forward > LARGE_COST:
         console.print(f"[dim]{as_text(str(cost))}[/]", soft_wrap=True, highlight=False)
-    results = []
+    results: list[dict] = []
+    warned: Counter[str] = Counter()
     with progress(len(images), "images") as bars, suppress(DiskFullError):
         for result in run_images(
             images,
@@ -119,9 +121,12 @@ def run(
             figure=figure,
             on_image=bars.begin,
         ):
-            _show(result, tables=len(images) == 1)
+            _show(result, tables=len(images) == 1, warned=warned)
             results.append(_as_json(result))
             bars.done()
+    for warning, count in warned.items():
+        if count > 1:
+            show_warning(f"{count} images in all: {warning}")
     if as_json:
         write_json({"runs": results})
     failed = sum(result["status"] == "failed" for result in results)
@@ -143,7 +148,8 @@ def check_target(target: "Target", classifier: "Classifier") -> None:
     target.resolve(prediction, prediction, classifier.labels)
 
 
-def _show(result: "ImageResult", *, tables: bool) -> None:
+def _show(result: "ImageResult", *, tables: bool, warned: Counter[str]) -> None:
+    """Print the result; a warning that several images have is printed for the first of them."""
     name, folder = as_text(result.image.name), as_text(str(result.folder))
     if result.run is None:
         error = result.error or ""
@@ -152,7 +158,9 @@ def _show(result: "ImageResult", *, tables: bool) -> None:
     kept = " (kept)" if result.status == "kept" else ""
     console.print(f"{name}: {_summary(result.run)} → {folder}{kept}", soft_wrap=True)
     if result.warning:
-        show_warning(f"{result.image}: {result.warning}")
+        warned[result.warning] += 1
+        if warned[result.warning] == 1:
+            show_warning(f"{result.image}: {result.warning}")
     if tables and result.run.regions:
         console.print(region_table(result.run, console.width))
         if (cards := trust_table(result.run, console.width)) is not None:
