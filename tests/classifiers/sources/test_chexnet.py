@@ -148,7 +148,10 @@ class InputOutput(enum.Enum):
     ("content", "named"),
     [
         (lambda: nn.Sequential(nn.Linear(2, 14), nn.Sigmoid()), "a whole pickled network"),
-        (lambda: {"model": nn.Linear(2, 14), "best_loss": np.float64(1), "epoch": 3}, "objects other than tensors"),
+        (
+            lambda: {"model": nn.Linear(2, 14), "best_loss": np.float64(1), "epoch": 3},
+            "(a whole pickled network under model|objects other than tensors)",
+        ),
         (lambda: {"state_dict": {"a": torch.zeros(1)}, "fold": InputOutput.OUTPUT}, "objects other than tensors"),
     ],
 )

@@ -8,6 +8,7 @@ import pathlib
 import pickle
 import types
 import uuid
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -88,6 +89,37 @@ class Call:
     def pickled(self) -> bytes:
         module, _, function = self.name.rpartition(".")
         return b"\x80\x02c" + f"{module}\n{function}\n".encode() + pickle.dumps(self.arguments, 2)[2:-1] + b"R."
+
+
+class Touched:
+    """Would leave a trace if one were made, or its state were set."""
+
+    traces: ClassVar[list[str]] = []
+
+    def __new__(cls) -> "Touched":
+        cls.traces.append("made")
+        return super().__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        self.traces.append("set")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_objects_of_any_class_are_read_past_without_making_them(zipped, tmp_path):
+    """As in Lightning's hyper_parameters, which may hold the network itself and its loss."""
+    thing = Touched()
+    thing.lr = 0.1  # pyright: ignore[reportAttributeAccessIssue]
+    # The old format stores networks in a way that PyTorch's safe reader refuses itself.
+    networks = {"net": torch.nn.Linear(2, 2), "loss": torch.nn.CrossEntropyLoss()} if zipped else {}
+    hparams = {"own": [thing], **networks}
+    torch.save(
+        {"hyper_parameters": hparams, "state_dict": WEIGHTS},
+        tmp_path / "last.ckpt",
+        _use_new_zipfile_serialization=zipped,
+    )
+    Touched.traces.clear()
+    assert read_torch_file(tmp_path / "last.ckpt").keys() == WEIGHTS.keys()
+    assert Touched.traces == []
 
 
 @pytest.mark.parametrize("name", ["os.system", "posix.system", "builtins.eval", "builtins.exec", "subprocess.run"])

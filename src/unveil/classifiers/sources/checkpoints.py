@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from unveil.classifiers.sources.file_kinds import FACTORY
-from unveil.classifiers.sources.stand_ins import InertArray, plain_objects_allowed
+from unveil.classifiers.sources.stand_ins import InertArray, InertClass, plain_objects_allowed
 from unveil.errors import WeightsError
 
 # Names under which training scripts save the network's weights, in order of preference.
@@ -27,6 +28,7 @@ OTHER_KEYS = re.compile(
 # An average of the network over the training: used where there is no other.
 AVERAGE_KEYS = re.compile(r"(^|_|\.)(ema|swa|average|averaged|avg|shadow|polyak)(\d*)(_|\.|$)", re.I)
 DEPTH = 4
+MOST_CLASSES = 200
 CHECK = "check that torch.save wrote it and that it is whole"
 UNREADABLE = "no readable content"
 # Operands of pickle's protocols 3 to 5; torch.save writes protocol 2.
@@ -40,6 +42,8 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
     or a part of the training, else the only average. Raises `WeightsError`.
     """
     content = _load(path)
+    if isinstance(content, InertClass):
+        raise _whole_network(path, f"({content.name})")
     entries = dict(dict.items(content)) if isinstance(content, dict) else None
     if isinstance(content, InertArray) or (
         entries and all(isinstance(value, InertArray) for value in entries.values())
@@ -66,27 +70,48 @@ def what_was_refused(error: UnpicklingError) -> str:
 
 def _load(path: Path) -> Any:
     try:
-        with path.open("rb") as file, warnings.catch_warnings(), plain_objects_allowed():
-            # It warns of old pickle protocols; what matters here is whether the file can be read safely. By its path it
-            # would read a file named .safetensors as such.
-            warnings.simplefilter("ignore")
-            return torch.load(file, map_location="cpu", weights_only=True)
+        return _load_past(path, _other_names(path))
     except UnpicklingError as error:
         network = _pickled_object(path)
-        if network is None and what_was_refused(error) == UNREADABLE:
+        if network is not None:
+            raise _whole_network(path, f"({network})") from error
+        if what_was_refused(error) == UNREADABLE:
             raise WeightsError("a PyTorch file", f"{path} with {UNREADABLE}", CHECK) from error
-        what = f"a whole pickled network ({network})" if network else what_was_refused(error)
-        otherwise = f"or return the network from {FACTORY}" if network else "or convert it to safetensors"
         raise WeightsError(
             "a PyTorch file with tensors only",
-            f"{path} with {what}, which could run code when loaded",
-            f"where you trust it, save the model's state_dict(), {otherwise}",
+            f"{path} with {what_was_refused(error)}, which could run code when loaded",
+            "where you trust it, save the model's state_dict(), or convert it to safetensors",
         ) from error
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         # PyTorch advises to load such files without its safe reader.
         got = "content that can't be read safely" if "weights_only" in first else first
         raise WeightsError("a PyTorch file", f"{path}: {got}", CHECK) from error
+
+
+def _other_names(path: Path) -> set[str]:
+    """Names of classes and functions in a file of today's format that PyTorch's safe reader would stop at."""
+    try:
+        with path.open("rb") as file, plain_objects_allowed():
+            return set(get_unsafe_globals_in_checkpoint(file))
+    except Exception:  # noqa: BLE001 (an old or a damaged file: the names come up one by one while it is read)
+        return set()
+
+
+def _load_past(path: Path, others: set[str]) -> Any:
+    """The content, with inert objects in place of those of other classes."""
+    while True:
+        try:
+            # By its path, PyTorch would read a file named .safetensors as such.
+            with path.open("rb") as file, warnings.catch_warnings(), plain_objects_allowed(others):
+                # It warns of old pickle protocols; what matters here is whether the file can be read safely.
+                warnings.simplefilter("ignore")
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except UnpicklingError as error:
+            found = re.search(r"GLOBAL ([\w.]+) was not an allowed global", str(error))
+            if found is None or found[1] in others or len(others) > MOST_CLASSES:
+                raise
+            others = {*others, found[1]}
 
 
 def _pickled_object(path: Path) -> str | None:
@@ -114,6 +139,14 @@ def _first_bytes(path: Path) -> bytes:
         return b""
 
 
+def _whole_network(path: Path, where: str) -> WeightsError:
+    return WeightsError(
+        "a PyTorch file with tensors only",
+        f"{path} with a whole pickled network {where}, which could run code when loaded",
+        f"where you trust it, save the model's state_dict(), or return the network from {FACTORY}",
+    )
+
+
 def _state_dict(content: dict, path: Path) -> dict[str, Tensor]:
     """The state dict in a checkpoint; the path of names to it is in the error where there are several."""
     found = _candidates(content, (), set())
@@ -126,6 +159,9 @@ def _state_dict(content: dict, path: Path) -> dict[str, Tensor]:
             raise WeightsError("weights of one network", f"{path} with several: {names}", do)
         if chosen:
             return found[chosen[0]]
+    networks = {key: value.name for key, value in dict.items(content) if isinstance(value, InertClass)}
+    if networks:
+        raise _whole_network(path, ", ".join(f"under {key} ({name})" for key, name in list(networks.items())[:3]))
     raise WeightsError("tensors by name", f"{path} with {_described(content)}", "save the model's state_dict()")
 
 

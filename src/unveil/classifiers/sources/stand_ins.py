@@ -6,8 +6,9 @@ their code is imported or run.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from pickle import UnpicklingError  # noqa: TID251 (its exception only)
 from typing import Any
 
 from torch.serialization import safe_globals
@@ -53,6 +54,20 @@ class InertList(InertObject):
     def __new__(cls, *arguments: object, **named: object) -> Any:
         """An empty list, whatever the arguments."""
         return []
+
+
+class InertClass(InertObject):
+    """Takes the place of one class that isn't listed here; `name` is the name in the file.
+
+    Objects of it can be made of their stored state. A call is refused, since only functions and few classes are stored
+    as calls: whoever made such a file meant something to run.
+    """
+
+    name = ""
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        """Refuse to be called. Making an object without a call, as for the usual classes, doesn't come here."""
+        raise UnpicklingError(f"GLOBAL {self.name} is called")
 
 
 _PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path", "PurePath")
@@ -101,6 +116,10 @@ _STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 ]
 
 
-def plain_objects_allowed() -> AbstractContextManager[Any]:
-    """A context in which `torch.load(weights_only=True)` reads past plain objects; after it nothing is registered."""
-    return safe_globals(_STAND_INS)
+def plain_objects_allowed(others: Iterable[str] = ()) -> AbstractContextManager[Any]:
+    """A context in which `torch.load(weights_only=True)` reads past plain objects; after it nothing is registered.
+
+    `others`: further classes by their names in the file, each with an `InertClass` of its own.
+    """
+    more = [(type("InertClass", (InertClass,), {"name": name}), name) for name in others]
+    return safe_globals([*_STAND_INS, *more])
