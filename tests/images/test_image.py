@@ -293,7 +293,8 @@ def test_as_many_channels_as_the_classifier_has(count):
     if count != 4:
         assert np.array_equal(Image.from_array(values, channels_last=False).pixels, image.pixels)
         assert np.array_equal(Image.from_array(values, axes="c h w").pixels, image.pixels)
-        with pytest.raises(ImageError, match=f"one axis of 1, 3, 4 or {count + 9} channels"):
+        told = f"one axis of 1, 3, 4 or {count + 9} channels; .*; give the {count + 9} channels that the classifier has"
+        with pytest.raises(ImageError, match=told):
             Image.from_array(values, channels=count + 9)
 
 

@@ -142,6 +142,8 @@ def _axes_of(values: np.ndarray, axes: str | None, channels_last: bool | None, c
     first, last = (side in (1, 3, 4, channels) for side in (values.shape[0], values.shape[-1]))
     if channels_last is None and first == last:
         do = 'give channels_last=True or False, or axes="d h w" for a volume'
+        if channels is not None and not first:
+            do = f'give the {channels} channels that the classifier has, or axes="d h w" for a volume'
         counts = "1, 3 or 4" if channels in (None, 1, 3, 4) else f"1, 3, 4 or {channels}"
         raise ImageError(f"one axis of {counts} channels", f"shape {values.shape}", do)
     return "h w c" if (last if channels_last is None else channels_last) else "c h w"
