@@ -18,6 +18,7 @@ from unveil.cli.run import check_target
 from unveil.cli.texts import as_text
 from unveil.errors import UnveilError
 from unveil.evaluation.paper.report import CountedSample, dataset_as_json, machine_info, write_report
+from unveil.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from unveil.datasets import Sample
@@ -117,6 +118,7 @@ def paper(
     from unveil.targets import parse_target  # noqa: PLC0415
 
     check_folder(out)
+    remove_leftovers(out / "runs")
     check_seed(seed)
     # Trust cards aren't part of the paper's experiment, and would take several times as long.
     chosen_recipe = replace(get_recipe(recipe), trust=None)
