@@ -12,6 +12,7 @@ from unveil.classifiers.changes import PreprocessingChanges
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import advise_on_file
+from unveil.classifiers.sources.huggingface import read_config
 from unveil.classifiers.sources.label_files import Labels, read_labels
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError
@@ -69,7 +70,9 @@ def load_classifier(
         preprocessing = preprocessing.applied_to(_own_preprocessing(model, weights, names))
     given = Overrides(labels, preprocessing, output)
     if isinstance(model, nn.Module):
-        built, name = LoadedModel(model, None, names, held=True), type(model).__name__
+        labels_said, output_said = read_config(model)
+        built = LoadedModel(model, None, labels_said, output_said or Output.SOFTMAX, held=True)
+        name = type(model).__name__
         target = None if device == "auto" else choose_device(device)
     else:
         name, target = model, choose_device(device)

@@ -288,3 +288,26 @@ def test_what_a_configuration_says(config, expected):
     if config is not None:
         module.config = SimpleNamespace(**config)
     assert huggingface.read_config(module) == expected
+
+
+class Wrapped(torch.nn.Module):
+    """A network of transformers that returns logits, as people wrap it; the configuration is kept beside it."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module, self.config = module, module.config
+
+    def forward(self, images):
+        return self.module(images).logits
+
+
+def test_modules_have_the_labels_and_the_output_of_their_configuration(tmp_path):
+    module = Wrapped(save(tmp_path, problem_type="multi_label_classification"))
+    square = Preprocessing.square(64, (0.5,) * 3, (0.5,) * 3)
+    classifier = unveil.load_classifier(module, preprocessing=square)
+    assert (classifier.labels, classifier.output) == (("cat", "dog", "none"), Output.SIGMOID)
+    given = unveil.load_classifier(module, preprocessing=square, labels=["a", "b", "c"], output="softmax")
+    assert (given.labels, given.output) == (("a", "b", "c"), Output.SOFTMAX)
+    pixels = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    of_folder = unveil.load_classifier(f"huggingface/{tmp_path}").logits(pixels)
+    np.testing.assert_allclose(classifier.logits(pixels), of_folder, atol=1e-5)
