@@ -64,8 +64,8 @@ def test_the_first_region_on_a_small_grid_is_the_cue(side, row, column):
 
 
 @pytest.mark.parametrize("name", list(NAMED))
-@pytest.mark.parametrize("grid", [(224, 224), (112, 300), (128, 128), (384, 384), (112, 112, 112)])
-def test_nothing_changes_on_grids_that_are_large_enough(name, grid):
+@pytest.mark.parametrize("grid", [(224, 224), (112, 300), (128, 128), (384, 384), (112, 112, 112), (16, 32, 32)])
+def test_nothing_changes_on_grids_that_are_large_enough_and_for_volumes(name, grid):
     recipe = NAMED[name]()
     assert recipe.for_grid(grid) is recipe
 

@@ -84,8 +84,9 @@ class Recipe:
         min_drop_share: A region whose drop is below this share, in [0, 1), of the largest drop of its round and target
             isn't erased in this round; a later round may find it again.
         trust: Settings of the trust cards; None (`trust = false` in a file) leaves them out.
-        min_grid_px: The shorter side of the smallest model grid that settings in px are meant for. On a smaller grid,
-            all of them are multiplied by side / `min_grid_px` (see `for_grid`). None: they are used as they are.
+        min_grid_px: The shorter side of the smallest model grid that settings in px are meant for. On a smaller grid
+            of an image, all of them are multiplied by side / `min_grid_px` (see `for_grid`). None: they are used as
+            they are.
 
     Raises `RecipeError` for settings out of range. Compare `recipes.paper()` and `recipes.recommended()`.
 
@@ -119,13 +120,14 @@ class Recipe:
     def for_grid(self, grid: tuple[int, ...]) -> "Recipe":
         """Return the recipe for this model `grid`: with smaller settings in px if the grid is below `min_grid_px`.
 
-        The result has no `min_grid_px`: it is meant for this grid. On other grids, the recipe itself is returned.
+        The result has no `min_grid_px`: it is meant for this grid. For larger grids and
+        for volumes, the recipe itself is returned.
 
         >>> from unveil.recipes import recommended
         >>> recommended().for_grid((28, 28)).selector.size_px, recommended().for_grid((224, 224)).selector.size_px
         (3, 11)
         """
-        if self.min_grid_px is None or min(grid) >= self.min_grid_px:
+        if self.min_grid_px is None or len(grid) != 2 or min(grid) >= self.min_grid_px:
             return self
         return scale_px(replace(self, min_grid_px=None), min(grid) / self.min_grid_px)
 
