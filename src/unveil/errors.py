@@ -92,3 +92,12 @@ def require_between(name: str, value: float, low: float, high: float, usual: str
         raise RecipeError(f"{name} {bound}", str(value), usual)
     if value > high:
         raise RecipeError(f"{name} of at most {high}", str(value), usual)
+
+
+def first_line(error: BaseException, length: int = 160) -> str:
+    """The first line of an error's message, or its type where it has none; at most `length` characters.
+
+    >>> first_line(ValueError("wrong shape\\nsee above"))
+    'wrong shape'
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]

@@ -77,7 +77,7 @@ def outcome(source, name: str, **options) -> tuple:
     try:
         image = read_image(source, **options)
     except ImageError as error:
-        return error.expected, error.got.replace(name, "NAME"), error.do
+        return error.expected, error.got.replace(f"{name},", "NAME,", 1), error.do
     return image.pixels.tobytes(), image.pixels.shape, image.value_range, image.sha256
 
 

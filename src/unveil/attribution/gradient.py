@@ -11,6 +11,7 @@ from torch import Tensor
 from unveil.attribution.base import GradientMethod
 from unveil.attribution.rules import BackwardRule, Deconv, Guided, RuleReport
 from unveil.classifiers.base import Classifier
+from unveil.classifiers.engine.guard import as_leaf, gradient_of, guarded, recording
 from unveil.errors import AttributionError
 from unveil.targets import TargetScore
 
@@ -42,15 +43,13 @@ class Gradient(GradientMethod):
 
         Raises `AttributionError` for logits without a gradient, and for networks that the rule isn't defined for.
         """
-        with torch.enable_grad():
-            pixels = pixels.detach().requires_grad_()
+        if not classifier.differentiable:
+            raise no_gradients(type(self).__name__, classifier)
+        with recording(), guarded(classifier.name, "compute gradients"):
+            pixels = as_leaf(pixels)
             logits = classifier.logits(pixels)
             if not logits.requires_grad:
-                raise AttributionError(
-                    f"a classifier with gradients for {type(self).__name__}",
-                    f"{classifier.name}, whose logits have no gradient",
-                    "use --recipe black-box, or the attribution Rise() or Occlusion()",
-                )
+                raise no_gradients(type(self).__name__, classifier)
             # The rule is registered once on the graph; all backward passes of this forward pass then follow it.
             report = self.rule.attach(logits) if self.rule else None
             signed = backward(target_scores, logits, pixels)
@@ -79,16 +78,22 @@ class GuidedBackprop(Gradient):
     rule: ClassVar[BackwardRule | None] = Guided()
 
 
+def no_gradients(method: str, classifier: Classifier) -> AttributionError:
+    """The error for a method that needs gradients of a classifier that has none."""
+    return AttributionError(
+        f"a classifier with gradients for {method}",
+        f"{classifier.name}, whose logits have no gradient",
+        "use --recipe black-box, or the attribution Rise() or Occlusion()",
+    )
+
+
 def backward(
     target_scores: Sequence[TargetScore], logits: Float[Tensor, "n k"], inputs: Float[Tensor, "n c *grid"]
 ) -> Float[Tensor, "t n c *grid"]:
-    """Compute one backward pass per target score over the graph from `inputs` to `logits`, and free the graph."""
+    """Compute one backward pass per target score over the graph from the leaf `inputs` to `logits`, and free it."""
     scores = [score_of(target_score, logits).sum() for target_score in target_scores]
     return torch.stack(
-        [
-            torch.autograd.grad(score, inputs, retain_graph=index + 1 < len(scores))[0]
-            for index, score in enumerate(scores)
-        ]
+        [gradient_of(score, inputs, keep_graph=index + 1 < len(scores)) for index, score in enumerate(scores)]
     )
 
 

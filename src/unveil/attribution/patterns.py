@@ -13,6 +13,7 @@ from unveil.attribution.base import GradientMethod
 from unveil.attribution.gradient import backward
 from unveil.attribution.rules import RuleReport
 from unveil.classifiers import Classifier, TorchClassifier
+from unveil.classifiers.engine.guard import as_leaf, guarded, recording
 from unveil.patterns import PatternError, RewiredNetwork, load_patterns
 from unveil.targets import TargetScore
 
@@ -47,9 +48,9 @@ class PatternNet(GradientMethod):
             (self.patterns, modified),
             lambda: _rewire(classifier, self.patterns, attribution=self.attribution),
         )
-        with torch.enable_grad():
-            inputs = classifier.normalized(pixels).detach().requires_grad_()
-            signed = backward(target_scores, network(inputs), inputs)
+        with recording(), guarded(classifier.name, "compute gradients"):
+            inputs = as_leaf(classifier.normalized(pixels))
+            signed = backward(target_scores, classifier.read_logits(network, inputs), inputs)
         # The normalization is a linear layer with one input, 1/std: its pattern is std.
         std = torch.tensor(classifier.preprocessing.std).to(signed).reshape(-1, *(1,) * (pixels.ndim - 2))
         return (signed if self.attribution else signed * std).float(), None

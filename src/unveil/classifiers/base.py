@@ -14,6 +14,7 @@ from torch import Tensor
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.engine.batch_size import SMALLEST
 from unveil.classifiers.engine.precision import probe_pixels
+from unveil.classifiers.options import ClassifierOptions
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.label_files import order_labels
 from unveil.errors import ClassifierError
@@ -49,6 +50,8 @@ class Classifier(ABC):
     output: Output
     device: torch.device
     precision: str = "fp32"
+    # Whether gradients of the logits reach the pixels.
+    differentiable: bool = True
 
     @abstractmethod
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
@@ -80,6 +83,14 @@ class Classifier(ABC):
         except Exception:  # noqa: BLE001 (the run itself reports what a network raises)
             return None
         return ProbeOutput.from_logits(prediction.logits)
+
+    def with_options(self, options: ClassifierOptions) -> "Classifier":
+        """A new classifier with what `options` say and the rest as here.
+
+        Raises `ClassifierError` for a kind of classifier that doesn't define it.
+        """
+        got = f"{' and '.join(options.given)} for {self.name}, a {type(self).__name__}"
+        raise ClassifierError("a finished classifier alone", got, "leave it out, or build the classifier with it")
 
     def __repr__(self) -> str:
         """Name, number of labels, output, grid, device and precision, in one line."""
@@ -118,11 +129,6 @@ class Classifier(ABC):
                 "check the weights; try --precision fp32",
             )
         return Prediction(row, self.output)
-
-
-def numbered_labels(count: int) -> tuple[str, ...]:
-    """Labels for a model that has none: `class 0`, `class 1`, …"""
-    return tuple(f"class {index}" for index in range(count))
 
 
 def check_labels(labels: Sequence[str] | Mapping[Any, Any]) -> tuple[str, ...]:

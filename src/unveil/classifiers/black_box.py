@@ -1,93 +1,128 @@
-"""A classifier that is a plain function: pixels in, answers out, no gradients."""
+"""A classifier that is a plain function: arrays of images in, arrays of logits or probabilities out, no gradients."""
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.classifiers.base import Classifier, check_labels, numbered_labels
+from unveil.classifiers.base import Classifier, check_labels
+from unveil.classifiers.engine.behavior import Behavior, Observer
+from unveil.classifiers.engine.guard import guarded
+from unveil.classifiers.options import ClassifierOptions
+from unveil.classifiers.outputs import LogitReader, Returns, choose_reader, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
-Answer = Callable[[np.ndarray], np.ndarray]
-SMALLEST = 1e-12  # of a probability, before its logarithm is taken
-
-
-class Returns(StrEnum):
-    """What a black box answers with."""
-
-    LOGITS = "logits"
-    PROBABILITIES = "probabilities"
+BatchFunction = Callable[[np.ndarray], np.ndarray]
 
 
 class BlackBox(Classifier):
     """A classifier that is a function from an array of images to an array of outputs, without gradients.
 
     Attributions that need gradients refuse it; `Rise` and `Occlusion` don't need any.
+
+    >>> def brightness(images):
+    ...     return np.stack([images.mean((1, 2, 3)), -images.mean((1, 2, 3))], axis=1)
+    >>> classifier = BlackBox(brightness, Preprocessing.square(32, (0.5,) * 3, (0.25,) * 3), ["bright", "dark"])
+    >>> classifier.predict(torch.ones(1, 3, 32, 32))[0].logits
+    array([ 2., -2.])
     """
+
+    differentiable = False
 
     def __init__(
         self,
-        function: Answer,
+        function: BatchFunction,
         preprocessing: Preprocessing,
         labels: Sequence[str] | None = None,
         *,
-        output: Output = Output.SOFTMAX,
-        returns: Returns = Returns.LOGITS,
+        output: Output | str | None = None,
+        returns: Returns | str | None = None,
         name: str = "black box",
         fingerprint: str = "unknown",
     ) -> None:
-        """Check the function with one blank image.
+        """Call the function with two synthetic images, together and alone.
 
         Args:
-            function: Maps a float32 array (n, c, h, w), normalized by `preprocessing`, to an array (n, labels).
+            function: Maps a float32 array (n, c, h, w), normalized by `preprocessing`, to an array (n, labels). One
+                that takes one image at a time gets one at a time.
             preprocessing: How images become inputs.
-            labels: The names of the outputs; None numbers them.
-            output: Whether exactly one label applies (softmax) or each label independently (sigmoid).
-            returns: Whether the function returns logits or probabilities. Probabilities become logits: log p for
-                softmax, log p − log(1 − p) for sigmoid.
+            labels: The names of the outputs; None numbers them. Two names for a single logit z name −z and z.
+            output: Whether exactly one label applies (softmax) or each label independently (sigmoid); None is softmax,
+                but sigmoid for a single logit.
+            returns: Whether the function returns logits or probabilities; None finds out. Probabilities become logits:
+                log p for softmax, log p − log(1 − p) for sigmoid.
             name: The name in records and messages.
             fingerprint: A hash of the function's weights, if there is one.
 
-        Raises `ClassifierError` for a function that doesn't return one row per image.
+        Raises `ClassifierError` for a function that doesn't return one row per image, or returns other logits for the
+        same image at each call.
         """
         self._function = function
-        self.preprocessing, self.output, self.returns = preprocessing, Output(output), Returns(returns)
-        self.name, self.fingerprint, self.device = name, fingerprint, torch.device("cpu")
-        count = self._ask(np.zeros((1, preprocessing.channels, *preprocessing.crop), np.float32)).shape[1]
-        self.labels = check_labels(labels) if labels is not None else numbered_labels(count)
-        if len(self.labels) != count:
-            raise ClassifierError(f"{count} labels for {name}", f"{len(self.labels)}", "give one name for each answer")
+        self.preprocessing, self.name, self.fingerprint = preprocessing, name, fingerprint
+        self.device = torch.device("cpu")
+        labels = None if labels is None else check_labels(labels)
+        self._said = ClassifierOptions(labels=labels, output=parse_output(output), returns=parse_returns(returns))
+        self._behavior = self._observe()
+        self.output, self.returns = self._behavior.reader.output, self._behavior.reader.returns
+        self.labels = self._behavior.reader.name_labels(labels)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; not differentiable."""
-        rows = self._ask(self.preprocessing.normalize(pixels.detach().cpu().float()).numpy())
-        if self.returns is Returns.PROBABILITIES:
-            rows = _to_logits(rows, self.output)
-        return torch.from_numpy(np.ascontiguousarray(rows))
+        inputs = self.preprocessing.normalize(pixels.detach().cpu().float())
+        size = 1 if self._behavior.one_by_one else max(1, len(inputs))
+        with guarded(self.name, f"take an array {'x'.join(map(str, inputs.shape))}"):
+            rows = [self._behavior.reader(self._call(part), len(part), self.name) for part in inputs.split(size)]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
 
-    def _ask(self, inputs: np.ndarray) -> np.ndarray:
-        try:
-            rows = np.asarray(self._function(inputs), dtype=np.float64)
-        except Exception as error:
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            shape = "x".join(map(str, inputs.shape))
-            raise ClassifierError(
-                f"{self.name} to answer an array {shape}", f"{type(error).__name__}: {said}", "mend it"
-            ) from error
-        if rows.ndim != 2 or len(rows) != len(inputs):
-            got = f"shape {rows.shape} for {len(inputs)} images"
-            raise ClassifierError(f"one row of answers an image from {self.name}", got, "return (images, labels)")
-        return rows
+    def with_options(self, options: ClassifierOptions) -> "BlackBox":
+        """A new black box with what `options` say, and what was said here where they say nothing.
 
+        Raises `ClassifierError` for options that a function can't have: weights, a head, a device, a precision.
+        """
+        refused = {
+            "weights": options.weights is not None,
+            "head": options.head is not None,
+            "a device other than cpu": options.device is not None and options.device.type != "cpu",
+            "a precision other than fp32": options.precision not in (None, "fp32"),
+        }
+        if any(refused.values()):
+            got = f"{' and '.join(name for name, given in refused.items() if given)} for {self.name}"
+            raise ClassifierError("labels, preprocessing, output or returns alone for a function", got, "leave it out")
+        said = options.over(self._said)
+        return BlackBox(
+            self._function,
+            self.preprocessing if said.preprocessing is None else said.preprocessing,
+            said.labels,
+            output=said.output,
+            returns=said.returns,
+            name=self.name,
+            fingerprint=self.fingerprint,
+        )
 
-def _to_logits(probabilities: np.ndarray, output: Output) -> np.ndarray:
-    if np.nanmin(probabilities) < -1e-6 or np.nanmax(probabilities) > 1 + 1e-6:
-        got = f"{np.nanmin(probabilities):.4g} to {np.nanmax(probabilities):.4g}"
-        raise ClassifierError("probabilities in [0, 1]", got, "say that the function returns logits")
-    log = np.log(np.clip(probabilities, SMALLEST, 1))
-    return log if output is Output.SOFTMAX else log - np.log(np.clip(1 - probabilities, SMALLEST, 1))
+    def _call(self, inputs: Tensor) -> Tensor:
+        returned = np.asarray(self._function(inputs.numpy()))
+        if returned.dtype.kind not in "fiub":
+            got = f"an array of {returned.dtype}"
+            raise ClassifierError(f"numbers from {self.name}", got, "return an array (images, labels)")
+        return torch.from_numpy(np.ascontiguousarray(returned, dtype=np.float64))
+
+    def _observe(self) -> Behavior:
+        said = self._said
+        labels = None if said.labels is None else len(said.labels)
+
+        def choose(answers: Sequence[object], count: int) -> LogitReader:
+            return choose_reader(answers, count, self.name, returns=said.returns, output=said.output, labels=labels)
+
+        return Observer(
+            self._call,
+            torch.float32,
+            self.preprocessing,
+            self.device,
+            self.name,
+            lambda pixels: self.preprocessing.normalize(pixels.detach().cpu().float()),
+            choose,
+        ).observe(channels_last=False)

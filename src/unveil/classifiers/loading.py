@@ -1,93 +1,107 @@
 """`load_classifier`: from a text, or a module, to a classifier."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
 
 from unveil.classifiers.base import Classifier
 from unveil.classifiers.changes import PreprocessingChanges
+from unveil.classifiers.engine.freezing import copy_module, unwrap
+from unveil.classifiers.options import ClassifierOptions
+from unveil.classifiers.outputs import Returns, parse_output, parse_returns
 from unveil.classifiers.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from unveil.classifiers.sources.base import LoadedModel, ModelRequest
+from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import advise_on_file
 from unveil.classifiers.sources.huggingface import read_config
 from unveil.classifiers.sources.label_files import Labels, read_labels
+from unveil.classifiers.sources.weights import load_into, read_weights
 from unveil.classifiers.torch_module import TorchClassifier
-from unveil.errors import ClassifierError
+from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
+
+Given = TypeVar("Given")
 
 # What a module gets that says nothing of its preparation.
 DEFAULT_PREPARATION = Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
 SOURCES = ("torchvision", "timm", "huggingface", "python", "onnx", "chexnet", "torchxrayvision", "planted")
 
 
-@dataclass(frozen=True)
-class Overrides:
-    """What the caller wants otherwise than the source says; None leaves it."""
-
-    labels: Labels | None = None
-    preprocessing: Preprocessing | None = None
-    output: Output | str | None = None
-
-
-def load_classifier(
-    model: str | nn.Module | Classifier,
+def load_classifier(  # noqa: PLR0913 (an option is an argument)
+    model: Any,
     weights: str | Path | None = None,
     *,
     labels: Labels | None = None,
     preprocessing: Preprocessing | PreprocessingChanges | None = None,
     output: Output | str | None = None,
+    head: str | None = None,
+    returns: Returns | str | None = None,
     device: str = "auto",
     precision: str = "auto",
 ) -> Classifier:
-    """Load a classifier by name, or freeze a copy of a module.
+    """Load a classifier by name, freeze a copy of a module, or change what is said about a classifier.
 
     Args:
-        model: `torchvision/NAME`, `timm/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`, `chexnet/FILE`,
-            `torchxrayvision/NAME`, `planted/NAME`, a module, or a classifier.
+        model: `torchvision/NAME`, `timm/NAME`, `huggingface/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`,
+            `chexnet/FILE`, `torchxrayvision/NAME`, `planted/NAME`, a `torch.nn.Module`, an exported program, or a
+            `Classifier`.
         weights: A name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file,
-            or `none` for random ones. By default torchvision, timm and torchxrayvision fetch their published weights;
-            a factory's model isn't changed.
+            or `none` for random ones. By default torchvision, timm, huggingface and torchxrayvision fetch their
+            published weights; modules, and what factories make, keep theirs. A file is loaded into a copy of a module.
         labels: Names, a dictionary (`id2label`, `class_to_idx`), or a file with either (`read_labels`).
         preprocessing: Replaces the model's own, or `PreprocessingChanges` of it.
-        output: `softmax` or `sigmoid`.
-        device: auto (cuda, then mps, then cpu), cpu, cuda or mps.
+        output: `softmax` or `sigmoid`; see `TorchClassifier` for what is chosen if it isn't given.
+        head: The output to explain, of a model that returns several.
+        returns: `logits` or `probabilities`; found out if it isn't given.
+        device: auto (cuda, then mps, then cpu; modules and classifiers stay where they are), cpu, cuda or mps.
         precision: auto, fp32 or bf16; auto has predictions in fp32, and gradients that are averaged over noise in bf16
-            where the regions stay the same.
+            where the regions stay the same. A classifier keeps its own if it is auto.
 
-    Raises `ClassifierError` or `WeightsError`.
+    Everything that is given is applied or refused. Raises `ClassifierError` or `WeightsError`.
 
     >>> load_classifier("planted/demo").labels[:2]
     ('poppy', 'clover')
     """
-    if isinstance(model, Classifier):
-        return model
-    # Before anything that takes long.
-    used_precision, names, output = choose_precision(precision), read_labels(labels), _output(output)
-    if isinstance(preprocessing, PreprocessingChanges):
-        preprocessing = preprocessing.applied_to(_own_preprocessing(model, weights, names))
-    given = Overrides(labels, preprocessing, output)
-    if isinstance(model, nn.Module):
-        labels_said, output_said = read_config(model)
-        built = LoadedModel(model, None, labels_said, output_said or Output.SOFTMAX, held=True)
-        name = type(model).__name__
-        target = None if device == "auto" else choose_device(device)
+    if weights is not None and not str(weights).strip():
+        raise WeightsError("a name or a file of weights", "an empty text", "leave weights out for the default")
+    # Checked before anything that takes long.
+    target, precision = choose_device(device), choose_precision(precision)
+    options = ClassifierOptions(
+        None if weights is None else str(weights),
+        read_labels(labels),
+        preprocessing,
+        parse_output(output),
+        head,
+        parse_returns(returns),
+        None if device == "auto" else target,
+        None if precision == "auto" else precision,
+    )
+    if isinstance(model, str):
+        name, made = model, _build(model, options)
+        if model.startswith("onnx/"):
+            options = _not_applied_by_onnx(options)
     else:
-        name, target = model, choose_device(device)
-        made = _build(model, None if weights is None else str(weights), names, given)
-        if isinstance(made, Classifier):
-            return made
-        built = made
+        name, made = type(model).__name__, model
+    if isinstance(made, Classifier):
+        return _adapt(made, options) if options.given else made
+    if isinstance(made, LoadedModel):
+        built, options = made, replace(options, device=target)
+    else:
+        module = unwrap(made)
+        built = _with_weights(LoadedModel(module, None, *read_config(module), held=True), options)
+    own = DEFAULT_PREPARATION if built.preprocessing is None else built.preprocessing
     return TorchClassifier(
         built.module,
-        given.preprocessing or built.preprocessing or DEFAULT_PREPARATION,
-        names or built.labels,
-        output=_output(given.output) or built.output,
+        options.preprocessing_over(own),
+        _first(options.labels, built.labels),
+        output=_first(options.output, built.output),
+        head=options.head,
+        returns=options.returns,
         name=name,
-        device=target,
-        precision=used_precision,
+        device=options.device,
+        precision=precision,
         copied=built.held,
     )
 
@@ -117,11 +131,12 @@ def choose_precision(precision: str) -> str:
     return precision
 
 
-def _build(
-    model: str, weights: str | None, labels: tuple[str, ...] | None, given: Overrides
-) -> LoadedModel | Classifier:
+def _build(model: str, options: ClassifierOptions) -> LoadedModel | Classifier:
     source, _, name = model.partition("/")
-    request = ModelRequest(name, weights, labels)
+    labels = None if options.labels is None else tuple(options.labels)
+    weights = None if options.weights is None else str(options.weights)
+    preprocessing = options.preprocessing if isinstance(options.preprocessing, Preprocessing) else None
+    request = ModelRequest(name, weights, labels, preprocessing, options.output, options.head, options.returns)
     match source:
         case "torchvision" if name:
             from unveil.classifiers.sources import torchvision as door  # noqa: PLC0415 (a second of imports)
@@ -132,9 +147,7 @@ def _build(
         case "python" if name:
             from unveil.classifiers.sources import python_file as door  # noqa: PLC0415
         case "onnx" if name:
-            from unveil.classifiers.sources import onnx  # noqa: PLC0415 (optional)
-
-            return onnx.build(request, given.preprocessing, _output(given.output))
+            from unveil.classifiers.sources import onnx as door  # noqa: PLC0415 (optional)
         case "chexnet":
             from unveil.classifiers.sources import chexnet as door  # noqa: PLC0415
         case "torchxrayvision" if name:
@@ -147,14 +160,30 @@ def _build(
     return door.build(request)
 
 
-def _own_preprocessing(
-    model: str | nn.Module, weights: str | Path | None, labels: tuple[str, ...] | None
-) -> Preprocessing:
-    """The preprocessing of the model's source, which builds the model; the default where it has none."""
-    if isinstance(model, nn.Module):
-        return DEFAULT_PREPARATION
-    made = _build(model, None if weights is None else str(weights), labels, Overrides())
-    return made.preprocessing or DEFAULT_PREPARATION
+def _not_applied_by_onnx(options: ClassifierOptions) -> ClassifierOptions:
+    """What the source of ONNX files leaves: what their black boxes refuse, and changes of their preprocessing."""
+    changes = options.preprocessing if isinstance(options.preprocessing, PreprocessingChanges) else None
+    return ClassifierOptions(preprocessing=changes, device=options.device, precision=options.precision)
+
+
+def _adapt(classifier: Classifier, options: ClassifierOptions) -> Classifier:
+    """The classifier with these options; its weights are replaced in a copy."""
+    if options.preprocessing is not None:
+        options = replace(options, preprocessing=options.preprocessing_over(classifier.preprocessing))
+    if not isinstance(classifier, TorchClassifier):
+        return classifier.with_options(options)
+    module = classifier.copy_of_module()
+    if options.weights is not None and options.weights != RANDOM:
+        load_into(module, read_weights(options.weights), str(options.weights))
+    return classifier.with_options(options, module)
+
+
+def _with_weights(built: LoadedModel, options: ClassifierOptions) -> LoadedModel:
+    if options.weights is None or options.weights == RANDOM:
+        return built
+    module = copy_module(built.module)
+    load_into(module, read_weights(options.weights), str(options.weights))
+    return replace(built, module=module, held=False)
 
 
 def _suggest_model(source: str, name: str) -> str:
@@ -170,8 +199,6 @@ def _suggest_model(source: str, name: str) -> str:
     return f"did you mean torchvision/{near[0]}?" if near else "see: unveil models"
 
 
-def _output(output: Output | str | None) -> Output | None:
-    try:
-        return None if output is None else Output(output)
-    except ValueError as error:
-        raise ClassifierError("an output softmax or sigmoid", repr(output), "choose one of them") from error
+def _first(*values: Given | None) -> Given | None:
+    """The first value that isn't None."""
+    return next((value for value in values if value is not None), None)

@@ -1,8 +1,8 @@
 """A classifier made of a PyTorch module: a frozen copy, so that the module it came from stays as it was."""
 
 import copy
-import hashlib
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -10,14 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unveil.classifiers.base import Classifier, check_labels, numbered_labels
+from unveil.classifiers.base import Classifier, check_labels
 from unveil.classifiers.engine.batch_size import probe, size_for_cpu
+from unveil.classifiers.engine.behavior import Behavior, Observer
 from unveil.classifiers.engine.faster_layers import replace_slow_layers
 from unveil.classifiers.engine.folding import fold_batch_norms
+from unveil.classifiers.engine.freezing import check_initialized, copy_module, fingerprint, freeze, unwrap
+from unveil.classifiers.engine.guard import gradient_of, guarded, recording
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
+from unveil.classifiers.options import ClassifierOptions
+from unveil.classifiers.outputs import LogitReader, Returns, choose_reader, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
-from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
 Derived = TypeVar("Derived")
@@ -30,13 +34,15 @@ class TorchClassifier(Classifier):
     during a run. A module that nothing else uses needs no copy: `copied=False`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (an option is an argument)
         self,
         module: nn.Module,
         preprocessing: Preprocessing,
         labels: Sequence[str] | None = None,
         *,
-        output: Output = Output.SOFTMAX,
+        output: Output | None = None,
+        head: str | None = None,
+        returns: Returns | str | None = None,
         name: str | None = None,
         device: torch.device | None = None,
         precision: str = "fp32",
@@ -55,30 +61,36 @@ class TorchClassifier(Classifier):
                 bf16 where the processor is fast at it and the regions stay the same.
             copied: False freezes the module itself, which saves the memory of its weights; don't use it any further.
 
-        Raises `ClassifierError` for a module that can't be copied or doesn't return one row of logits per image.
+        `output`: softmax if not given, but sigmoid for a network with one logit per image or with a sigmoid at its
+        end. Two labels for one logit z name −z and z. `head`: the output to explain, for a network that returns
+        several. `returns`: logits or probabilities; if not given, rows in [0, 1] that add up to 1 count as
+        probabilities, with a `ClassifierWarning`.
+
+        The network is run on two synthetic images to learn how it has to be run (`unveil.classifiers.engine.behavior`).
+        Raises `ClassifierError` for a module that can't be copied, doesn't return one row of logits per image, or
+        returns other logits for the same image at each call.
         """
-        self.name = name or type(module).__name__
-        self.preprocessing, self.output = preprocessing, output
-        self.device = device or _device_of(module)
+        module = unwrap(module)
+        self.name = type(module).__name__ if name is None else name
+        self.preprocessing = preprocessing
+        self.device = _device_of(module) if device is None else device
         self.precision = precision
+        labels = None if labels is None else check_labels(labels)
+        self._said = ClassifierOptions(
+            labels=labels, output=parse_output(output), head=head, returns=parse_returns(returns)
+        )
+        check_initialized(module)
         self.fingerprint = fingerprint(module)
-        self._module = _frozen(_copy_of(module) if copied else module).to(self.device)
-        # A network of volumes has weights that this layout isn't made for, whatever the preprocessing says.
-        if len(preprocessing.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters()):
-            # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
+        self._module = freeze(copy_module(module) if copied else module).to(self.device)
+        self._behavior = self._observe()
+        self.output, self.differentiable = self._behavior.reader.output, self._behavior.differentiable
+        self.labels = self._behavior.reader.name_labels(labels)
+        if self._behavior.memory_format is torch.channels_last:
             self._module = self._module.to(memory_format=torch.channels_last)
-        self._layer_plan = ExecutionPlan(self._module, self._dtype)
+        self._layer_plan = ExecutionPlan(self._module, self._dtype, precision == "bf16", self._behavior.memory_format)
         self._averaging: AveragingClassifier | None = None
         self._cache: dict[str, tuple[Hashable, Any]] = {}
         self._batch_size: int | None = None
-        count = self._count_logits()
-        self.labels = check_labels(labels) if labels is not None else numbered_labels(count)
-        if len(self.labels) != count:
-            raise ClassifierError(
-                f"{count} labels for {self.name}", f"{len(self.labels)}", "give one name for each logit"
-            )
-        if precision == "bf16":
-            self._layer_plan = ExecutionPlan(self._module, self._dtype, autocast=True)
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch, in float32 (float64 for a float64 module); differentiable."""
@@ -133,14 +145,15 @@ class TorchClassifier(Classifier):
 
         Raises `ClassifierError` if it doesn't return one row of logits per image.
         """
-        logits = plan(self.normalized(pixels))
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(pixels):
-            raise ClassifierError(
-                f"one row of logits per image from {self.name}",
-                f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__,
-                "wrap the model so that it returns a tensor (images, labels)",
-            )
-        return logits if logits.dtype is torch.float64 else logits.float()
+        with guarded(self.name, f"take images of {'x'.join(map(str, pixels.shape[1:]))}"):
+            return self.read_logits(plan, self.normalized(pixels))
+
+    def read_logits(self, network: Callable[[Tensor], object], inputs: Tensor) -> Float[Tensor, "n k"]:
+        """Logits of a network in this one's place for inputs that are normalized already; one image at a time where
+        this network needs it."""
+        size = 1 if self._behavior.one_by_one else max(1, len(inputs))
+        rows = [self._behavior.reader(network(part), len(part), self.name) for part in inputs.split(size)]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
 
     def normalized(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
         """Inputs of the module itself: `(x − mean) / std` in the precision of its weights."""
@@ -151,16 +164,33 @@ class TorchClassifier(Classifier):
         return copy.deepcopy(self._module)
 
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
-        """Another network in this one's place, frozen itself and not a copy: the same preprocessing, labels, output,
-        device and precision."""
+        """Another network of the same architecture in this one's place, frozen itself and not a copy: the same
+        preprocessing, labels, output, device and precision, and run in the same way."""
+        other = copy.copy(self)
+        vars(other).pop("_plan", None)
+        other.name, other.fingerprint = name, fingerprint(module)
+        other._module = freeze(module).to(self.device)
+        other._layer_plan = replace(self._layer_plan, network=other._module)
+        other._averaging, other._cache = None, {}
+        return other
+
+    def with_options(self, options: ClassifierOptions, module: nn.Module | None = None) -> "TorchClassifier":
+        """A new classifier with what `options` say, and what was said here where they say nothing.
+
+        `module`: a network to take in place of this one's, which is then frozen itself; `options.weights` must be in
+        it already.
+        """
+        said = options.over(self._said)
         return TorchClassifier(
-            module,
-            self.preprocessing,
-            self.labels,
-            output=self.output,
-            name=name,
-            device=self.device,
-            precision=self.precision,
+            self.copy_of_module() if module is None else module,
+            self.preprocessing if said.preprocessing is None else said.preprocessing,
+            said.labels,
+            output=said.output,
+            head=said.head,
+            returns=said.returns,
+            name=self.name,
+            device=self.device if said.device is None else said.device,
+            precision=self.precision if said.precision is None else said.precision,
             copied=False,
         )
 
@@ -170,7 +200,8 @@ class TorchClassifier(Classifier):
         # The first caller may be in inference mode; weights created in it would never have gradients.
         with torch.inference_mode(False), torch.no_grad():
             blank = self.normalized(self._blank())
-            plan = ExecutionPlan(replace_slow_layers(fold_batch_norms(self._module, blank), blank), self._dtype)
+            network = replace_slow_layers(fold_batch_norms(self._module, blank), blank)
+            plan = ExecutionPlan(network, self._dtype, memory_format=self._behavior.memory_format)
             return plan.in_bf16(blank) if self.precision == "bf16" else plan
 
     @property
@@ -181,28 +212,31 @@ class TorchClassifier(Classifier):
     def _time_batch(self, count: int) -> None:
         """Run a forward and a backward pass, and wait until both are done."""
         pixels = self._blank().expand(count, *(-1,) * (len(self.preprocessing.crop) + 1)).clone().requires_grad_()
-        with torch.enable_grad():
-            logits = self.logits(pixels)
-            if logits.requires_grad:
-                (logits,) = torch.autograd.grad(self.for_averaging().logits(pixels)[:, 0].sum(), pixels)
-        float(logits.sum())
+        if not self.differentiable:
+            float(self.logits(pixels.detach()).sum())
+            return
+        with recording(), guarded(self.name, "compute gradients"):
+            gradient = gradient_of(self.for_averaging().logits(pixels)[:, 0].sum(), pixels)
+        float(gradient.sum())
 
     def _blank(self) -> Float[Tensor, "one c *grid"]:
         return torch.zeros(1, self.preprocessing.channels, *self.preprocessing.crop, device=self.device)
 
-    def _count_logits(self) -> int:
-        blank = self._blank()
-        try:
-            with torch.no_grad():
-                return self.logits_by_layers(blank).shape[1]
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            shape = "x".join(map(str, blank.shape[1:]))
-            got = f"{type(error).__name__}: {_first_line(error)}"
-            raise ClassifierError(
-                f"{self.name} to take images of {shape}",
-                got,
-                "give a preprocessing with the model's own size and channels",
-            ) from error
+    def _observe(self) -> Behavior:
+        said = self._said
+        labels = None if said.labels is None else len(said.labels)
+
+        def choose(answers: Sequence[object], count: int) -> LogitReader:
+            return choose_reader(
+                answers, count, self.name, head=said.head, returns=said.returns, output=said.output, labels=labels
+            )
+
+        observer = Observer(
+            self._module, self._dtype, self.preprocessing, self.device, self.name, self.normalized, choose
+        )
+        # A network of volumes has weights that channels last isn't made for, whatever the preprocessing says.
+        flat = len(self.preprocessing.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters())
+        return observer.observe(channels_last=flat)
 
 
 class AveragingClassifier(Classifier):
@@ -243,39 +277,5 @@ class AveragingClassifier(Classifier):
         return self._classifier.logits_of(self._plan, pixels)
 
 
-def fingerprint(module: nn.Module) -> str:
-    """SHA-256 of all parameters and buffers with their names, whatever file they came from."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _copy_of(module: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(module)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ClassifierError(
-            "a module that can be copied",
-            f"{type(module).__name__}: {_first_line(error)}",
-            "detach the tensors it keeps",
-        ) from error
-
-
-def _frozen(module: nn.Module) -> nn.Module:
-    for part in module.modules():
-        # Forward hooks may be part of the model (weight norms); backward hooks would change the gradients asked for.
-        part._backward_hooks.clear()
-        part._backward_pre_hooks.clear()
-    module.eval()
-    module.zero_grad(set_to_none=True)
-    return module.requires_grad_(False)
-
-
 def _device_of(module: nn.Module) -> torch.device:
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unveil.classifiers import TorchClassifier
+from unveil.classifiers.engine.guard import guarded, recording
 from unveil.codec import Codec
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.images import Image
@@ -144,7 +145,8 @@ def maximize(
     crop, mean = classifier.preprocessing.crop, classifier.preprocessing.mean
     if len(crop) != 2:
         raise ClassifierError("a classifier of two-dimensional images", f"a grid {crop}", "use another model")
-    with open_activation(classifier, goal) as (name, activation), torch.enable_grad():
+    guard = guarded(classifier.name, "compute gradients")
+    with open_activation(classifier, goal) as (name, activation), recording(), guard:
         ascent = _Ascent(name, activation, settings, f"maximize/{seed}/{name}", mean, (len(mean), *crop))
         pixels, scores = ascent.run(classifier.device, on_step)
     return MaximizedImage(pixels.cpu().numpy(), scores, name, settings, seed, classifier.name)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from unveil.attribution.base import AttributionRequest, AttributionResult, Moments
 from unveil.attribution.gradient import score_of
 from unveil.classifiers import Classifier, Preprocessing, TorchClassifier
+from unveil.classifiers.engine.guard import as_leaf, recording
 from unveil.errors import AttributionError, RecipeError, UnveilError
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
@@ -48,10 +49,11 @@ class PixelNetwork(nn.Module):
         )
         self.normalize = Normalize(classifier.preprocessing, classifier.normalized(blank).dtype)
         self.model = model
+        self._read = classifier.read_logits
 
     def forward(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Compute the logits."""
-        return self.model(self.normalize(pixels))
+        return self._read(self.model, self.normalize(pixels))
 
 
 class ScoreModule(nn.Module):
@@ -100,12 +102,12 @@ def attribute_each_score(
     classifier = require_torch_classifier(request.classifier, library)
     network, maps = PixelNetwork(classifier, classifier.copy_of_module()), []
     for number, target_score in enumerate(request.target_scores, start=1):
-        pixels = request.pixels[None].clone().requires_grad_()
         with (
             translate_library_errors(method, classifier, advice),
             seed_global_generators(request.stream, classifier.device),
-            torch.enable_grad(),
+            recording(),
         ):
+            pixels = as_leaf(request.pixels[None].clone())
             attribution = compute_map(ScoreModule(network, target_score), pixels)
         maps.append(resize_to_grid(attribution.detach(), tuple(request.pixels.shape[1:])))
         request.on_sample(number, len(request.target_scores))

@@ -25,6 +25,7 @@ from unveil.attribution.adapters.score_module import (
 from unveil.attribution.base import GradientMethod
 from unveil.attribution.rules import RuleReport, rectifier_name
 from unveil.classifiers import Classifier, TorchClassifier
+from unveil.classifiers.engine.guard import as_leaf, recording
 from unveil.errors import AttributionError, MissingLibraryError, RecipeError
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
@@ -94,14 +95,14 @@ class Zennit(GradientMethod):
         """
         composite_class = self.look_up()
         torch_classifier = require_torch_classifier(classifier, "zennit")
-        with translate_library_errors(f"zennit's {self.composite}", classifier, ADVICE), torch.enable_grad():
+        with translate_library_errors(f"zennit's {self.composite}", classifier, ADVICE), recording():
             canonical_network = torch_classifier.cached("zennit", None, lambda: _canonical_network(torch_classifier))
             network = PixelNetwork(torch_classifier, copy.deepcopy(canonical_network))
             composite = composite_class(**self._arguments(composite_class, torch_classifier))
             if relevance := _propagates_relevance(composite):
                 # Relevance passes the normalization of pixels unchanged; the chain rule would divide it by std.
                 composite.layer_map = [(Normalize, _zennit().rules.Pass()), *composite.layer_map]
-            pixels = pixels.detach().to(network.normalize.dtype, copy=True).requires_grad_()
+            pixels = as_leaf(pixels.to(network.normalize.dtype, copy=True))
             with composite.context(network):
                 rules = _rules(composite, network)
                 _refuse_derived_weights(rules)

@@ -1,7 +1,10 @@
 """Execution plans: a network with the precision that it runs in."""
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -12,39 +15,51 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupN
 
 @dataclass(frozen=True, eq=False)
 class ExecutionPlan:
-    """A network and the precision of its computations.
+    """A network, and the precision and memory format of its computations.
 
     Attributes:
-        network: The network, which maps normalized pixels to logits.
+        network: The network, which maps normalized pixels to what holds the logits.
         dtype: The type of its inputs and weights.
         autocast: Whether PyTorch runs operations in bf16 where it supports that; inputs and weights keep their type.
+        memory_format: Memory format of images; channels last is faster for convolutions on CPUs and tensor cores.
     """
-
-    network: nn.Module
+    network: nn.Module | Callable[[Tensor], object]
     dtype: torch.dtype
     autocast: bool = False
+    memory_format: torch.memory_format = torch.channels_last
 
     def __call__(self, inputs: Tensor) -> object:
         """Compute the output of the network: logits, for a classifier."""
         inputs = inputs.to(self.dtype)
         if inputs.ndim == 4:
-            # Convolutions on the CPU and on tensor cores are faster with channels next to each other.
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.autocast):
+            inputs = inputs.contiguous(memory_format=self.memory_format)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.autocast), self._script_mode():
             return self.network(inputs)
+
+    def _script_mode(self) -> AbstractContextManager[None]:
+        # TorchScript's optimizer changes a network after its first calls: other rounding, and an autograd graph of
+        # whole pieces, in which backward rules can't be applied.
+        return torch.jit.optimized_execution(False) if self._is_scripted else nullcontext()
+
+    @cached_property
+    def _is_scripted(self) -> bool:
+        parts = self.network.modules() if isinstance(self.network, nn.Module) else ()
+        return any(isinstance(part, torch.jit.ScriptModule) for part in parts)
 
     def in_bf16(self, blank: Tensor) -> "ExecutionPlan":
         """Make the plan in bf16: a copy with bf16 weights, or autocast for a network that can't run with these.
 
         `blank` is an input to try.
         """
-        plan = ExecutionPlan(_copy_in_bf16(self.network), torch.bfloat16)
+        if not isinstance(self.network, nn.Module):
+            return self
+        plan = ExecutionPlan(_copy_in_bf16(self.network), torch.bfloat16, memory_format=self.memory_format)
         try:
             with torch.no_grad():
                 plan(blank)
-        except RuntimeError:
+        except Exception:  # noqa: BLE001 (a stranger's network may raise anything)
             # The network creates tensors in fp32, or has an operation that doesn't accept mixed precisions.
-            return ExecutionPlan(self.network, self.dtype, autocast=True)
+            return ExecutionPlan(self.network, self.dtype, autocast=True, memory_format=self.memory_format)
         return plan
 
 

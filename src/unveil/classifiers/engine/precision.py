@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unveil.box_filter import box_mean
+from unveil.classifiers.engine.guard import as_leaf, gradient_of, recording
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import AttributionError
 from unveil.masks import iou
@@ -127,14 +128,14 @@ def _iou(region: Bool[np.ndarray, "*grid"] | None, other: Bool[np.ndarray, "*gri
 
 
 def _gradient(compute_logits: Logits, pixels: Float[Tensor, "n c *grid"], label: int) -> Float[np.ndarray, "*grid"]:
-    with torch.enable_grad():
-        inputs = pixels.detach().requires_grad_()
+    with recording():
+        inputs = as_leaf(pixels)
         logits = compute_logits(inputs)
         if not logits.requires_grad:
             raise AttributionError(
                 "a network with gradients to average", "logits without a gradient", "use --recipe black-box"
             )
-        (signed,) = torch.autograd.grad(logits[:, label].sum(), inputs)
+        signed = gradient_of(logits[:, label].sum(), inputs)
     return signed.double().mean(0).square().sum(0).sqrt().cpu().numpy()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from unveil.classifiers.outputs import Returns
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.predictions import Output
 
@@ -12,13 +13,20 @@ RANDOM = "none"  # weights that leave a model as its constructor makes it
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A model wanted: its name within the source, weights (a published name, a file, `RANDOM`; None: the source's
-    default), and labels if given.
+    """The model to build: its name within the source, its weights (a published name, a file, `RANDOM`; None: the
+    source's default), and the options that were given, for sources that need them.
+
+    A source that returns a `LoadedModel` leaves preprocessing, output, head and returns to the caller; one that returns
+    a `Classifier` (`onnx/`) applies them itself.
     """
 
     name: str
     weights: str | None = None
     labels: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    output: Output | None = None
+    head: str | None = None
+    returns: Returns | None = None
 
 
 @dataclass(frozen=True)
@@ -29,5 +37,5 @@ class LoadedModel:
     module: nn.Module
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
-    output: Output = Output.SOFTMAX
+    output: Output | None = None
     held: bool = False

@@ -13,13 +13,11 @@ import torch
 
 from unveil.classifiers.black_box import BlackBox
 from unveil.classifiers.engine.precision import probe_pixels
-from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.base import ModelRequest
 from unveil.classifiers.sources.onnx_graph import OnnxGraph, read_onnx_graph
 from unveil.classifiers.sources.onnx_input import OnnxInput, read_inputs
 from unveil.classifiers.sources.onnx_output import choose_output, output_rows, read_meaning
 from unveil.errors import ClassifierError, MissingLibraryError
-from unveil.predictions import Output
 
 # What onnxruntime writes before a message: a code, the file, a line in its own sources and the function there.
 PREFIXES = re.compile(
@@ -72,7 +70,7 @@ class OnnxNetwork:
             return False
 
 
-def build(request: ModelRequest, preprocessing: Preprocessing | None = None, output: Output | None = None) -> BlackBox:
+def build(request: ModelRequest) -> BlackBox:
     """An ONNX file with one image input and one row of logits or probabilities per image, on the CPU.
 
     Images go in as the file says: channels first or last, float32, float16, float64 or uint8, one, some or any number
@@ -86,17 +84,25 @@ def build(request: ModelRequest, preprocessing: Preprocessing | None = None, out
     """
     runtime = _onnxruntime()
     path, wanted = _split(request.name)
-    if request.weights:
+    if request.head is not None:
+        if wanted:
+            got = f"{wanted} and {request.head}"
+            raise ClassifierError(f"one output of {path}", got, "name it once, behind the file or as the head")
+        wanted = request.head
+    if request.weights is not None:
         raise ClassifierError(
             "no weights beside an ONNX file", request.weights, "the file holds them: leave --weights out"
         )
     session, graph = _session(runtime, path), read_onnx_graph(path)
-    network = _network(session, read_inputs(session.get_inputs(), str(path), preprocessing), path)
+    network = _network(session, read_inputs(session.get_inputs(), str(path), request.preprocessing), path)
     probes = network.probes()
     rows = dict(zip(network.outputs, network.rows(probes, network.outputs), strict=True))
     shown = ", ".join(f"{one.name} {one.type} {one.shape}" for one in session.get_outputs())
     chosen = choose_output(rows, wanted, request.labels, f"{path} with the outputs {shown}")
-    returns, meaning, reason = read_meaning(np.asarray(rows[chosen]), graph.last_operations(chosen), output, str(path))
+    returns, meaning, reason = request.returns, request.output, ""
+    if returns is None:
+        last = graph.last_operations(chosen)
+        returns, meaning, reason = read_meaning(np.asarray(rows[chosen]), last, request.output, str(path))
     if reason:
         warnings.warn(f"the rows of {path} are {reason}: taken as probabilities, not as logits", stacklevel=2)
 

@@ -1,0 +1,179 @@
+"""How a stranger's network has to be run: observed once, on two fixed synthetic images, when a classifier is made.
+
+- **Memory format.** Convolutions are faster with channels last; a network with `x.view(len(x), -1)` behind
+  convolutions needs them contiguous.
+- **Batches.** A network that takes one image at a time, or whose logits depend on the rest of the batch (batch norm
+  without statistics), gets one image at a time.
+- **Randomness.** A network that gives the same image other logits at the next call is refused.
+- **Gradients.** Quantized networks have none; they can be explained as a black box.
+- **Outputs.** Where the logits are in what it returns, and whether they are logits: `LogitReader`.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unveil.batching import is_out_of_memory
+from unveil.classifiers.engine.guard import as_leaf, gradient_of, guarded, recording
+from unveil.classifiers.engine.plans import ExecutionPlan
+from unveil.classifiers.engine.precision import probe_pixels
+from unveil.classifiers.outputs import ClassifierWarning, LogitReader
+from unveil.classifiers.preprocessing import Preprocessing
+from unveil.errors import ClassifierError, UnveilError
+
+# Largest difference of one image's logits in two calls, relative to the largest logit: rounding stays far below.
+SAME, SAME_IN_HALF = 1e-3, 5e-2
+SIDES = (32, 28, 64, 96, 128, 224, 256, 299, 384, 48, 160, 192, 320, 336, 448, 512)  # px, tried for an error's advice
+
+ChooseReader = Callable[[Sequence[object], int], LogitReader]
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """How a network has to be run, and how its logits are read."""
+
+    reader: LogitReader
+    memory_format: torch.memory_format
+    one_by_one: bool
+    differentiable: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Observer:
+    """What is needed to run a network for the first time.
+
+    `normalize`: pixels in [0, 1] to inputs of the network. `choose`: makes the reader from the answers to batches.
+    """
+
+    network: nn.Module | Callable[[Tensor], object]
+    dtype: torch.dtype
+    preprocessing: Preprocessing
+    device: torch.device
+    name: str
+    normalize: Callable[[Tensor], Tensor]
+    choose: ChooseReader
+
+    def observe(self, *, channels_last: bool) -> Behavior:
+        """The behavior of the network. `channels_last`: whether that memory format is worth a try.
+
+        Raises `ClassifierError` for a network that doesn't take images of the preprocessing's size, doesn't return
+        logits, or answers at random. The state of the global random numbers is left as it was.
+        """
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+            return self._observe(channels_last=channels_last)
+
+    def _observe(self, *, channels_last: bool) -> Behavior:
+        blank = torch.zeros(self.preprocessing.channels, *self.preprocessing.crop)
+        images = torch.stack([blank, probe_pixels(self.preprocessing, 0)]).to(self.device)
+        formats = [torch.channels_last] if channels_last else []
+        formats.append(torch.contiguous_format)
+        attempts = [(layout, False) for layout in formats] + [(torch.contiguous_format, True)]
+        for layout, one_by_one in attempts:
+            plan = ExecutionPlan(self.network, self.dtype, memory_format=layout)
+            try:
+                answers, reader, differentiable = self._ask(plan, images, one_by_one=one_by_one)
+                break
+            except UnveilError as error:
+                if (layout, one_by_one) == attempts[-1]:
+                    raise self._with_advice(error) from error
+        count = 1 if one_by_one else len(images)
+        rows = torch.cat([reader.rows(answer, count, self.name).detach() for answer in answers])
+        one_by_one = one_by_one or self._depends_on_batch(plan, reader, images, rows)
+        return Behavior(reader, layout, one_by_one, differentiable)
+
+    def _ask(self, plan: ExecutionPlan, images: Tensor, *, one_by_one: bool) -> tuple[list[object], LogitReader, bool]:
+        """What the network returns for all images or for each, its reader, and whether gradients reach the pixels."""
+        batches = [images[at : at + 1] for at in range(len(images))] if one_by_one else [images]
+        try:
+            with recording():
+                leaves = [as_leaf(batch) for batch in batches]
+                answers = [self._run(plan, leaf) for leaf in leaves]
+                reader = self.choose(answers, len(batches[0]))
+                rows = reader(answers[0], len(batches[0]), self.name)
+                if rows.requires_grad:
+                    with guarded(self.name, "compute gradients"):
+                        gradient_of(rows[:, 0].sum(), leaves[0])
+                return answers, reader, rows.requires_grad
+        except UnveilError:
+            if plan.memory_format is not torch.contiguous_format:
+                raise
+        # Quantized layers refuse inputs that require gradients.
+        with torch.inference_mode(False), torch.no_grad():
+            answers = [self._run(plan, batch) for batch in batches]
+            return answers, self.choose(answers, len(batches[0])), False
+
+    def _run(self, plan: ExecutionPlan, pixels: Tensor) -> object:
+        shape = "x".join(map(str, pixels.shape[1:]))
+        with guarded(self.name, f"take images of {shape}"):
+            return plan(self.normalize(pixels))
+
+    def _depends_on_batch(
+        self, plan: ExecutionPlan, reader: LogitReader, images: Tensor, rows: Float[Tensor, "n k"]
+    ) -> bool:
+        """Whether the logits of an image change with the rest of the batch; raises if they change by themselves."""
+        before = torch.get_rng_state()
+        alone = self._alone(plan, reader, images)
+        differs = not self._same(alone, rows[-1:])
+        if not differs and torch.equal(before, torch.get_rng_state()):
+            return False
+        if not self._same(alone, self._alone(plan, reader, images)):
+            raise ClassifierError(
+                f"the same logits from {self.name} whenever it is given the same image",
+                "other logits at the second call",
+                "remove what is random in forward, such as dropout that ignores eval()",
+            )
+        if differs:
+            text = (
+                f"the logits of {self.name} depend on the rest of a batch: it gets one image at a time, which is slow"
+            )
+            warnings.warn(text, ClassifierWarning, stacklevel=2)
+        return differs
+
+    def _alone(self, plan: ExecutionPlan, reader: LogitReader, images: Tensor) -> Float[Tensor, "1 k"]:
+        with torch.inference_mode(False), torch.no_grad():
+            return reader.rows(self._run(plan, images[-1:]), 1, self.name)
+
+    def _same(self, one: Float[Tensor, "1 k"], other: Float[Tensor, "1 k"]) -> bool:
+        if one.shape != other.shape:
+            return False
+        tolerance = SAME_IN_HALF if self.dtype in (torch.float16, torch.bfloat16) else SAME
+        one, other = one.double(), other.double()
+        finite = torch.isfinite(one) & torch.isfinite(other)
+        if not bool(finite.any()):
+            return True
+        scale = one[finite].abs().max().clamp(min=1e-6)
+        return bool(((one - other)[finite].abs() <= tolerance * scale).all())
+
+    def _with_advice(self, error: UnveilError) -> UnveilError:
+        """The error, with the size that the network takes, where one of the usual sizes works."""
+        if len(self.preprocessing.crop) != 2:
+            return error
+        channels = self.preprocessing.channels
+        for number in dict.fromkeys((channels, 3, 1)):
+            for side in SIDES:
+                if number == channels and (side, side) == self.preprocessing.crop:
+                    continue
+                if self._takes(number, side):
+                    do = f"it takes images of {number}x{side}x{side}: give a preprocessing with this size and channels"
+                    return type(error)(error.expected, error.got, do)
+        return error
+
+    def _takes(self, channels: int, side: int) -> bool:
+        plan = ExecutionPlan(self.network, self.dtype, memory_format=torch.contiguous_format)
+        blank = torch.zeros(1, channels, side, side, dtype=self.dtype, device=self.device)
+        try:
+            with torch.no_grad():
+                self.choose([plan(blank)], 1)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            return False
+        except (Exception, SystemExit):  # noqa: BLE001 (a stranger's network may raise anything)
+            return False
+        return True

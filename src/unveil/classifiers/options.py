@@ -1,0 +1,48 @@
+"""What a caller may say about a classifier, beyond the model itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+
+from unveil.classifiers.changes import PreprocessingChanges
+from unveil.classifiers.outputs import Returns
+from unveil.classifiers.preprocessing import Preprocessing
+from unveil.predictions import Output
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """Everything that can be said about a classifier; None where nothing was said.
+
+    Whatever was said is applied or refused, never ignored: `given` names what that is.
+    """
+
+    weights: str | Path | None = None
+    labels: Sequence[str] | None = None
+    preprocessing: Preprocessing | PreprocessingChanges | None = None
+    output: Output | None = None
+    head: str | None = None
+    returns: Returns | None = None
+    device: torch.device | None = None
+    precision: str | None = None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the options that were given.
+
+        >>> ClassifierOptions(weights="trained.pth", precision="bf16").given
+        ('weights', 'precision')
+        """
+        return tuple(item.name for item in fields(self) if getattr(self, item.name) is not None)
+
+    def preprocessing_over(self, own: Preprocessing) -> Preprocessing:
+        """The preprocessing that was given, the changes of `own` that were given, or `own`."""
+        if isinstance(self.preprocessing, PreprocessingChanges):
+            return self.preprocessing.applied_to(own)
+        return own if self.preprocessing is None else self.preprocessing
+
+    def over(self, other: "ClassifierOptions") -> "ClassifierOptions":
+        """These options, and those of `other` where these say nothing."""
+        return replace(other, **{name: getattr(self, name) for name in self.given})

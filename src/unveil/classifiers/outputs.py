@@ -1,0 +1,324 @@
+"""What a network returns, and how it becomes logits: one row per image, one column per label.
+
+Networks return tensors, tuples, dictionaries or dataclasses; logits or probabilities; several heads; one logit for two
+classes. `LogitReader` is decided once, from the first answers of a network, and is the same for every later call.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unveil.errors import ClassifierError
+from unveil.predictions import Output
+
+SUM_TOLERANCE = 1e-3  # of rows of probabilities in fp32; half precision rounds their sum to 1e-2
+HALF_SUM_TOLERANCE = 2e-2
+POSITIVE = "positive"  # the label of a single logit without a name
+MAX_DEPTH = 3  # of dictionaries and tuples within each other
+Head = tuple[str | int, ...]
+
+
+class Returns(StrEnum):
+    """What a network returns for each label."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+
+
+class ClassifierWarning(UserWarning):
+    """A classifier works, but in another way than it may be expected to."""
+
+
+@dataclass(frozen=True)
+class LogitReader:
+    """How the logits are read from what a network returns.
+
+    - `head`: keys and positions that lead to the tensor; empty for a network that returns it directly.
+    - `returns`: probabilities p become logits: log p for softmax, log p − log(1 − p) for sigmoid.
+    - `columns`: the number of logits per image that the network returns.
+    - `two_sided`: a single logit z of a network with two labels becomes (−z, z).
+
+    >>> reader = LogitReader(("logits",))
+    >>> reader({"logits": torch.tensor([[1.0, 2.0]])}, 1, "a network")
+    tensor([[1., 2.]])
+    """
+
+    head: Head = ()
+    returns: Returns = Returns.LOGITS
+    output: Output = Output.SOFTMAX
+    columns: int = 0
+    two_sided: bool = False
+
+    def name_labels(self, labels: Sequence[str] | None) -> tuple[str, ...]:
+        """The given labels, or `class 0`, `class 1`, …; `positive` for a single logit without a name."""
+        if labels is not None:
+            return tuple(labels)
+        return (POSITIVE,) if self.columns == 1 else tuple(f"class {index}" for index in range(self.columns))
+
+    def __call__(self, returned: object, count: int, name: str) -> Float[Tensor, "n k"]:
+        """Logits of `count` images; differentiable. Raises `ClassifierError` for anything but one row per image."""
+        rows = self.rows(returned, count, name)
+        # Half precision has too few digits for a logarithm, and for sums of logits.
+        rows = rows if rows.dtype is torch.float64 else rows.float()
+        if self.returns is Returns.PROBABILITIES:
+            rows = probabilities_to_logits(rows, self.output)
+        return torch.cat([-rows, rows], dim=1) if self.two_sided else rows
+
+    def rows(self, returned: object, count: int, name: str) -> Float[Tensor, "n k"]:
+        """The tensor of the head, one row per image, as the network returns it."""
+        try:
+            tensor = follow(returned, self.head)
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            got = f"{type(returned).__name__} without {_head_name(self.head)}"
+            raise ClassifierError(f"the same kind of output from {name} for every image", got, "fix forward") from error
+        rows = as_rows(tensor, count)
+        if rows is None:
+            raise _not_rows(name, tensor, count)
+        return rows
+
+
+def choose_head(returned: object, count: int, name: str, head: str | None, labels: int | None) -> Head:
+    """The place of the logits in what a network returned for `count` images.
+
+    `head`: its name or position, if the user chose one. Otherwise a tensor itself; the entry `logits`; or the only
+    tensor with one row per image (and one column per label, if their number is known).
+
+    Raises `ClassifierError` if none fits, or several.
+    """
+    if isinstance(returned, Tensor):
+        if head is not None:
+            got = f"{head!r} for {name}, which returns a single tensor"
+            raise ClassifierError("no head", got, "leave head out")
+        return ()
+    found = dict(_tensors_in(returned))
+    if head is not None:
+        chosen = next((place for place in found if _head_name(place) == head), None)
+        if chosen is None:
+            raise ClassifierError(f"one of the outputs of {name}: {_listed(found)}", repr(head), "choose one of them")
+        return chosen
+    for place in found:
+        if place == ("logits",):
+            return place
+    fitting = [place for place, tensor in found.items() if _is_logits(tensor, count)]
+    if labels is not None and len(fitting) > 1:
+        fitting = [place for place in fitting if _columns(found[place], count) in (labels, *(1,) * (labels == 2))]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not found:
+        got = f"{type(returned).__name__} without tensors"
+        raise ClassifierError(f"logits from {name}", got, "wrap the model so that forward returns a tensor (n, labels)")
+    if not fitting:
+        do = "wrap the model so that forward returns logits (n, labels)"
+        raise ClassifierError(f"one row of logits per image from {name}", f"{_listed(found)}", do)
+    names = ", ".join(map(_head_name, fitting))
+    raise ClassifierError(f"one output of logits from {name}", f"{_listed(found)}", f"choose a head: {names}")
+
+
+def choose_returns(
+    rows: Sequence[Float[Tensor, "n k"]], name: str, returns: Returns | None, output: Output | None
+) -> Returns:
+    """Whether rows are logits or probabilities, from the answers to several different images.
+
+    Rows in [0, 1] that add up to 1 for all of them are the result of a softmax, and a result of `torch.sigmoid` is
+    known by its autograd node. Says so with a `ClassifierWarning`, unless `returns` says it already. Raises
+    `ClassifierError` for probabilities whose kind contradicts `output`.
+    """
+    if returns is not None:
+        return returns
+    if all(map(_adds_up_to_one, rows)):
+        if output is Output.SIGMOID:
+            raise ClassifierError(
+                f"independent labels (sigmoid) from {name}",
+                "rows that lie in [0, 1] and add up to 1, as those of softmax",
+                "use output softmax, or returns logits if these are logits",
+            )
+        _warn(f"{name} returns probabilities (rows add up to 1): their logarithms are taken as logits")
+        return Returns.PROBABILITIES
+    if all(map(_is_sigmoid, rows)):
+        if output is Output.SOFTMAX:
+            raise ClassifierError(
+                f"logits or softmax probabilities from {name}",
+                "values after a sigmoid, one probability per label",
+                "use output sigmoid, or returns logits if these are logits",
+            )
+        _warn(f"{name} ends in a sigmoid: log p − log(1 − p) is taken as logit")
+        return Returns.PROBABILITIES
+    return Returns.LOGITS
+
+
+def choose_output(
+    rows: Float[Tensor, "n k"], returns: Returns, output: Output | None, otherwise: Output, name: str
+) -> Output:
+    """Softmax or sigmoid: what the caller says; sigmoid for a single logit and behind a sigmoid; else `otherwise`.
+
+    Raises `ClassifierError` for the softmax of a single logit, which is 1 for every image.
+    """
+    single = rows.shape[1] == 1
+    if output is Output.SOFTMAX and single:
+        got = f"one logit per image from {name}: its softmax is 1 for every image"
+        raise ClassifierError("two or more logits for softmax", got, "use output sigmoid")
+    if output is not None:
+        return output
+    behind_sigmoid = returns is Returns.PROBABILITIES and not _adds_up_to_one(rows) and _is_sigmoid(rows)
+    return Output.SIGMOID if single or behind_sigmoid else otherwise
+
+
+def choose_reader(
+    answers: Sequence[object],
+    count: int,
+    name: str,
+    *,
+    head: str | None = None,
+    returns: Returns | None = None,
+    output: Output | None = None,
+    otherwise: Output = Output.SOFTMAX,
+    labels: int | None = None,
+) -> LogitReader:
+    """The reader for a network that gave these `answers` to several batches of `count` images each.
+
+    `head`, `returns`, `output`: what the caller says; None decides by the answers, with `otherwise` as the output of
+    logits that say nothing. `labels`: the number of labels, if known.
+
+    Raises `ClassifierError` for answers that can't be logits, and for a number of labels that doesn't fit.
+    """
+    reader = LogitReader(choose_head(answers[0], count, name, head, labels))
+    rows = [reader.rows(answer, count, name) for answer in answers]
+    kind = choose_returns(rows, name, returns, output)
+    meaning = choose_output(rows[0], kind, output, otherwise, name)
+    columns = rows[0].shape[1]
+    two_sided = columns == 1 and labels == 2
+    if labels is not None and labels != columns and not two_sided:
+        raise ClassifierError(f"{columns} labels for {name}", f"{labels}", "give one name per logit (--labels)")
+    return replace(reader, returns=kind, output=meaning, columns=columns, two_sided=two_sided)
+
+
+def parse_returns(returns: Returns | str | None) -> Returns | None:
+    """`logits` or `probabilities`; None stays None. Raises `ClassifierError` for anything else."""
+    try:
+        return None if returns is None else Returns(returns)
+    except ValueError as error:
+        raise ClassifierError("returns logits or probabilities", repr(returns), "choose one of them") from error
+
+
+def parse_output(output: Output | str | None) -> Output | None:
+    """`softmax` or `sigmoid`; None stays None. Raises `ClassifierError` for anything else."""
+    try:
+        return None if output is None else Output(output)
+    except ValueError as error:
+        raise ClassifierError("an output softmax or sigmoid", repr(output), "choose one of them") from error
+
+
+def as_rows(tensor: Tensor, count: int) -> Float[Tensor, "n k"] | None:
+    """The tensor as one row per image, or None: (n, k), (n,), (n, k, 1, …), and (k,) for a single image."""
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim == 0:
+        return None
+    if tensor.ndim == 1 and count == 1:
+        return tensor[None]
+    if len(tensor) != count:
+        return None
+    rows = tensor[:, None] if tensor.ndim == 1 else tensor
+    if rows.ndim > 2 and all(side == 1 for side in rows.shape[2:]):
+        rows = rows.flatten(1)
+    return rows if rows.ndim == 2 and rows.shape[1] > 0 else None
+
+
+def probabilities_to_logits(probabilities: Float[Tensor, "n k"], output: Output) -> Float[Tensor, "n k"]:
+    """log p for softmax, log p − log(1 − p) for sigmoid, with p no smaller than the smallest number of its precision.
+
+    Raises `ClassifierError` for values outside of [0, 1].
+    """
+    values = probabilities.detach()
+    if bool((values < -1e-6).any()) or bool((values > 1 + 1e-6).any()):
+        got = f"{float(values.min()):.4g} to {float(values.max()):.4g}"
+        raise ClassifierError("probabilities in [0, 1]", got, "say that the model returns logits")
+    smallest = torch.finfo(probabilities.dtype).tiny
+    log = probabilities.clamp(smallest, 1).log()
+    if output is Output.SOFTMAX:
+        return log
+    # 1 − p has no digits below the resolution at 1, which bounds the logit of a saturated sigmoid.
+    return log - (1 - probabilities).clamp(torch.finfo(probabilities.dtype).eps / 2, 1).log()
+
+
+def follow(returned: Any, head: Head) -> Any:
+    """The entry of nested mappings, sequences and objects at `head`."""
+    for key in head:
+        by_name = isinstance(key, str) and not isinstance(returned, Mapping)
+        returned = getattr(returned, key) if by_name else returned[key]
+    return returned
+
+
+def _tensors_in(returned: object, place: Head = ()) -> Iterator[tuple[Head, Tensor]]:
+    if isinstance(returned, Tensor):
+        yield place, returned
+    elif len(place) < MAX_DEPTH:
+        for key, value in _entries(returned):
+            yield from _tensors_in(value, (*place, key))
+
+
+def _entries(returned: object) -> list[tuple[str | int, object]]:
+    if isinstance(returned, Mapping):
+        return [(key, value) for key, value in returned.items() if isinstance(key, str | int)]
+    if is_dataclass(returned):
+        return [(item.name, getattr(returned, item.name)) for item in fields(returned)]
+    if isinstance(returned, tuple) and (names := getattr(returned, "_fields", ())):
+        return list(zip(names, returned, strict=True))
+    if isinstance(returned, list | tuple):
+        return list(enumerate(returned))
+    logits = getattr(returned, "logits", None)
+    return [] if logits is None else [("logits", logits)]
+
+
+def _columns(tensor: Tensor, count: int) -> int:
+    rows = as_rows(tensor, count)
+    return 0 if rows is None else rows.shape[1]
+
+
+def _is_logits(tensor: Tensor, count: int) -> bool:
+    return as_rows(tensor, count) is not None
+
+
+def _adds_up_to_one(rows: Float[Tensor, "n k"]) -> bool:
+    values = rows.detach()
+    if values.shape[1] < 2 or not bool(((values >= 0) & (values <= 1)).all()):
+        return False
+    tolerance = HALF_SUM_TOLERANCE if values.dtype in (torch.float16, torch.bfloat16) else SUM_TOLERANCE
+    return bool(((values.double().sum(1) - 1).abs() <= tolerance).all())
+
+
+def _is_sigmoid(rows: Float[Tensor, "n k"]) -> bool:
+    node: Any = rows.grad_fn
+    # Views and changes of precision after the sigmoid don't matter.
+    passing = ("View", "Reshape", "Unsqueeze", "Squeeze", "ToCopy", "Alias", "Clone", "Slice")
+    while node is not None and node.name().startswith(passing):
+        node = node.next_functions[0][0] if node.next_functions else None
+    return node is not None and node.name().startswith("SigmoidBackward")
+
+
+def _head_name(head: Head) -> str:
+    return ".".join(map(str, head))
+
+
+def _listed(found: Mapping[Head, Tensor]) -> str:
+    shown = [f"{_head_name(place)} {tuple(tensor.shape)}" for place, tensor in found.items()]
+    return ", ".join(shown[:8]) + (" and more" if len(shown) > 8 else "")
+
+
+def _not_rows(name: str, tensor: object, count: int) -> ClassifierError:
+    expected = f"one row of logits per image from {name}"
+    if not isinstance(tensor, Tensor):
+        return ClassifierError(expected, type(tensor).__name__, "wrap the model so that forward returns (n, labels)")
+    if not tensor.is_floating_point():
+        got = f"{tensor.dtype}".removeprefix("torch.")
+        return ClassifierError(expected, f"{got} numbers", "return logits and not the index of the largest one")
+    got = f"shape {tuple(tensor.shape)} for {count} image{'s' * (count != 1)}"
+    return ClassifierError(expected, got, "wrap the model so that forward returns (n, labels)")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ClassifierWarning, stacklevel=2)
