@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import torch
 
+from unveil.errors import ClassifierError, first_line
+
 BatchItem = TypeVar("BatchItem")
 
 
@@ -24,7 +26,7 @@ class AdaptiveBatches:
         """Call `work(start, end)` for consecutive ranges that cover `first <= item < stop`, in order.
 
         A call that runs out of memory is repeated with half as many items, so `work` must not change anything
-        before it has succeeded. An error is raised if a single item needs more memory than there is.
+        before it has succeeded. Raises `ClassifierError` if a single item needs more memory than there is.
         """
         start = first
         while start < stop:
@@ -36,8 +38,12 @@ class AdaptiveBatches:
         try:
             work(start, end)
         except RuntimeError as error:
-            if end - start == 1 or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if end - start == 1:
+                raise ClassifierError(
+                    "enough memory for one image", f"{type(error).__name__}: {first_line(error)}", "use a smaller model"
+                ) from error
         else:
             return True
         # The error is deleted here, and with it the frames that kept the tensors of the attempt.

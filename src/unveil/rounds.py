@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from torch import nn
 
 from unveil.attribution import AttributionRequest, AttributionResult, Moments
 from unveil.classifiers import Classifier, load_classifier
@@ -58,7 +57,7 @@ OnProgress = Callable[[Progress], None]
 
 def find_regions(
     image: Any,
-    classifier: Classifier | nn.Module | str,
+    classifier: Any,
     recipe: Recipe | str | Path = "recommended",
     *,
     target: Target | None = None,
@@ -98,7 +97,7 @@ def find_regions(
 
 def start_run(
     image: Any,
-    classifier: Classifier | nn.Module | str,
+    classifier: Any,
     recipe: Recipe | str | Path = "recommended",
     *,
     target: Target | None = None,

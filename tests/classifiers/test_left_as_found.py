@@ -1,5 +1,7 @@
 """The user's model is left exactly as found: mode, hooks, `.grad`, `requires_grad`, values; also after an error."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -97,7 +99,7 @@ def test_after_an_error_in_the_middle(calls, monkeypatch):
     before = state_of(made)
     classifier = TorchClassifier(made, PREPARATION)
     monkeypatch.setattr(Failing, "calls_left", calls)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(ClassifierError, match="out of memory"):
         find_regions(
             IMAGE,
             classifier,
@@ -149,11 +151,21 @@ def test_the_classifier_answers_the_same_while_the_model_trains_on():
 
 def test_a_model_that_cannot_be_copied_is_one_clear_error():
     made = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
-    made.kept = made[1].weight * 2  # a tensor with a history
+    made.kept = threading.Lock()
     with pytest.raises(
-        ClassifierError, match="a module that can be copied; got Sequential: .*; detach the tensors it keeps"
+        ClassifierError, match="a module that can be copied; got Sequential: cannot pickle '_thread.lock'"
     ):
         TorchClassifier(made, PREPARATION)
+
+
+def test_tensors_with_a_history_are_copied_without_it():
+    made = nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))
+    made.kept = [made[1].weight * 2]
+    copied = TorchClassifier(made, PREPARATION).copy_of_module()
+    assert torch.equal(copied.kept[0], made.kept[0])
+    assert copied.kept[0].grad_fn is None
+    assert made.kept[0].grad_fn is not None
+    assert copied.kept[0].data_ptr() != made.kept[0].data_ptr()
 
 
 def test_a_module_that_nobody_else_holds_is_frozen_itself():

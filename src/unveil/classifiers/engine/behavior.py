@@ -96,10 +96,11 @@ class Observer:
                 answers = [self._run(plan, leaf) for leaf in leaves]
                 reader = self.choose(answers, len(batches[0]))
                 rows = reader(answers[0], len(batches[0]), self.name)
-                if rows.requires_grad:
+                differentiable = rows.requires_grad and not _has_silent_operations(rows)
+                if differentiable:
                     with guarded(self.name, "compute gradients"):
                         gradient_of(rows[:, 0].sum(), leaves[0])
-                return answers, reader, rows.requires_grad
+                return answers, reader, differentiable
         except UnveilError:
             if plan.memory_format is not torch.contiguous_format:
                 raise
@@ -119,7 +120,7 @@ class Observer:
         """Whether the logits of an image change with the rest of the batch; raises if they change by themselves."""
         before = torch.get_rng_state()
         alone = self._alone(plan, reader, images)
-        differs = not self._same(alone, rows[-1:])
+        differs = not self._same(alone, rows)
         if not differs and torch.equal(before, torch.get_rng_state()):
             return False
         if not self._same(alone, self._alone(plan, reader, images)):
@@ -135,11 +136,11 @@ class Observer:
             warnings.warn(text, ClassifierWarning, stacklevel=2)
         return differs
 
-    def _alone(self, plan: ExecutionPlan, reader: LogitReader, images: Tensor) -> Float[Tensor, "1 k"]:
+    def _alone(self, plan: ExecutionPlan, reader: LogitReader, images: Tensor) -> Float[Tensor, "n k"]:
         with torch.inference_mode(False), torch.no_grad():
-            return reader.rows(self._run(plan, images[-1:]), 1, self.name)
+            return torch.cat([reader.rows(self._run(plan, image), 1, self.name) for image in images.split(1)])
 
-    def _same(self, one: Float[Tensor, "1 k"], other: Float[Tensor, "1 k"]) -> bool:
+    def _same(self, one: Float[Tensor, "n k"], other: Float[Tensor, "n k"]) -> bool:
         if one.shape != other.shape:
             return False
         tolerance = SAME_IN_HALF if self.dtype in (torch.float16, torch.bfloat16) else SAME
@@ -152,7 +153,7 @@ class Observer:
 
     def _with_advice(self, error: UnveilError) -> UnveilError:
         """The error, with the size that the network takes, where one of the usual sizes works."""
-        if len(self.preprocessing.crop) != 2:
+        if len(self.preprocessing.crop) != 2 or not error.expected.startswith(f"{self.name} to take images"):
             return error
         channels = self.preprocessing.channels
         for number in dict.fromkeys((channels, 3, 1)):
@@ -177,3 +178,17 @@ class Observer:
         except (Exception, SystemExit):  # noqa: BLE001 (a stranger's network may raise anything)
             return False
         return True
+
+
+def _has_silent_operations(rows: Tensor) -> bool:
+    """Whether the graph has operations without a derivative, which PyTorch passes with a warning (int8 layers)."""
+    seen, waiting = set(), [rows.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if "NotImplemented" in node.name():
+            return True
+        seen.add(node)
+        waiting.extend(parent for parent, _ in node.next_functions)
+    return False

@@ -23,8 +23,8 @@ def unwrap(module: object) -> nn.Module:
         module = module.module()
     while isinstance(module, nn.Module):
         # A compiled module is a wrapper as well, of a class that is private to PyTorch.
-        compiled = module._modules.get("_orig_mod")
-        if compiled is not None:
+        compiled = getattr(module, "_orig_mod", None)
+        if isinstance(compiled, nn.Module):
             module = compiled
         elif isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
             module = module.module
@@ -59,8 +59,9 @@ def copy_module(module: nn.Module) -> nn.Module:
             "detach the tensors it keeps",
         ) from error
     for part in made.modules():
-        for name, compiled in [(name, child) for name, child in part.named_children() if "_orig_mod" in child._modules]:
-            setattr(part, name, unwrap(compiled))
+        for name, child in list(part.named_children()):
+            if isinstance(getattr(child, "_orig_mod", None), nn.Module):
+                setattr(part, name, unwrap(child))
     return made
 
 
@@ -134,7 +135,9 @@ def _dense_parts(tensor: Tensor) -> Iterator[Tensor]:
 
 
 def _constants(module: torch.jit.ScriptModule) -> Iterator[Tensor]:
-    for node in cast(Any, module).inlined_graph.findAllNodes("prim::Constant"):
+    # Nodes are gone with their graph, so it is held here.
+    graph = cast(Any, module).inlined_graph
+    for node in graph.findAllNodes("prim::Constant"):
         if node.hasAttribute("value") and node.kindOf("value") == "t":
             yield node.t("value")
 
