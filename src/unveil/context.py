@@ -87,7 +87,7 @@ class RunContext:
         prepared = classifier.prepare(image)
         recipe = recipe.for_grid(classifier.preprocessing.crop)
         _check_fill(recipe, prepared, classifier)
-        size = batch_size or classifier.batch_size
+        size = classifier.batch_size if batch_size is None else batch_size
         # The noise stream of this run: the seed and the content of the image.
         stream = f"{seed}/{image.sha256}"
         masked = MaskedClassifier(classifier, prepared.pixels, recipe.fill, stream, size)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from unveil.attribution import AttributionRequest, AttributionResult, Moments
-from unveil.classifiers import Classifier, load_classifier
+from unveil.classifiers import load_classifier
 from unveil.context import RunContext, Track
 from unveil.images import read_image
 from unveil.masks import iou, union
@@ -26,7 +26,7 @@ from unveil.recipes import Recipe, choose_recipe
 from unveil.recording import TargetFinding, make_round, make_run
 from unveil.records import Round, Run, TrustCards
 from unveil.stopping import StopKind, StopReason, StopState
-from unveil.targets import Target, TargetScore
+from unveil.targets import TargetScore
 from unveil.trust import make_trust_cards, smallest_p_value
 
 FloatMap = Float[np.ndarray, "*grid"]
@@ -60,7 +60,7 @@ def find_regions(
     classifier: Any,
     recipe: Recipe | str | Path = "recommended",
     *,
-    target: Target | None = None,
+    target: Any = None,
     trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,
@@ -100,7 +100,7 @@ def start_run(
     classifier: Any,
     recipe: Recipe | str | Path = "recommended",
     *,
-    target: Target | None = None,
+    target: Any = None,
     trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,

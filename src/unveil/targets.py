@@ -4,10 +4,13 @@ A target resolves, in every round, to one or more target scores: weighted sums o
 """
 
 import difflib
+import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -69,6 +72,9 @@ class Class(Target):
     """
 
     label: str | int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", plain_label(self.label))
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the score of the class. Raises `TargetError` for a class that isn't among `labels`."""
@@ -140,6 +146,10 @@ class Margin(Target):
     a: str | int
     b: str | int
 
+    def __post_init__(self) -> None:
+        for name in ("a", "b"):
+            object.__setattr__(self, name, plain_label(getattr(self, name)))
+
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the difference of the two logits.
 
@@ -186,6 +196,34 @@ def _only_index(label: str, indices: list[int]) -> int:
             f"give the index: {names}",
         )
     return indices[0]
+
+
+def as_target(target: Any) -> Target:
+    """A target from a `Target`, a text of `parse_target`, or the index of a class of any integer type.
+
+    Raises `TargetError` for anything else.
+
+    >>> as_target(0), as_target(np.int64(3)), as_target("top:3")
+    (Class(label=0), Class(label=3), Top(count=3))
+    """
+    if isinstance(target, Target):
+        return target
+    return parse_target(target) if isinstance(target, str) else Class(plain_label(target))
+
+
+def plain_label(label: Any) -> str | int:
+    """A label, or the index of a class as a plain integer: of Python, numpy, or a tensor or array with one integer.
+
+    Raises `TargetError` for anything else.
+    """
+    if isinstance(label, str):
+        return label
+    # True is an index to Python, and an array of one float might be meant as a threshold.
+    dtype = str(getattr(label, "dtype", type(label).__name__))
+    if "int" in dtype and getattr(label, "ndim", 0) == 0:
+        with suppress(TypeError, ValueError):
+            return operator.index(label)
+    raise TargetError("a target: a label, an index, or a Target", f"{label!r:.80}", 'give Class("name") or an index')
 
 
 def parse_target(text: str) -> Target:

@@ -138,7 +138,7 @@ def test_a_black_box_takes_what_it_can_have():
 
 @pytest.mark.parametrize(
     "target",
-    [0, "x", np.int64(0), np.array(0), torch.tensor(0), unveil.Class(0), unveil.Class(np.int64(0)), unveil.Class("x")],
+    [0, "x", np.int64(0), np.array(0), torch.tensor(0), "0", unveil.Class(0), unveil.Class("x")],
     ids=repr,
 )
 def test_a_target_is_an_index_or_a_label_of_any_kind(target):
@@ -150,7 +150,20 @@ def test_a_target_is_an_index_or_a_label_of_any_kind(target):
 
 @pytest.mark.parametrize(
     "target",
-    [3, -1, 1.5, True, [0, 1], "", "nothing", unveil.Class, {"a": 1}, np.array([0, 1]), unveil.Class(0.0)],
+    [
+        3,
+        -1,
+        1.5,
+        True,
+        [0, 1],
+        "",
+        "nothing",
+        unveil.Class,
+        {"a": 1},
+        np.array([0, 1]),
+        np.float64(0),
+        torch.tensor(True),
+    ],
     ids=repr,
 )
 def test_a_target_that_means_nothing_is_refused(target):

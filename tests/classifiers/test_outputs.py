@@ -122,7 +122,7 @@ def test_the_negative_label_of_one_logit_can_be_explained():
 
 @pytest.mark.parametrize("count", [3, 1000])
 def test_rows_that_add_up_to_one_are_probabilities(count):
-    weights = torch.randn(3, count, generator=torch.Generator().manual_seed(0)) * 3
+    weights = torch.randn(3, count, generator=torch.Generator().manual_seed(0))
 
     def probabilities(z):
         return (z @ weights).softmax(1)
@@ -172,7 +172,6 @@ def test_saturated_probabilities_give_finite_logits():
     ("form", "told"),
     [
         (lambda z: z.argmax(1), "got int64 numbers; return logits and not the index of the largest one"),
-        (lambda z: z[:2], r"got shape \(1, 3\)|one row of logits"),
         (lambda z: {"a": z, "b": z}, "one output of logits from Net"),
         (lambda z: "cat", "logits from Net; got str without tensors"),
         (lambda z: None, "got NoneType without tensors"),

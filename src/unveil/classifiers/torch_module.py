@@ -40,7 +40,7 @@ class TorchClassifier(Classifier):
         preprocessing: Preprocessing,
         labels: Sequence[str] | None = None,
         *,
-        output: Output | None = None,
+        output: Output | str | None = None,
         head: str | None = None,
         returns: Returns | str | None = None,
         name: str | None = None,
@@ -167,7 +167,8 @@ class TorchClassifier(Classifier):
         """Another network of the same architecture in this one's place, frozen itself and not a copy: the same
         preprocessing, labels, output, device and precision, and run in the same way."""
         other = copy.copy(self)
-        vars(other).pop("_plan", None)
+        for name_of_cache in ("_plan", "probe"):
+            vars(other).pop(name_of_cache, None)
         other.name, other.fingerprint = name, fingerprint(module)
         other._module = freeze(module).to(self.device)
         other._layer_plan = replace(self._layer_plan, network=other._module)
@@ -246,7 +247,7 @@ class AveragingClassifier(Classifier):
         self._classifier, self._plan, self._reason = classifier, plan, reason
         self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
         self.preprocessing, self.labels, self.output = classifier.preprocessing, classifier.labels, classifier.output
-        self.device = classifier.device
+        self.device, self.differentiable = classifier.device, classifier.differentiable
 
     @classmethod
     def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":

@@ -227,7 +227,7 @@ def _rows_asked_for(text: str | None, chosen: Chosen, names: Sequence[str]) -> l
     """Ids or folders for the figure, all of which are among the images chosen."""
     if not chosen.samples:
         raise DatasetArgumentError("at least one image", "none that was asked for", "ask for others")
-    asked = [one.strip() for one in (text or "").split(",") if one.strip()]
+    asked = [one.strip() for one in ("" if text is None else text).split(",") if one.strip()]
     known = {*names, *(sample.id for sample in chosen.samples)}
     unknown = [one for one in asked if one not in known]
     if unknown:

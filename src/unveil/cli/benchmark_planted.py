@@ -118,7 +118,9 @@ def planted(
     count, masks = (FULL_SCENES, FULL_MASKS) if full else (SMALL_SCENES, SMALL_MASKS)
     in_rounds, one_maps = _methods(methods, masks)
     drawn = tuple(_chosen(suites, tuple(SUITES), "suite"))
-    plan = BenchmarkPlan(in_rounds, one_maps, scenes or count, drawn, first_seed, seed, out / "rows")
+    plan = BenchmarkPlan(
+        in_rounds, one_maps, count if scenes is None else scenes, drawn, first_seed, seed, out / "rows"
+    )
     chosen = _chosen("all" if full and networks == SMALL_NETWORKS else networks, NAMES, "network")
     rows = _all_rows(plan, chosen)
     results = {

@@ -86,11 +86,11 @@ def choose(dataset: "Dataset", limit: int | None, seed: int, *, with_boxes: bool
     import numpy as np  # noqa: PLC0415
 
     # One order for every limit, so that records made for a smaller one are kept.
-    order = np.random.default_rng(seed).permutation(len(dataset)) if limit else np.arange(len(dataset))
+    order = np.random.default_rng(seed).permutation(len(dataset)) if limit is not None else np.arange(len(dataset))
     taken: dict[int, Sample] = {}
     passed = 0
     for place in map(int, order):
-        if limit and len(taken) == limit:
+        if limit is not None and len(taken) == limit:
             break
         sample = dataset[place]
         if sample.boxes or not with_boxes:
@@ -98,7 +98,7 @@ def choose(dataset: "Dataset", limit: int | None, seed: int, *, with_boxes: bool
         else:
             passed += sample.error is not None
     boxes = " that have boxes" if with_boxes else ""
-    rule = f"{limit} images{boxes} at random, seed {seed}" if limit else f"all images{boxes}"
+    rule = f"{limit} images{boxes} at random, seed {seed}" if limit is not None else f"all images{boxes}"
     return Chosen(tuple(taken[place] for place in sorted(taken)), rule, passed)
 
 

@@ -92,7 +92,7 @@ def _goal(target: str | None, layer: str | None, channel: int | None) -> "Goal":
 
     if layer is not None and channel is not None:
         return NetworkUnit(layer, channel)
-    return parse_target(target or "")
+    return parse_target("" if target is None else target)
 
 
 @contextmanager

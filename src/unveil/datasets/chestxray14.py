@@ -75,7 +75,8 @@ class ChestXray14(ListedDataset):
         if split is not None:
             known = {sample.id: sample for sample in samples}
             samples = make_samples(read_list(folder / _SPLITS[split]), lambda row: _find_sample(row, known))
-        super().__init__(f"ChestX-ray14 {split or ''}".strip(), CHESTXRAY14_LABELS, samples + unmatched)
+        name = "ChestX-ray14" if split is None else f"ChestX-ray14 {split}"
+        super().__init__(name, CHESTXRAY14_LABELS, samples + unmatched)
 
 
 def _find_images(folder: Path) -> dict[str, Path]:

@@ -41,7 +41,7 @@ class StanfordDogs(ListedDataset):
             samples = make_samples(_read_split(folder / _SPLITS[split]), lambda row: _make_sample(row, images, breeds))
         if not samples:
             raise DatasetError("images in Images/BREED", f"none in {printable(images)}", "unpack images.tar there")
-        super().__init__(f"Stanford Dogs {split or ''}".strip(), list(breeds.values()), samples)
+        super().__init__("Stanford Dogs" if split is None else f"Stanford Dogs {split}", list(breeds.values()), samples)
 
     def _annotated(self, sample: Sample) -> Sample:
         inner = PurePosixPath(sample.id)

@@ -48,18 +48,18 @@ class CsvDataset(ListedDataset):
             name = cells[image]
             if not name:
                 raise row.error_for("the path of an image", f"an empty cell {image!r}")
-            image_labels = _split_labels(cells[labels], separator) if labels else ()
-            group_name = cells[group] if group else None
+            image_labels = _split_labels(cells[labels], separator) if labels is not None else ()
+            group_name = None if group is None else cells[group]
             # Without a group, images of one patient could end up on both sides of a split.
             error = row.error_for("a group", f"an empty cell {group!r}") if group_name == "" else None
             return Sample(name, folder / name, image_labels, group=group_name or None, error=error)
 
-        columns = tuple(dict.fromkeys([image, *(name for name in (labels, group) if name)]))
+        columns = tuple(dict.fromkeys([image, *(name for name in (labels, group) if name is not None)]))
         samples = make_samples(read_table(file, columns), make)
         beside = file.with_suffix(".boxes.csv")
         if boxes is not None or beside.exists():
             samples, unmatched = attach_boxes(
-                samples, Path(boxes or beside), CSV_BOX_COLUMNS, _box_label, _unmatched_error
+                samples, Path(beside if boxes is None else boxes), CSV_BOX_COLUMNS, _box_label, _unmatched_error
             )
             samples += unmatched
         names = [label for sample in samples for label in (*sample.labels, *(box.label for box in sample.boxes))]

@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from unveil.attribution import GuidedBackprop, Rise, SmoothGrad
 from unveil.errors import RecipeError
@@ -11,7 +12,7 @@ from unveil.recipes.recipe import Recipe
 from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.saliency import L2, PositiveSum, UnbiasedL2
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
-from unveil.targets import Target
+
 
 # Boxes, bands and blurs of the recipes suit grids of about 224 px and work down to half of that.
 MIN_GRID_PX = 112
@@ -145,7 +146,7 @@ def get_recipe(recipe: Recipe | str | Path) -> Recipe:
     return Recipe.from_toml(text)
 
 
-def choose_recipe(recipe: Recipe | str | Path, target: Target | None = None, *, trust: bool = True) -> Recipe:
+def choose_recipe(recipe: Recipe | str | Path, target: Any = None, *, trust: bool = True) -> Recipe:
     """Return the `recipe` of `get_recipe`, with this `target` unless it is None, without trust cards if not `trust`."""
     chosen = get_recipe(recipe)
     if target is not None:

@@ -1,6 +1,7 @@
 """All settings of a run as one value, and their form as tables and TOML."""
 
 import tomllib
+from typing import Any
 from dataclasses import dataclass, field, replace
 
 import tomli_w
@@ -17,7 +18,7 @@ from unveil.recipes.trust_settings import TrustSettings
 from unveil.regions import Selector, SmoothedThreshold
 from unveil.saliency import L2, Magnitude
 from unveil.stopping import MaxRounds, Stop
-from unveil.targets import Predicted, Target
+from unveil.targets import Predicted, Target, as_target
 
 RECIPE_CODEC = Codec(
     [
@@ -131,9 +132,12 @@ class Recipe:
             return self
         return scale_px(replace(self, min_grid_px=None), min(grid) / self.min_grid_px)
 
-    def with_target(self, target: Target) -> "Recipe":
-        """Return the same recipe with another `target`."""
-        return replace(self, target=target)
+    def with_target(self, target: Any) -> "Recipe":
+        """Return the same recipe with another `target`: a `Target`, or what `as_target` makes one of.
+
+        Raises `TargetError` for anything else.
+        """
+        return replace(self, target=as_target(target))
 
     def cost(self, classifier: Classifier) -> RunCost:
         """Compute the largest number of images that `classifier` is given in a run of one image: see `RunCost`."""

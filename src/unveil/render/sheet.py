@@ -51,7 +51,7 @@ def draw_sheet(runs: Sequence[Run], names: Sequence[str] | None = None) -> Figur
         figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         for row, run in enumerate(runs):
-            name = drawable_text(names[row]) if names else ""
+            name = "" if names is None else drawable_text(names[row])
             bottom = height - (row + 1) * (_SIDE + _HEAD + _GAP) + _GAP
             figure.text(
                 0.12 / width, (bottom + _SIDE / 2) / height, name, rotation=90, va="center", ha="center", color=FAINT

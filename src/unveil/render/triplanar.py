@@ -125,7 +125,7 @@ def _draw_slice(
     down, right = plane.across
     mm = plane.space.mm
     axes.imshow(pixels, interpolation="lanczos", aspect=mm[down] / mm[right])
-    if erased:
+    if erased is not None:
         draw_contour(axes, plane.cut(erased.to_array()), "white", 0.5, 0.6, closed=True)
     for region in column.round.regions if column.round else ():
         inside = plane.cut(region.model_mask.to_array())

@@ -7,11 +7,10 @@ for result in unveil.run_images(paths, classifier, out="runs"):
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from unveil.atomic import check_folder, check_publishable
-from unveil.classifiers import Classifier, load_classifier
+from unveil.classifiers import load_classifier
 from unveil.errors import DiskFullError, ImageError, RecordError, UnveilError, UnveilWarning
 from unveil.images import Image, read_image
 from unveil.images.scaling import checked_range
@@ -25,7 +24,6 @@ from unveil.runs.keeping import load_matching
 from unveil.seeding import check_seed
 from unveil.store import is_run, save_run
 from unveil.store.figures import FigureFormat
-from unveil.targets import Target
 
 __all__ = [
     "ImageResult",
@@ -44,11 +42,11 @@ OnImage = Callable[[str], OnProgress]
 
 def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of records)
     images: Sequence[str | Path],
-    classifier: Classifier | nn.Module | str,
+    classifier: Any,
     recipe: Recipe | str | Path = "recommended",
     *,
     out: str | Path,
-    target: Target | None = None,
+    target: Any = None,
     trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,

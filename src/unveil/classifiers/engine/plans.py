@@ -23,6 +23,7 @@ class ExecutionPlan:
         autocast: Whether PyTorch runs operations in bf16 where it supports that; inputs and weights keep their type.
         memory_format: Memory format of images; channels last is faster for convolutions on CPUs and tensor cores.
     """
+
     network: nn.Module | Callable[[Tensor], object]
     dtype: torch.dtype
     autocast: bool = False

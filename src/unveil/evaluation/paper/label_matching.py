@@ -45,7 +45,7 @@ def match_labels(
     Raises `MatchingError` if `given` names a label that the data set doesn't have, and `TargetError` for a label that
     the classifier doesn't have.
     """
-    given = given or {}
+    given = {} if given is None else given
     unknown = [label for label in given if label not in dataset]
     if unknown:
         known = ", ".join(dataset[:5])
