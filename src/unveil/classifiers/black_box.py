@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from unveil.classifiers.base import Classifier, check_labels
 from unveil.classifiers.engine.behavior import Behavior, Observer
@@ -17,6 +17,18 @@ from unveil.errors import ClassifierError
 from unveil.predictions import Output
 
 BatchFunction = Callable[[np.ndarray], np.ndarray]
+
+
+class FunctionNetwork(nn.Module):
+    """A function as a module, so that it can be observed as networks are."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._function = function
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Call the function."""
+        return self._function(inputs)
 
 
 class BlackBox(Classifier):
@@ -118,7 +130,7 @@ class BlackBox(Classifier):
             return choose_reader(answers, count, self.name, returns=said.returns, output=said.output, labels=labels)
 
         return Observer(
-            self._call,
+            FunctionNetwork(self._call),
             torch.float32,
             self.preprocessing,
             self.device,

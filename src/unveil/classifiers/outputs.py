@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unveil.errors import ClassifierError
+from unveil.errors import ClassifierError, UnveilWarning
 from unveil.predictions import Output
 
 SUM_TOLERANCE = 1e-3  # of rows of probabilities in fp32; half precision rounds their sum to 1e-2
@@ -31,7 +31,7 @@ class Returns(StrEnum):
     PROBABILITIES = "probabilities"
 
 
-class ClassifierWarning(UserWarning):
+class ClassifierWarning(UnveilWarning):
     """A classifier works, but in another way than it may be expected to."""
 
 
@@ -248,8 +248,10 @@ def probabilities_to_logits(probabilities: Float[Tensor, "n k"], output: Output)
 def follow(returned: Any, head: Head) -> Any:
     """The entry of nested mappings, sequences and objects at `head`."""
     for key in head:
-        by_name = isinstance(key, str) and not isinstance(returned, Mapping)
-        returned = getattr(returned, key) if by_name else returned[key]
+        if isinstance(key, str) and not isinstance(returned, Mapping):
+            returned = getattr(returned, key)
+        else:
+            returned = returned[key]
     return returned
 
 

@@ -11,7 +11,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -49,7 +49,7 @@ class Observer:
     `normalize`: pixels in [0, 1] to inputs of the network. `choose`: makes the reader from the answers to batches.
     """
 
-    network: nn.Module | Callable[[Tensor], object]
+    network: nn.Module
     dtype: torch.dtype
     preprocessing: Preprocessing
     device: torch.device
@@ -71,21 +71,29 @@ class Observer:
     def _observe(self, *, channels_last: bool) -> Behavior:
         blank = torch.zeros(self.preprocessing.channels, *self.preprocessing.crop)
         images = torch.stack([blank, probe_pixels(self.preprocessing, 0)]).to(self.device)
+        attempt, answers = self._first_that_works(images, channels_last=channels_last)
+        count = 1 if attempt.one_by_one else len(images)
+        rows = torch.cat([attempt.reader.rows(answer, count, self.name).detach() for answer in answers])
+        plan = ExecutionPlan(self.network, self.dtype, memory_format=attempt.memory_format)
+        depends = self._depends_on_batch(plan, attempt.reader, images, rows)
+        return replace(attempt, one_by_one=attempt.one_by_one or depends)
+
+    def _first_that_works(self, images: Tensor, *, channels_last: bool) -> tuple[Behavior, list[object]]:
+        """The fastest way in which the network takes the images, and what it returns for them."""
         formats = [torch.channels_last] if channels_last else []
         formats.append(torch.contiguous_format)
-        attempts = [(layout, False) for layout in formats] + [(torch.contiguous_format, True)]
-        for layout, one_by_one in attempts:
+        error = None
+        for layout, one_by_one in [*((layout, False) for layout in formats), (torch.contiguous_format, True)]:
             plan = ExecutionPlan(self.network, self.dtype, memory_format=layout)
             try:
                 answers, reader, differentiable = self._ask(plan, images, one_by_one=one_by_one)
-                break
-            except UnveilError as error:
-                if (layout, one_by_one) == attempts[-1]:
-                    raise self._with_advice(error) from error
-        count = 1 if one_by_one else len(images)
-        rows = torch.cat([reader.rows(answer, count, self.name).detach() for answer in answers])
-        one_by_one = one_by_one or self._depends_on_batch(plan, reader, images, rows)
-        return Behavior(reader, layout, one_by_one, differentiable)
+            except UnveilError as raised:
+                error = raised
+            else:
+                return Behavior(reader, layout, one_by_one, differentiable), answers
+        assert error is not None  # noqa: S101 (there is at least one way to try)
+        # The last way is that of PyTorch's own call with one image.
+        raise self._with_advice(error) from error
 
     def _ask(self, plan: ExecutionPlan, images: Tensor, *, one_by_one: bool) -> tuple[list[object], LogitReader, bool]:
         """What the network returns for all images or for each, its reader, and whether gradients reach the pixels."""

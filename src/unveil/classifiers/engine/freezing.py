@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from unveil.errors import ClassifierError, first_line
 
@@ -46,10 +46,9 @@ def copy_module(module: nn.Module) -> nn.Module:
     copies: dict[int, Any] = {}
     for tensor in _tensors_of(module):
         if tensor.grad_fn is not None or tensor.is_inference():
-            made: Tensor = tensor.detach().clone()
-            if isinstance(tensor, nn.Parameter):
-                made = nn.Parameter(made, requires_grad=tensor.requires_grad)
-            copies[id(tensor)] = made
+            cloned = tensor.detach().clone()
+            is_parameter = isinstance(tensor, nn.Parameter)
+            copies[id(tensor)] = nn.Parameter(cloned, tensor.requires_grad) if is_parameter else cloned
     try:
         made = copy.deepcopy(module, copies)
     except Exception as error:
@@ -86,7 +85,7 @@ def freeze(module: nn.Module) -> nn.Module:
 def check_initialized(module: nn.Module) -> None:
     """Raise `ClassifierError` for lazy layers that were never run, and for weights on the meta device."""
     for name, weight in _weights_of(module):
-        if isinstance(weight, UninitializedTensorMixin):
+        if is_lazy(weight):
             raise ClassifierError(
                 "a model with weights", f"the lazy layer of {name}, which was never run", "run it once, or load weights"
             )

@@ -1,7 +1,6 @@
 """Execution plans: a network with the precision that it runs in."""
 
 import copy
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,7 @@ class ExecutionPlan:
         memory_format: Memory format of images; channels last is faster for convolutions on CPUs and tensor cores.
     """
 
-    network: nn.Module | Callable[[Tensor], object]
+    network: nn.Module
     dtype: torch.dtype
     autocast: bool = False
     memory_format: torch.memory_format = torch.channels_last
@@ -40,20 +39,19 @@ class ExecutionPlan:
     def _script_mode(self) -> AbstractContextManager[None]:
         # TorchScript's optimizer changes a network after its first calls: other rounding, and an autograd graph of
         # whole pieces, in which backward rules can't be applied.
-        return torch.jit.optimized_execution(False) if self._is_scripted else nullcontext()
+        if not self._is_scripted:
+            return nullcontext()
+        return torch.jit.optimized_execution(False)  # pyright: ignore[reportPrivateImportUsage]
 
     @cached_property
     def _is_scripted(self) -> bool:
-        parts = self.network.modules() if isinstance(self.network, nn.Module) else ()
-        return any(isinstance(part, torch.jit.ScriptModule) for part in parts)
+        return any(isinstance(part, torch.jit.ScriptModule) for part in self.network.modules())
 
     def in_bf16(self, blank: Tensor) -> "ExecutionPlan":
         """Make the plan in bf16: a copy with bf16 weights, or autocast for a network that can't run with these.
 
         `blank` is an input to try.
         """
-        if not isinstance(self.network, nn.Module):
-            return self
         plan = ExecutionPlan(_copy_in_bf16(self.network), torch.bfloat16, memory_format=self.memory_format)
         try:
             with torch.no_grad():
