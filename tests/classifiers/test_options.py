@@ -144,7 +144,7 @@ def test_a_black_box_takes_what_it_can_have():
 def test_a_target_is_an_index_or_a_label_of_any_kind(target):
     classifier = TorchClassifier(network(), PREPARATION, ["x", "y", "z"])
     image = np.random.default_rng(0).random((32, 32, 3))
-    recipe = unveil.Recipe(attribution=unveil.Gradient(), stop=unveil.stopping.MaxRounds(1), trust=None)
+    recipe = unveil.Recipe(attribution=unveil.attribution.Gradient(), stop=unveil.stopping.MaxRounds(1), trust=None)
     assert unveil.find_regions(image, classifier, recipe, target=target).regions[0].target == "x"
 
 

@@ -23,7 +23,7 @@ def transparent_color(info: dict[Any, Any], mode: str, stored: str | None) -> tu
         raise ValueError(f"a transparent color {color!r:.40} in mode {mode}")
     if mode == "RGB" and (max(values) > 255 or stored == "RGB;16B"):
         return tuple(value >> 8 for value in values)
-    return tuple(value * _GRAY_FACTORS.get(stored or "", 1) for value in values)
+    return tuple(value * _GRAY_FACTORS.get("" if stored is None else stored, 1) for value in values)
 
 
 def with_alpha(values: np.ndarray, color: tuple[int, ...]) -> np.ndarray:

@@ -62,8 +62,9 @@ class CustomAttribution(Attribution):
             advice = "set it again: replace(recipe, attribution=CustomAttribution(…))"
             raise RecipeError("an attribution that a file can store", got, advice)
         object.__setattr__(self, "_make", make)
-        object.__setattr__(self, "_arguments", dict(arguments or {}))
-        object.__setattr__(self, "note", self.note or f"made in Python: {_describe(make, arguments or {})}")
+        given = {} if arguments is None else dict(arguments)
+        object.__setattr__(self, "_arguments", given)
+        object.__setattr__(self, "note", self.note or f"made in Python: {_describe(make, given)}")
 
     @classmethod
     def of_function(cls, name: str, function: Callable[..., Any], **arguments: Any) -> "CustomAttribution":

@@ -97,25 +97,36 @@ class Observer:
 
     def _ask(self, plan: ExecutionPlan, images: Tensor, *, one_by_one: bool) -> tuple[list[object], LogitReader, bool]:
         """What the network returns for all images or for each, its reader, and whether gradients reach the pixels."""
-        batches = [images[at : at + 1] for at in range(len(images))] if one_by_one else [images]
-        try:
-            with recording():
-                leaves = [as_leaf(batch) for batch in batches]
+        batches = list(images.split(1)) if one_by_one else [images]
+        count = len(batches[0])
+        with recording():
+            leaves = [as_leaf(batch) for batch in batches]
+            try:
                 answers = [self._run(plan, leaf) for leaf in leaves]
-                reader = self.choose(answers, len(batches[0]))
-                rows = reader(answers[0], len(batches[0]), self.name)
-                differentiable = rows.requires_grad and not _has_silent_operations(rows)
-                if differentiable:
-                    with guarded(self.name, "compute gradients"):
-                        gradient_of(rows[:, 0].sum(), leaves[0])
-                return answers, reader, differentiable
-        except UnveilError:
-            if plan.memory_format is not torch.contiguous_format:
-                raise
-        # Quantized layers refuse inputs that require gradients.
+            except UnveilError:
+                if plan.memory_format is not torch.contiguous_format:
+                    raise
+                return self._ask_without_gradients(plan, batches)
+            reader = self.choose(answers, count)
+            rows = reader(answers[0], count, self.name)
+            if not rows.requires_grad or _has_silent_operations(rows):
+                return answers, reader, False
+            try:
+                with guarded(self.name, "compute gradients"):
+                    gradient_of(rows[:, 0].sum(), leaves[0])
+            except UnveilError:
+                if plan.memory_format is not torch.contiguous_format:
+                    raise
+                return answers, reader, False
+            return answers, reader, True
+
+    def _ask_without_gradients(
+        self, plan: ExecutionPlan, batches: Sequence[Tensor]
+    ) -> tuple[list[object], LogitReader, bool]:
+        # Some quantized layers refuse inputs that require gradients.
         with torch.inference_mode(False), torch.no_grad():
             answers = [self._run(plan, batch) for batch in batches]
-            return answers, self.choose(answers, len(batches[0])), False
+        return answers, self.choose(answers, len(batches[0])), False
 
     def _run(self, plan: ExecutionPlan, pixels: Tensor) -> object:
         shape = "x".join(map(str, pixels.shape[1:]))
@@ -164,18 +175,20 @@ class Observer:
         if len(self.preprocessing.crop) != 2 or not error.expected.startswith(f"{self.name} to take images"):
             return error
         channels = self.preprocessing.channels
+        if self._takes(channels, *self.preprocessing.crop):
+            return error
         for number in dict.fromkeys((channels, 3, 1)):
             for side in SIDES:
                 if number == channels and (side, side) == self.preprocessing.crop:
                     continue
-                if self._takes(number, side):
+                if self._takes(number, side, side):
                     do = f"it takes images of {number}x{side}x{side}: give a preprocessing with this size and channels"
                     return type(error)(error.expected, error.got, do)
         return error
 
-    def _takes(self, channels: int, side: int) -> bool:
+    def _takes(self, channels: int, height: int, width: int) -> bool:
         plan = ExecutionPlan(self.network, self.dtype, memory_format=torch.contiguous_format)
-        blank = torch.zeros(1, channels, side, side, dtype=self.dtype, device=self.device)
+        blank = torch.zeros(1, channels, height, width, dtype=self.dtype, device=self.device)
         try:
             with torch.no_grad():
                 self.choose([plan(blank)], 1)

@@ -76,7 +76,7 @@ def read_meaning(
     Rows in [0, 1] that add up to 1 are probabilities. So are those in [0, 1] behind a sigmoid, by the file's last
     `operations`. Raises `ClassifierError` where rows may be either, and for an `output` that they contradict.
     """
-    usual = output or (Output.SIGMOID if rows.shape[1] == 1 else Output.SOFTMAX)
+    usual = output if output is not None else Output.SIGMOID if rows.shape[1] == 1 else Output.SOFTMAX
     values = rows.astype(np.float64)
     inside = bool(((values >= -RANGE_TOLERANCE) & (values <= 1 + RANGE_TOLERANCE)).all())
     tolerance = HALF_ROUNDING if rows.dtype == np.float16 else ROUNDING
