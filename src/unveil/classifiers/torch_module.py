@@ -85,8 +85,6 @@ class TorchClassifier(Classifier):
         self._behavior = self._observe()
         self.output, self.differentiable = self._behavior.reader.output, self._behavior.differentiable
         self.labels = self._behavior.reader.name_labels(labels)
-        if self._behavior.memory_format is torch.channels_last:
-            self._module = self._module.to(memory_format=torch.channels_last)
         self._layer_plan = ExecutionPlan(self._module, self._dtype, precision == "bf16", self._behavior.memory_format)
         self._averaging: AveragingClassifier | None = None
         self._cache: dict[str, tuple[Hashable, Any]] = {}

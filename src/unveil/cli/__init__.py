@@ -4,12 +4,14 @@ Results go to standard output, everything else to standard error.
 """
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 
 from unveil import __version__
 from unveil.cli.benchmark import benchmark_app
-from unveil.cli.console import FAILED, INTERRUPTED, show_error
+from unveil.cli.console import FAILED, INTERRUPTED, show_error, show_warning
 from unveil.cli.demo import demo
 from unveil.cli.evaluate import evaluate
 from unveil.cli.maximize import maximize
@@ -18,7 +20,7 @@ from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
 from unveil.cli.run import run
 from unveil.cli.texts import help_text
-from unveil.errors import UnveilError
+from unveil.errors import UnveilError, UnveilWarning
 
 HELP = """Find every region of an image that a classifier relies on, round after round.
 
@@ -55,6 +57,15 @@ def _root(
 
 def main() -> None:
     """Run a command; errors of use become one line on standard error and exit code 2, Ctrl-C becomes 130."""
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if issubclass(category, UnveilWarning):
+            show_warning(str(message))
+        else:
+            show_others(message, category, *place, **options)
+
+    warnings.showwarning = show
     try:
         app(prog_name="unveil", standalone_mode=True)
     except UnveilError as error:

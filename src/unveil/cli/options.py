@@ -51,6 +51,27 @@ OutputMeaning = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="The output to explain, of a model that returns several: a name, or a number from 0 on.",
+        show_default="the one that fits the labels",
+        rich_help_panel=WHAT,
+    ),
+]
+ReturnKind = Annotated[
+    str | None,
+    typer.Option(
+        "--returns",
+        metavar="KIND",
+        help="What the model returns: logits or probabilities.",
+        show_default="found out",
+        autocompletion=complete_from(("logits", "probabilities")),
+        rich_help_panel=WHAT,
+    ),
+]
 TargetText = Annotated[
     str | None,
     typer.Option(

@@ -35,6 +35,8 @@ def run(
     weights: options.Weights = None,
     labels: options.Labels = None,
     output: options.OutputMeaning = None,
+    head: options.Head = None,
+    returns: options.ReturnKind = None,
     target: options.TargetText = None,
     size: preparation.Size = None,
     channels: preparation.Channels = None,
@@ -99,6 +101,8 @@ def run(
         labels=labels,
         preprocessing=None if changes.is_empty else changes,
         output=output,
+        head=head,
+        returns=returns,
         device=device,
         precision=precision,
     )

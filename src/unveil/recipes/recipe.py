@@ -1,8 +1,8 @@
 """All settings of a run as one value, and their form as tables and TOML."""
 
 import tomllib
-from typing import Any
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import tomli_w
 

@@ -201,7 +201,7 @@ def _draw_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
     """Write image, classifier and recipe above the pictures, and the reason why the run ended below them."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
-    head = drawable_text(f"{Path(run.source.name).name or 'image'}{f' · {track}' if track else ''}")
+    head = drawable_text(f"{Path(run.source.name).name or 'image'}{'' if track is None else f' · {track}'}")
     room = int(width * 7.5) - 16  # characters beside the settings
     figure.text(
         left,

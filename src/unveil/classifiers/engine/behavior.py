@@ -84,6 +84,9 @@ class Observer:
         formats.append(torch.contiguous_format)
         error = None
         for layout, one_by_one in [*((layout, False) for layout in formats), (torch.contiguous_format, True)]:
+            if channels_last:
+                # Weights decide the format of what convolutions return, as inputs do.
+                self.network.to(memory_format=layout)
             plan = ExecutionPlan(self.network, self.dtype, memory_format=layout)
             try:
                 answers, reader, differentiable = self._ask(plan, images, one_by_one=one_by_one)

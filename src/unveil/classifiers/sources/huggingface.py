@@ -80,7 +80,7 @@ def build(request: ModelRequest) -> LoadedModel:
             module = _with_file(module, config, weights)
         preprocessing = read_image_processor(processor, getattr(config, "num_channels", 3))
     labels, output = read_config(module)
-    return LoadedModel(_LogitsOnly(module.float()), preprocessing, request.labels or labels, output or Output.SOFTMAX)
+    return LoadedModel(_LogitsOnly(module.float()), preprocessing, labels if request.labels is None else request.labels, output)
 
 
 def architectures() -> tuple[str, ...]:
