@@ -134,11 +134,13 @@ def test_random_networks(plan, mode, dtype, seed):
         network.body.eval()
     if mode == "no_grad":
         forward = network.forward
-        network.forward = lambda x: torch.no_grad()(forward)(x)
+        network.forward = torch.no_grad()(forward)
     preprocessing = Preprocessing.square(SIDE, (0.4,) * plan["channels"], (0.3,) * plan["channels"])
     given_network = network
     if mode == "scripted":
-        given_network = torch.jit.trace(network.eval(), torch.zeros(2, plan["channels"], SIDE, SIDE, dtype=dtype), strict=False)
+        given_network = torch.jit.trace(
+            network.eval(), torch.zeros(2, plan["channels"], SIDE, SIDE, dtype=dtype), strict=False
+        )
     pixels = torch.rand(3, plan["channels"], SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
     with warnings.catch_warnings(), torch.inference_mode(mode == "inference"):
         warnings.simplefilter("ignore")
@@ -164,7 +166,8 @@ def _may_be_refused(plan, message):
         "finite logits": plan["end"] == "nan",
         "choose a head": plan["head"] in ("several", "tuple"),
         "int64 numbers": plan["end"] == "argmax",
-        "one row of logits": plan["end"] == "argmax" or plan["head"] in ("squeeze", "trailing", "several", "dict", "tuple"),
+        "one row of logits": plan["end"] == "argmax"
+        or plan["head"] in ("squeeze", "trailing", "several", "dict", "tuple"),
     }
     return any(allowed and reason in message for reason, allowed in reasons.items())
 

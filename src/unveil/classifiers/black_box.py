@@ -107,7 +107,7 @@ class BlackBox(Classifier):
         said = options.over(self._said)
         return BlackBox(
             self._function,
-            self.preprocessing if said.preprocessing is None else said.preprocessing,
+            said.preprocessing_over(self.preprocessing),
             said.labels,
             output=said.output,
             returns=said.returns,

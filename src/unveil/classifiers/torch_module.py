@@ -182,7 +182,7 @@ class TorchClassifier(Classifier):
         said = options.over(self._said)
         return TorchClassifier(
             self.copy_of_module() if module is None else module,
-            self.preprocessing if said.preprocessing is None else said.preprocessing,
+            said.preprocessing_over(self.preprocessing),
             said.labels,
             output=said.output,
             head=said.head,

@@ -13,7 +13,6 @@ from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.saliency import L2, PositiveSum, UnbiasedL2
 from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
 
-
 # Boxes, bands and blurs of the recipes suit grids of about 224 px and work down to half of that.
 MIN_GRID_PX = 112
 MAX_FILE_BYTES = 1_000_000

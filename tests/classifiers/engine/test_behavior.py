@@ -345,7 +345,7 @@ class NoBackward(torch.autograd.Function):
         return x * 2
 
     @staticmethod
-    def backward(context, *gradients):
+    def backward(context, *gradients):  # pyright: ignore[reportIncompatibleMethodOverride]
         raise ValueError("not today")
 
 

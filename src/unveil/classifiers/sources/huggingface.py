@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.image_processors import read_image_processor
@@ -80,23 +80,14 @@ def build(request: ModelRequest) -> LoadedModel:
             module = _with_file(module, config, weights)
         preprocessing = read_image_processor(processor, getattr(config, "num_channels", 3))
     labels, output = read_config(module)
-    return LoadedModel(_LogitsOnly(module.float()), preprocessing, labels if request.labels is None else request.labels, output)
+    return LoadedModel(
+        _LogitsOnly(module.float()), preprocessing, labels if request.labels is None else request.labels, output
+    )
 
 
 def architectures() -> tuple[str, ...]:
     """Kinds of image classifiers that transformers has, as in `model_type` of a configuration."""
     return tuple(sorted(_transformers().models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES))
-
-
-class _LogitsOnly(nn.Module):
-    """A network whose output is the tensor of logits that transformers keeps in an object."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network(images).logits
 
 
 def read_config(module: nn.Module) -> tuple[tuple[str, ...] | None, Output | None]:

@@ -13,6 +13,7 @@ import torch
 
 from unveil.classifiers.black_box import BlackBox
 from unveil.classifiers.engine.precision import probe_pixels
+from unveil.classifiers.outputs import ClassifierWarning
 from unveil.classifiers.sources.base import ModelRequest
 from unveil.classifiers.sources.onnx_graph import OnnxGraph, read_onnx_graph
 from unveil.classifiers.sources.onnx_input import OnnxInput, read_inputs
@@ -104,7 +105,9 @@ def build(request: ModelRequest) -> BlackBox:
         last = graph.last_operations(chosen)
         returns, meaning, reason = read_meaning(np.asarray(rows[chosen]), last, request.output, str(path))
     if reason:
-        warnings.warn(f"the rows of {path} are {reason}: taken as probabilities, not as logits", stacklevel=2)
+        warnings.warn(
+            f"the rows of {path} are {reason}: taken as probabilities, not as logits", ClassifierWarning, stacklevel=2
+        )
 
     def answer(batch: np.ndarray) -> np.ndarray:
         return np.asarray(network.rows(batch, [chosen])[0])
