@@ -100,4 +100,7 @@ def first_line(error: BaseException, length: int = 160) -> str:
     >>> first_line(ValueError("wrong shape\\nsee above"))
     'wrong shape'
     """
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # TorchScript says first that something failed, and last what.
+    told = lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]
+    return told[:length]

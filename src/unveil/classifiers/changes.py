@@ -79,7 +79,9 @@ class PreprocessingChanges:
             channels = "" if self.channels is None else f" for {self.channels} channels"
             do = "give one value per channel, or one for all"
             raise ClassifierError("as many means and deviations as channels", f"{got or 'none'}{channels}", do)
-        return lengths.pop() if lengths else (own or 0)
+        if lengths:
+            return lengths.pop()
+        return 0 if own is None else own
 
 
 def _check_size(size: tuple[int, ...]) -> None:

@@ -34,6 +34,8 @@ class TorchClassifier(Classifier):
     during a run. A module that nothing else uses needs no copy: `copied=False`.
     """
 
+    # Weights that are moved or converted in inference mode would never have gradients.
+    @torch.inference_mode(False)
     def __init__(  # noqa: PLR0913 (an option is an argument)
         self,
         module: nn.Module,
@@ -149,9 +151,11 @@ class TorchClassifier(Classifier):
     def read_logits(self, network: Callable[[Tensor], object], inputs: Tensor) -> Float[Tensor, "n k"]:
         """Logits of a network in this one's place for inputs that are normalized already; one image at a time where
         this network needs it."""
-        size = 1 if self._behavior.one_by_one else max(1, len(inputs))
-        rows = [self._behavior.reader(network(part), len(part), self.name) for part in inputs.split(size)]
-        return rows[0] if len(rows) == 1 else torch.cat(rows)
+        reader = self._behavior.reader
+        if not self._behavior.one_by_one or len(inputs) < 2:
+            return reader(network(inputs), len(inputs), self.name)
+        # Slices and not Tensor.split, whose views can't be changed in place as networks do.
+        return torch.cat([reader(network(inputs[at : at + 1]), 1, self.name) for at in range(len(inputs))])
 
     def normalized(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
         """Inputs of the module itself: `(x − mean) / std` in the precision of its weights."""
@@ -161,6 +165,7 @@ class TorchClassifier(Classifier):
         """A copy of the frozen module, for methods that change a network."""
         return copy.deepcopy(self._module)
 
+    @torch.inference_mode(False)
     def with_network(self, module: nn.Module, name: str) -> "TorchClassifier":
         """Another network of the same architecture in this one's place, frozen itself and not a copy: the same
         preprocessing, labels, output, device and precision, and run in the same way."""

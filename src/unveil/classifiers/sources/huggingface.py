@@ -80,9 +80,8 @@ def build(request: ModelRequest) -> LoadedModel:
             module = _with_file(module, config, weights)
         preprocessing = read_image_processor(processor, getattr(config, "num_channels", 3))
     labels, output = read_config(module)
-    return LoadedModel(
-        _LogitsOnly(module.float()), preprocessing, labels if request.labels is None else request.labels, output
-    )
+    labels = labels if request.labels is None else request.labels
+    return LoadedModel(module.float(), preprocessing, labels, output)
 
 
 def architectures() -> tuple[str, ...]:
