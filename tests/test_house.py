@@ -261,6 +261,7 @@ def is_command(function: ast.FunctionDef) -> bool:
 # Tests of several modules at once, of the scripts beside the package, and of the repository.
 TOPICS = {
     "classifiers/test_freed.py",
+    "classifiers/test_random_networks.py",
     "classifiers/test_left_as_found.py",
     "cli/test_patterns_command.py",
     "cli/test_run_any_attribution.py",

@@ -141,7 +141,7 @@ class Failing(nn.Module):
 def test_hooks_are_removed_after_an_error():
     module = nn.Sequential(nn.Conv2d(3, 3, 3), Failing())
     classifier = TorchClassifier(module, GRAY, ["a", "b", "c"])
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(ClassifierError, match="out of memory"):
         maximize(classifier, NetworkUnit("0", 1), STILL)
     assert all(not part._forward_hooks for part in classifier._module.modules())
     steps: list = []

@@ -65,7 +65,7 @@ def test_a_method_that_does_not_work_on_a_network_says_why(shell: Shell):
     [
         (("--networks", "alexnet-max"), "a network among convnet-max"),
         (("--suites", "meadow"), "a suite among usual, many"),
-        (("--methods", "Guesswork"), "a recipe recommended or paper"),
+        (("--methods", "Guesswork"), "a recipe recommended, paper, demo, black-box"),
     ],
 )
 def test_what_it_does_not_have(shell: Shell, words, told):

@@ -41,6 +41,8 @@ def test_each_library_finds_the_cues_of_a_planted_scene(name, kind, shell: Shell
 
 
 def test_a_wrong_name_ends_the_call_before_any_image(shell: Shell):
-    code, _, err = shell("run", "none.png", "--model", "planted/demo", "--attribution", "pytorch-grad-cam/GradCam")
+    path = shell.folder / "gray.png"
+    Pillow.new("RGB", (32, 32), "gray").save(path)
+    code, _, err = shell("run", path, "--model", "planted/demo", "--attribution", "pytorch-grad-cam/GradCam")
     assert code == 2
     assert "a method of pytorch_grad_cam; got 'GradCam'; did you mean GradCAM" in err

@@ -87,10 +87,13 @@ def load_classifier(  # noqa: PLR0913 (an option is an argument)
     if isinstance(made, Classifier):
         return _adapt(made, options) if options.given else made
     if isinstance(made, LoadedModel):
-        built, options = made, replace(options, device=target)
-    else:
-        module = unwrap(made)
-        built = _with_weights(LoadedModel(module, None, *read_config(module), held=True), options)
+        return _freeze(made, name, replace(options, device=target), precision)
+    module = unwrap(made)
+    built = _with_weights(LoadedModel(module, None, *read_config(module), held=True), options)
+    return _freeze(built, name, options, precision)
+
+
+def _freeze(built: LoadedModel, name: str, options: ClassifierOptions, precision: str) -> TorchClassifier:
     own = DEFAULT_PREPARATION if built.preprocessing is None else built.preprocessing
     return TorchClassifier(
         built.module,

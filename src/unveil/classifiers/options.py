@@ -14,9 +14,17 @@ from unveil.predictions import Output
 
 @dataclass(frozen=True)
 class ClassifierOptions:
-    """Everything that can be said about a classifier; None where nothing was said.
+    """Everything that can be said about a classifier; whatever is said is applied or refused, never ignored.
 
-    Whatever was said is applied or refused, never ignored: `given` names what that is.
+    Attributes:
+        weights: A name of published weights, a file, or `none`. None of the options says nothing by None.
+        labels: One name per logit.
+        preprocessing: Replaces the model's own, or changes of it.
+        output: Whether exactly one label applies (softmax) or each label independently (sigmoid).
+        head: The output to explain, of a model that returns several.
+        returns: Whether the model returns logits or probabilities.
+        device: Where the model runs.
+        precision: `fp32`, `bf16` or `auto`.
     """
 
     weights: str | Path | None = None

@@ -152,7 +152,7 @@ def choose_returns(
     return Returns.LOGITS
 
 
-def choose_output(
+def infer_output(
     rows: Float[Tensor, "n k"], returns: Returns, output: Output | None, otherwise: Output, name: str
 ) -> Output:
     """Softmax or sigmoid: what the caller says; sigmoid for a single logit and behind a sigmoid; else `otherwise`.
@@ -190,7 +190,7 @@ def choose_reader(
     reader = LogitReader(choose_head(answers[0], count, name, head, labels))
     rows = [reader.rows(answer, count, name) for answer in answers]
     kind = choose_returns(rows, name, returns, output)
-    meaning = choose_output(rows[0], kind, output, otherwise, name)
+    meaning = infer_output(rows[0], kind, output, otherwise, name)
     columns = rows[0].shape[1]
     two_sided = columns == 1 and labels == 2
     if labels is not None and labels != columns and not two_sided:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 RECIPES = ("recommended", "paper", "demo", "black-box")
-SOURCES = ("torchvision", "timm", "python", "onnx", "chexnet", "torchxrayvision", "planted")
+SOURCES = ("torchvision", "timm", "huggingface", "python", "onnx", "chexnet", "torchxrayvision", "planted")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 OUTPUTS = ("softmax", "sigmoid")
