@@ -85,7 +85,7 @@ def quantized() -> nn.Module:
 def vit() -> nn.Module:
     torch.manual_seed(0)
     network = torchvision.models.VisionTransformer(SIDE, 16, 2, 2, 32, 64, num_classes=CLASSES).eval()
-    nn.init.normal_(network.heads.head.weight)
+    nn.init.normal_(network.get_submodule("heads.head").get_parameter("weight"))
     return network
 
 
@@ -253,7 +253,7 @@ def _arguments(part: nn.Module) -> tuple:
 
 def main() -> None:
     """Print or write the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(description="Which models can be given in which way.")
     arguments.add_argument("--write", action="store_true", help="write them into docs/models.md")
     options = arguments.parse_args()
     with warnings.catch_warnings():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
 from unveil.attribution import AttributionRequest, AttributionResult, Moments
@@ -55,6 +56,8 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+# Autograd can't record what was made in inference mode, in which Lightning calls its test steps.
+@torch.inference_mode(False)
 def find_regions(
     image: Any,
     classifier: Any,
@@ -95,6 +98,7 @@ def find_regions(
     return finish_run(context, on_progress)
 
 
+@torch.inference_mode(False)
 def start_run(
     image: Any,
     classifier: Any,
@@ -125,6 +129,7 @@ def start_run(
     )
 
 
+@torch.inference_mode(False)
 def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Iterator[Round]:
     """Yield each round of each track when it is done.
 
@@ -144,6 +149,7 @@ def iter_rounds(context: RunContext, on_progress: OnProgress = lambda progress: 
                 yield round_
 
 
+@torch.inference_mode(False)
 def finish_run(context: RunContext, on_progress: OnProgress = lambda progress: None) -> Run:
     """Make the record of the rounds of `context` done so far, with trust cards if the recipe has settings for them.
 

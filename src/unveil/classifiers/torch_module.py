@@ -100,6 +100,7 @@ class TorchClassifier(Classifier):
         """Logits computed by the module's own layers, not by folded ones, so that hooks on them are called."""
         return self.logits_of(self._layer_plan, pixels)
 
+    @torch.inference_mode(False)
     def for_averaging(self) -> Classifier:
         """The classifier that computes gradients to be averaged over noise.
 
@@ -126,6 +127,7 @@ class TorchClassifier(Classifier):
         """Precision of gradients that are averaged over noise, and why; decided here if it wasn't before."""
         return self.precision if self.precision != "auto" else self.for_averaging().averaging_precision
 
+    @torch.inference_mode(False)
     def cached(self, key: str, version: Hashable, make: Callable[[], Derived]) -> Derived:
         """What `make()` returns, kept under `key` until another `version` is asked for.
 
@@ -161,6 +163,7 @@ class TorchClassifier(Classifier):
         """Inputs of the module itself: `(x − mean) / std` in the precision of its weights."""
         return self.preprocessing.normalize(pixels.to(self._dtype))
 
+    @torch.inference_mode(False)
     def copy_of_module(self) -> nn.Module:
         """A copy of the frozen module, for methods that change a network."""
         return copy.deepcopy(self._module)
@@ -256,6 +259,8 @@ class AveragingClassifier(Classifier):
     def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":
         """In bf16 if that is fast on the device and gives the same regions on all probe images, else unchanged."""
         exact = classifier._plan
+        if not classifier.differentiable:
+            return cls(classifier, exact, "fp32: the network has no gradients to average")
         if exact.dtype is not torch.float32:
             own = str(exact.dtype).removeprefix("torch.")
             return cls(classifier, exact, f"{own}: the precision of the network's own weights")

@@ -15,6 +15,7 @@ import unveil
 from unveil.attribution import Gradient, GuidedBackprop
 from unveil.classifiers import BlackBox, ClassifierWarning, Preprocessing, TorchClassifier
 from unveil.errors import AttributionError, ClassifierError
+from unveil.recipes import TrustSettings
 from unveil.stopping import MaxRounds
 from unveil.targets import TargetScore
 
@@ -216,11 +217,16 @@ def _guided(network):
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_run_in_inference_mode_is_that_outside(mode, inside):
     network, image = plain(), pictures(1)[0].numpy().transpose(1, 2, 0)
-    recipe = unveil.Recipe(attribution=Gradient(), stop=MaxRounds(1), trust=None)
-    expected = unveil.find_regions(image, TorchClassifier(network, PREPARATION), recipe)
-    outside = TorchClassifier(network, PREPARATION)
+    method = unveil.attribution.SmoothGrad(GuidedBackprop(), samples=8)
+    recipe = unveil.Recipe(attribution=method, stop=MaxRounds(2), trust=TrustSettings(placements=5))
+
+    def make():
+        return unveil.load_classifier(network, preprocessing=PREPARATION)
+
+    expected, outside = unveil.find_regions(image, make(), recipe), make()
     with mode():
-        got = unveil.find_regions(image, TorchClassifier(network, PREPARATION) if inside else outside, recipe)
+        got = unveil.find_regions(image, make() if inside else outside, recipe)
+    assert expected.regions
     assert got == expected
 
 
@@ -280,7 +286,7 @@ def static_int8():
 @pytest.mark.filterwarnings("ignore:the logits of Sequential depend on the rest of a batch")
 def test_quantized_networks_are_black_boxes(make):
     network = make()
-    classifier = TorchClassifier(network, PREPARATION)
+    classifier = unveil.load_classifier(network, preprocessing=PREPARATION)
     pixels = pictures()
     with torch.no_grad():
         # Dynamic quantization takes its range from the whole batch.

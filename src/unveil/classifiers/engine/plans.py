@@ -66,7 +66,7 @@ def _copy_in_bf16(network: nn.Module) -> nn.Module:
     """A copy with bf16 weights, made without a second copy in fp32, which would be the peak memory of a run."""
     converted: dict[int, object] = {}
     for part in network.modules():
-        if not isinstance(part, NORMS):
+        if not _is_norm(part):
             for weight in part.parameters(recurse=False):
                 if weight.is_floating_point():
                     converted[id(weight)] = nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False)
@@ -75,3 +75,8 @@ def _copy_in_bf16(network: nn.Module) -> nn.Module:
                     converted[id(buffer)] = buffer.to(torch.bfloat16)
     # Entries of the memo are used in place of copies.
     return copy.deepcopy(network, converted)
+
+
+def _is_norm(part: nn.Module) -> bool:
+    # Norms of exported and scripted networks are known by their statistics alone.
+    return isinstance(part, NORMS) or any(name == "running_var" for name, _ in part.named_buffers(recurse=False))
