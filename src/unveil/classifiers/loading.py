@@ -78,12 +78,9 @@ def load_classifier(  # noqa: PLR0913 (an option is an argument)
         None if device == "auto" else target,
         None if precision == "auto" else precision,
     )
-    if isinstance(model, str):
-        name, made = model, _build(model, options)
-        if model.startswith("onnx/"):
-            options = _not_applied_by_onnx(options)
-    else:
-        name, made = type(model).__name__, model
+    name, made = (model, _build(model, options)) if isinstance(model, str) else (type(model).__name__, model)
+    if isinstance(made, Classifier) and name.startswith("onnx/"):
+        options = _not_applied_by_onnx(options)
     if isinstance(made, Classifier):
         return _adapt(made, options) if options.given else made
     if isinstance(made, LoadedModel):
