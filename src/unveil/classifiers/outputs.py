@@ -5,8 +5,8 @@ classes. `LogitReader` is decided once, from the first answers of a network, and
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,14 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unveil.classifiers.output_heads import Head, as_rows, choose_head, follow, head_name, not_rows
 from unveil.errors import ClassifierError, UnveilWarning
 from unveil.predictions import Output
 
 SUM_TOLERANCE = 1e-3  # of rows of probabilities in fp32; half precision rounds their sum to 1e-2
 HALF_SUM_TOLERANCE = 2e-2
 POSITIVE = "positive"  # the label of a single logit without a name
-MAX_DEPTH = 3  # of dictionaries and tuples within each other
-Head = tuple[str | int, ...]
 
 
 class Returns(StrEnum):
@@ -75,49 +74,12 @@ class LogitReader:
         try:
             tensor = follow(returned, self.head)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            got = f"{type(returned).__name__} without {_head_name(self.head)}"
+            got = f"{type(returned).__name__} without {head_name(self.head)}"
             raise ClassifierError(f"the same kind of output from {name} for every image", got, "fix forward") from error
         rows = as_rows(tensor, count)
         if rows is None:
-            raise _not_rows(name, tensor, count)
+            raise not_rows(name, tensor, count)
         return rows
-
-
-def choose_head(returned: object, count: int, name: str, head: str | None, labels: int | None) -> Head:
-    """The place of the logits in what a network returned for `count` images.
-
-    `head`: its name or position, if the user chose one. Otherwise a tensor itself; the entry `logits`; or the only
-    tensor with one row per image (and one column per label, if their number is known).
-
-    Raises `ClassifierError` if none fits, or several.
-    """
-    if isinstance(returned, Tensor):
-        if head is not None:
-            got = f"{head!r} for {name}, which returns a single tensor"
-            raise ClassifierError("no head", got, "leave head out")
-        return ()
-    found = dict(_tensors_in(returned))
-    if head is not None:
-        chosen = next((place for place in found if _head_name(place) == head), None)
-        if chosen is None:
-            raise ClassifierError(f"one of the outputs of {name}: {_listed(found)}", repr(head), "choose one of them")
-        return chosen
-    for place in found:
-        if place == ("logits",):
-            return place
-    fitting = [place for place, tensor in found.items() if _is_logits(tensor, count)]
-    if labels is not None and len(fitting) > 1:
-        fitting = [place for place in fitting if _columns(found[place], count) in (labels, *(1,) * (labels == 2))]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not found:
-        got = f"{type(returned).__name__} without tensors"
-        raise ClassifierError(f"logits from {name}", got, "wrap the model so that forward returns a tensor (n, labels)")
-    if not fitting:
-        do = "wrap the model so that forward returns logits (n, labels)"
-        raise ClassifierError(f"one row of logits per image from {name}", f"{_listed(found)}", do)
-    names = ", ".join(map(_head_name, fitting))
-    raise ClassifierError(f"one output of logits from {name}", f"{_listed(found)}", f"choose a head: {names}")
 
 
 def choose_returns(
@@ -214,20 +176,6 @@ def parse_output(output: Output | str | None) -> Output | None:
         raise ClassifierError("an output softmax or sigmoid", repr(output), "choose one of them") from error
 
 
-def as_rows(tensor: Tensor, count: int) -> Float[Tensor, "n k"] | None:
-    """The tensor as one row per image, or None: (n, k), (n,), (n, k, 1, …), and (k,) for a single image."""
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim == 0:
-        return None
-    if tensor.ndim == 1 and count == 1:
-        return tensor[None]
-    if len(tensor) != count:
-        return None
-    rows = tensor[:, None] if tensor.ndim == 1 else tensor
-    if rows.ndim > 2 and all(side == 1 for side in rows.shape[2:]):
-        rows = rows.flatten(1)
-    return rows if rows.ndim == 2 and rows.shape[1] > 0 else None
-
-
 def probabilities_to_logits(probabilities: Float[Tensor, "n k"], output: Output) -> Float[Tensor, "n k"]:
     """log p for softmax, log p − log(1 − p) for sigmoid, with p no smaller than the smallest number of its precision.
 
@@ -245,46 +193,6 @@ def probabilities_to_logits(probabilities: Float[Tensor, "n k"], output: Output)
     return log - (1 - probabilities).clamp(torch.finfo(probabilities.dtype).eps / 2, 1).log()
 
 
-def follow(returned: Any, head: Head) -> Any:
-    """The entry of nested mappings, sequences and objects at `head`."""
-    for key in head:
-        if isinstance(key, str) and not isinstance(returned, Mapping):
-            returned = getattr(returned, key)
-        else:
-            returned = returned[key]
-    return returned
-
-
-def _tensors_in(returned: object, place: Head = ()) -> Iterator[tuple[Head, Tensor]]:
-    if isinstance(returned, Tensor):
-        yield place, returned
-    elif len(place) < MAX_DEPTH:
-        for key, value in _entries(returned):
-            yield from _tensors_in(value, (*place, key))
-
-
-def _entries(returned: object) -> list[tuple[str | int, object]]:
-    if isinstance(returned, Mapping):
-        return [(key, value) for key, value in returned.items() if isinstance(key, str | int)]
-    if is_dataclass(returned):
-        return [(item.name, getattr(returned, item.name)) for item in fields(returned)]
-    if isinstance(returned, tuple) and (names := getattr(returned, "_fields", ())):
-        return list(zip(names, returned, strict=True))
-    if isinstance(returned, list | tuple):
-        return list(enumerate(returned))
-    logits = getattr(returned, "logits", None)
-    return [] if logits is None else [("logits", logits)]
-
-
-def _columns(tensor: Tensor, count: int) -> int:
-    rows = as_rows(tensor, count)
-    return 0 if rows is None else rows.shape[1]
-
-
-def _is_logits(tensor: Tensor, count: int) -> bool:
-    return as_rows(tensor, count) is not None
-
-
 def _adds_up_to_one(rows: Float[Tensor, "n k"]) -> bool:
     values = rows.detach()
     if values.shape[1] < 2 or not bool(((values >= 0) & (values <= 1)).all()):
@@ -300,26 +208,6 @@ def _is_sigmoid(rows: Float[Tensor, "n k"]) -> bool:
     while node is not None and node.name().startswith(passing):
         node = node.next_functions[0][0] if node.next_functions else None
     return node is not None and node.name().startswith("SigmoidBackward")
-
-
-def _head_name(head: Head) -> str:
-    return ".".join(map(str, head))
-
-
-def _listed(found: Mapping[Head, Tensor]) -> str:
-    shown = [f"{_head_name(place)} {tuple(tensor.shape)}" for place, tensor in found.items()]
-    return ", ".join(shown[:8]) + (" and more" if len(shown) > 8 else "")
-
-
-def _not_rows(name: str, tensor: object, count: int) -> ClassifierError:
-    expected = f"one row of logits per image from {name}"
-    if not isinstance(tensor, Tensor):
-        return ClassifierError(expected, type(tensor).__name__, "wrap the model so that forward returns (n, labels)")
-    if not tensor.is_floating_point():
-        got = f"{tensor.dtype}".removeprefix("torch.")
-        return ClassifierError(expected, f"{got} numbers", "return logits and not the index of the largest one")
-    got = f"shape {tuple(tensor.shape)} for {count} image{'s' * (count != 1)}"
-    return ClassifierError(expected, got, "wrap the model so that forward returns (n, labels)")
 
 
 def _warn(text: str) -> None:
