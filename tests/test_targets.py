@@ -1,5 +1,8 @@
 """Targets: what they resolve to, how labels are found by name, and what they read as text."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -98,3 +101,23 @@ def test_a_threshold_is_a_probability(threshold):
         Predicted(threshold)
     with pytest.raises(TargetError, match="a threshold above 0, and at most 1; got "):
         parse_target(f"predicted:{threshold}")
+
+
+def test_settings_of_targets_have_the_type_they_need():
+    """In a process of its own, without the checker of signatures, as users have it."""
+    code = """
+import numpy as np, torch
+from unveil.errors import TargetError
+from unveil.targets import Predicted, Top
+print(Top(np.int64(2)), Top(torch.tensor(3)), Predicted(np.float32(0.25)), Predicted(1))
+for make in (lambda: Top("2"), lambda: Top(2.0), lambda: Top(True), lambda: Predicted("0.3"), lambda: Predicted(None)):
+    try:
+        print(make())
+    except TargetError as error:
+        print("refused:", error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, *others = done.stdout.splitlines()
+    assert first == "Top(count=2) Top(count=3) Predicted(threshold=0.25) Predicted(threshold=1.0)"
+    assert len(others) == 5
+    assert all(line.startswith("refused: expected") for line in others)

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float
@@ -94,6 +94,10 @@ class Top(Target):
     count: int = 1
 
     def __post_init__(self) -> None:
+        count = plain_label(self.count)
+        if isinstance(count, str):
+            raise TargetError("a number of labels", f"the text {count!r}", f'use parse_target("top:{count}")')
+        object.__setattr__(self, "count", count)
         # The lower bound is checked with the number of labels.
         if not self.count <= MAX_TARGETS:
             raise TargetError(f"Top(1) to Top({MAX_TARGETS})", f"Top({self.count})", "choose a count in this range")
@@ -123,6 +127,9 @@ class Predicted(Target):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
+        if isinstance(self.threshold, bool | str) or not isinstance(self.threshold, SupportsFloat):
+            raise TargetError("a number as threshold", repr(self.threshold), "0.5 is usual")
+        object.__setattr__(self, "threshold", float(self.threshold))
         if not 0 < self.threshold <= 1:
             raise TargetError("a threshold above 0, and at most 1", str(self.threshold), "0.5 is usual")
 
