@@ -207,8 +207,10 @@ class TorchClassifier(Classifier):
         # The first caller may be in inference mode; weights created in it would never have gradients.
         with torch.inference_mode(False), torch.no_grad():
             blank = self.normalized(self._blank())
-            network = replace_slow_layers(fold_batch_norms(self._module, blank), blank)
-            plan = ExecutionPlan(network, self._dtype, memory_format=self._behavior.memory_format)
+            memory_format = self._behavior.memory_format
+            contiguous = memory_format is torch.contiguous_format
+            network = replace_slow_layers(fold_batch_norms(self._module, blank), blank, contiguous=contiguous)
+            plan = ExecutionPlan(network, self._dtype, memory_format=memory_format)
             return plan.in_bf16(blank) if self.precision == "bf16" else plan
 
     @property

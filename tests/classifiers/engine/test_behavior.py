@@ -422,3 +422,35 @@ def test_functions_for_one_image_are_called_for_each():
         [row.logits for row in box.predict(pixels)], [[image.mean(), image.max()] for image in normalized], rtol=1e-5
     )
     assert calls == [1, 1, 1]
+
+
+class Tokens(nn.Module):
+    """Needs contiguous features, and hands its batch norm a gradient with channels last."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.norm, self.last = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.Linear(3, 4)
+        with torch.no_grad():
+            self.norm.running_var.uniform_(0.5, 2)
+            self.norm.weight.uniform_(-1.5, 1.5)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        x = self.norm(x.view(x.size(0), -1).view_as(x))
+        return self.last(x.flatten(2).transpose(1, 2).mean(1))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_batch_norms_of_contiguous_networks_have_the_right_gradient(count):
+    """By central differences: PyTorch's own gradient of one image is wrong here."""
+    network = Tokens().eval()
+    classifier = TorchClassifier(network, PREPARATION)
+    pixels = pictures(count)
+    signed, _ = Gradient().gradients(classifier, pixels, [TargetScore("", ((0, 1.0),))])
+    exact = Tokens().eval().double()
+    direction = torch.randn(pixels.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ahead, behind = (exact((pixels.double() + step * direction - MEAN) / STD)[:, 0] for step in (1e-6, -1e-6))
+    slopes = (ahead - behind) / 2e-6
+    np.testing.assert_allclose((signed[0].double() * direction).flatten(1).sum(1), slopes, rtol=1e-3, atol=1e-7)

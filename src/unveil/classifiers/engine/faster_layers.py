@@ -5,9 +5,14 @@
 - A convolution with stride s (7 x 7 with stride 2 in ResNets) has a slow gradient, because an image has few channels.
   Over blocks of s x s pixels, whose pixels become channels, it is a convolution with stride 1 over fewer positions.
   Where the kernel is as large as the stride (the patches of transformers), it is a single matrix product.
+
+Contiguous networks also get other batch norms: PyTorch (2.6 to 2.15 at least) has a wrong gradient of `BatchNorm2d`
+on a CPU, for one contiguous image whose gradient arrives with channels last, as behind `x.flatten(2).transpose(1, 2)`.
 """
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -21,23 +26,24 @@ SMALLEST_PATCH = 8  # px
 SMALLEST_KERNEL = 4  # px; for 3 x 3, rearranging the blocks takes as long as is gained
 
 
-def replace_slow_layers(module: nn.Module, blank: Tensor) -> nn.Module:
+def replace_slow_layers(module: nn.Module, blank: Tensor, *, contiguous: bool = False) -> nn.Module:
     """Replace slow layers of a frozen `module`; return `module` itself if it has none or needs the original classes.
 
     `blank` is an input of the right shape, with which the outputs are compared. Weights are shared with `module`, not
-    copied.
+    copied. `contiguous`: replace batch norms as well, whose gradients may be wrong there.
     """
+    kinds = {**KINDS, nn.BatchNorm2d: AffineNorm} if contiguous else KINDS
     replaceable = [
         name
         for name, part in module.named_modules()
-        if name and type(part) in KINDS and KINDS[type(part)].can_replace(part) and not has_forward_hooks(part)
+        if name and type(part) in kinds and kinds[type(part)].can_replace(part) and not has_forward_hooks(part)
     ]
     if not replaceable:
         return module
     tensors = [*module.parameters(), *module.buffers()]
     faster = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
     for name in replaceable:
-        faster.set_submodule(name, replace_class(faster.get_submodule(name)))
+        faster.set_submodule(name, replace_class(faster.get_submodule(name), kinds))
     try:
         return faster if outputs_match(module, faster, blank) else module
     except Exception:  # noqa: BLE001 (the user's code may fail on layers of other classes)
@@ -109,11 +115,29 @@ def _to_blocks(images: Tensor, size: tuple[int, ...]) -> Tensor:
     return rows.unflatten(3, (-1, width)).transpose(2, 3).flatten(3)
 
 
+class AffineNorm(nn.BatchNorm2d):
+    """A batch norm in evaluation mode by its definition: γ·(x − μ)/√(σ² + ε) + β, per channel."""
+
+    @staticmethod
+    def can_replace(layer: nn.BatchNorm2d) -> bool:
+        """True in evaluation mode with statistics of its own."""
+        return not layer.training and layer.running_var is not None and layer.running_mean is not None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Scale and shift every channel."""
+        assert self.running_mean is not None and self.running_var is not None  # noqa: S101 (can_replace)
+        scale = torch.rsqrt(self.running_var + self.eps)
+        scale = scale if self.weight is None else scale * self.weight
+        shift = -self.running_mean * scale
+        shift = shift if self.bias is None else shift + self.bias
+        return torch.addcmul(shift.reshape(-1, 1, 1), input, scale.reshape(-1, 1, 1))
+
+
 KINDS = {nn.MultiheadAttention: SelfAttention, nn.Conv2d: StridedConvolution}
 
 
-def replace_class(layer: nn.Module) -> nn.Module:
-    """Copy a layer into its faster class; attributes that the user's code reads, such as `weight`, are kept."""
+def replace_class(layer: nn.Module, kinds: Mapping[type, type] = MappingProxyType(KINDS)) -> nn.Module:
+    """Copy a layer into its class of `kinds`; attributes that the user's code reads, such as `weight`, are kept."""
     faster = copy.copy(layer)
-    faster.__class__ = KINDS[type(layer)]
+    faster.__class__ = kinds[type(layer)]
     return faster
