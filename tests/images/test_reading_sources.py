@@ -87,6 +87,11 @@ def test_every_way_to_give_an_image_gives_the_same(tmp_path, mode):
     path = tmp_path / "a.image"
     make().save(path, form, **options)
     content = path.read_bytes()
+    if mode == "YCbCr":
+        try:
+            Pillow.open(path).load()
+        except OSError:
+            pytest.skip("this version of Pillow can't read the YCbCr TIFF files that it writes")
     expected = outcome(path, str(path))
     assert outcome(content, "bytes") == expected
     assert outcome(bytearray(content), "bytes") == expected

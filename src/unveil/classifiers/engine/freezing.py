@@ -108,7 +108,7 @@ def fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _add(digest: "hashlib._Hash", name: str, value: object) -> None:
+def _add(digest: Any, name: str, value: object) -> None:
     if isinstance(value, tuple | list):
         for index, item in enumerate(value):
             _add(digest, f"{name}.{index}", item)
