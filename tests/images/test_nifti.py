@@ -323,7 +323,7 @@ def test_axes_that_span_no_volume(tmp_path, affine):
     content = bytearray(path.read_bytes())
     struct.pack_into("<12f", content, 280, *affine[:3].ravel().astype(float))
     path.write_bytes(content)
-    refused(path, "an affine whose axes span a volume; got .*; mend the header's sform")
+    refused(path, "an affine whose axes span a volume; got .*; fix the header's sform")
 
 
 def test_an_affine_that_is_not_finite(tmp_path):

@@ -90,7 +90,7 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Channels the model sees."""
+        """Channels the model gets."""
         return len(self.mean)
 
     def replaced(

@@ -38,7 +38,7 @@ class Geometry:
 
     @classmethod
     def identity(cls, shape: tuple[int, ...]) -> "Geometry":
-        """The model sees the source's own pixels."""
+        """The model gets the source's own pixels."""
         return cls.resize(shape, shape)
 
     @classmethod
@@ -77,7 +77,7 @@ class Geometry:
         return _sample_nearest(inside, [self._source_index(axis) for axis in range(inside.ndim)], self.source_shape)
 
     def visible(self) -> Bool[np.ndarray, "*source"]:
-        """The source pixels that the model sees."""
+        """The source pixels that the model gets."""
         return self.region_to_source(np.ones(self.model_shape, dtype=bool))
 
     def map_to_source(self, values: Float[np.ndarray, "*grid"]) -> Float[np.ndarray, "*source"]:

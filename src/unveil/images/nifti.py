@@ -1,4 +1,4 @@
-"""NIfTI volumes, `.nii` and `.nii.gz`: the one door to nibabel."""
+"""NIfTI volumes, `.nii` and `.nii.gz`: the only module that imports nibabel."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ MAX_VOXELS = 2**28  # 512 x 512 x 1024
 # What header extensions may take up; they are skipped, never parsed.
 MAX_OFFSET = 2**24
 HEADER_BYTES = 540  # bytes of the longest header
-TO_MM = {1: 1000.0, 3: 0.001}  # by the header's code for its unit of length: metres, micrometres
+TO_MM = {1: 1000.0, 3: 0.001}  # by the header's code for its unit of length: meters, micrometers
 # nibabel writes its remarks on headers to the terminal otherwise.
 SILENT_LOGGER = logging.Logger("nibabel", logging.CRITICAL + 1)
 
@@ -101,7 +101,7 @@ def _checked_shape(header: Any, path: Path, max_voxels: int) -> tuple[int, ...]:
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         got = f"{path} with {'colors' if dtype.fields else f'{dtype.name} values'}"
-        raise ImageError("a volume with one real number a voxel", got, "save one channel as a file of its own")
+        raise ImageError("a volume with one real number per voxel", got, "save one channel as a file of its own")
     return shape
 
 
@@ -134,7 +134,7 @@ def _read_affine(nibabel: ModuleType, header: Any, path: Path) -> np.ndarray:
         raise _damage_error(path, error) from error
     if not _spans_a_volume(affine):
         rows = "; ".join(" ".join(f"{value:.4g}" for value in row) for row in affine[:3])
-        raise ImageError("an affine whose axes span a volume", f"{path} with {rows}", "mend the header's sform")
+        raise ImageError("an affine whose axes span a volume", f"{path} with {rows}", "fix the header's sform")
     return affine
 
 

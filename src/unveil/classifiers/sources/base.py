@@ -1,4 +1,4 @@
-"""What a source of models is asked for, and what it gives."""
+"""The request that a source of models gets, and the model that it returns."""
 
 from dataclasses import dataclass
 

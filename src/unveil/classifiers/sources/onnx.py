@@ -1,4 +1,4 @@
-"""`onnx/FILE` or `onnx/FILE:OUTPUT`: the one door to onnxruntime."""
+"""`onnx/FILE` or `onnx/FILE:OUTPUT`: the only module that imports onnxruntime."""
 
 import hashlib
 import re

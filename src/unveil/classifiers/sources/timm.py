@@ -1,4 +1,4 @@
-"""`timm/NAME`: the one door to timm."""
+"""`timm/NAME`: the only module that imports timm."""
 
 from collections.abc import Iterator
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""`torchvision/NAME`: the one door to torchvision."""
+"""`torchvision/NAME`: the only module that imports torchvision."""
 
 import difflib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`torchxrayvision/NAME`: the one door to TorchXRayVision."""
+"""`torchxrayvision/NAME`: the only module that imports TorchXRayVision."""
 
 import os
 import sys
