@@ -237,7 +237,7 @@ def test_a_series_of_volumes_is_refused(tmp_path):
 
 def test_colors_and_complex_numbers_are_refused(tmp_path):
     colors = np.zeros((8, 8, 8), [("R", "u1"), ("G", "u1"), ("B", "u1")])
-    refused(written(tmp_path / "a.nii", colors), "one real number a voxel; got .* with colors; save one channel")
+    refused(written(tmp_path / "a.nii", colors), "one real number per voxel; got .* with colors; save one channel")
     refused(written(tmp_path / "b.nii", volume(dtype=np.complex64)), "with complex64 values")
 
 
