@@ -121,7 +121,9 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+import torch
 import test_same_run
+torch.set_num_threads(1)  # as in these tests: sums of other threads are rounded otherwise
 test_same_run.torch_module.has_fast_bf16 = lambda device: True
 test_same_run.runs([Path(name) for name in sys.argv[3:]], test_same_run.network(), Path(sys.argv[2]))
 """
