@@ -94,8 +94,8 @@ def require_between(name: str, value: float, low: float, high: float, usual: str
         raise RecipeError(f"{name} of at most {high}", str(value), usual)
 
 
-def first_line(error: BaseException, length: int = 160) -> str:
-    """The first line of an error's message, or its type where it has none; at most `length` characters.
+def first_line(error: BaseException, length: int | None = 160) -> str:
+    """The first line of an error's message, or its type where it has none; at most `length` characters, if it is given.
 
     >>> first_line(ValueError("wrong shape\\nsee above"))
     'wrong shape'

@@ -11,7 +11,7 @@ from unveil.classifiers.base import Classifier, check_labels
 from unveil.classifiers.engine.behavior import Behavior, Observer
 from unveil.classifiers.engine.guard import guarded
 from unveil.classifiers.options import ClassifierOptions
-from unveil.classifiers.outputs import LogitReader, Returns, choose_reader, parse_output, parse_returns
+from unveil.classifiers.outputs import Returns, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError
 from unveil.predictions import Output
@@ -84,11 +84,9 @@ class BlackBox(Classifier):
 
     def logits(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n k"]:
         """Logits of a batch; not differentiable."""
-        inputs = self.preprocessing.normalize(pixels.detach().cpu().float())
-        size = 1 if self._behavior.one_by_one else max(1, len(inputs))
+        inputs = self._normalized(pixels)
         with guarded(self.name, f"take an array {'x'.join(map(str, inputs.shape))}"):
-            rows = [self._behavior.reader(self._call(part), len(part), self.name) for part in inputs.split(size)]
-        return rows[0] if len(rows) == 1 else torch.cat(rows)
+            return self._behavior.read(self._call, inputs, self.name)
 
     def with_options(self, options: ClassifierOptions) -> "BlackBox":
         """A new black box with what `options` say, and what was said here where they say nothing.
@@ -122,19 +120,11 @@ class BlackBox(Classifier):
             raise ClassifierError(f"numbers from {self.name}", got, "return an array (images, labels)")
         return torch.from_numpy(np.ascontiguousarray(returned, dtype=np.float64))
 
+    def _normalized(self, pixels: Tensor) -> Tensor:
+        return self.preprocessing.normalize(pixels.detach().cpu().float())
+
     def _observe(self) -> Behavior:
-        said = self._said
-        labels = None if said.labels is None else len(said.labels)
-
-        def choose(answers: Sequence[object], count: int) -> LogitReader:
-            return choose_reader(answers, count, self.name, returns=said.returns, output=said.output, labels=labels)
-
+        network = FunctionNetwork(self._call)
         return Observer(
-            FunctionNetwork(self._call),
-            torch.float32,
-            self.preprocessing,
-            self.device,
-            self.name,
-            lambda pixels: self.preprocessing.normalize(pixels.detach().cpu().float()),
-            choose,
+            network, torch.float32, self.preprocessing, self.device, self.name, self._normalized, self._said
         ).observe(channels_last=False)

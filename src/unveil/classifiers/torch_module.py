@@ -20,7 +20,7 @@ from unveil.classifiers.engine.guard import gradient_of, guarded, recording
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
 from unveil.classifiers.options import ClassifierOptions
-from unveil.classifiers.outputs import LogitReader, Returns, choose_reader, parse_output, parse_returns
+from unveil.classifiers.outputs import Returns, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.predictions import Output
 
@@ -153,11 +153,7 @@ class TorchClassifier(Classifier):
     def read_logits(self, network: Callable[[Tensor], object], inputs: Tensor) -> Float[Tensor, "n k"]:
         """Logits of a network in this one's place for inputs that are normalized already; one image at a time where
         this network needs it."""
-        reader = self._behavior.reader
-        if not self._behavior.one_by_one or len(inputs) < 2:
-            return reader(network(inputs), len(inputs), self.name)
-        # Slices and not Tensor.split, whose views can't be changed in place as networks do.
-        return torch.cat([reader(network(inputs[at : at + 1]), 1, self.name) for at in range(len(inputs))])
+        return self._behavior.read(network, inputs, self.name)
 
     def normalized(self, pixels: Float[Tensor, "n c *grid"]) -> Float[Tensor, "n c *grid"]:
         """Inputs of the module itself: `(x − mean) / std` in the precision of its weights."""
@@ -232,16 +228,8 @@ class TorchClassifier(Classifier):
         return torch.zeros(1, self.preprocessing.channels, *self.preprocessing.crop, device=self.device)
 
     def _observe(self) -> Behavior:
-        said = self._said
-        labels = None if said.labels is None else len(said.labels)
-
-        def choose(answers: Sequence[object], count: int) -> LogitReader:
-            return choose_reader(
-                answers, count, self.name, head=said.head, returns=said.returns, output=said.output, labels=labels
-            )
-
         observer = Observer(
-            self._module, self._dtype, self.preprocessing, self.device, self.name, self.normalized, choose
+            self._module, self._dtype, self.preprocessing, self.device, self.name, self.normalized, self._said
         )
         # A network of volumes has weights that channels last isn't made for, whatever the preprocessing says.
         flat = len(self.preprocessing.crop) == 2 and all(weight.ndim < 5 for weight in self._module.parameters())

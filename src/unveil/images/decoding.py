@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageCms, UnidentifiedImageError
 
-from unveil.errors import ImageError
+from unveil.errors import ImageError, first_line
 from unveil.images.image import MIN_SIDE, too_small
 from unveil.images.jpeg import with_extra_data
 from unveil.images.png import missing_bytes
@@ -103,7 +103,7 @@ def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[No
         except Pillow.DecompressionBombError as error:
             raise _too_large(name, _pixel_count(error), max_pixels) from error
         except DAMAGE_ERRORS as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = first_line(error, None)
             got = f"{name}, which is damaged or cut off ({reason})"
             raise ImageError("a whole image", got, "fetch the file again") from error
 

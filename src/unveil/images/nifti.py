@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unveil.errors import ImageError, MissingLibraryError
+from unveil.errors import ImageError, MissingLibraryError, first_line
 from unveil.images.image import Image
 from unveil.images.placement import CANONICAL, Placement, reorient, reorient_affine
 
@@ -151,8 +151,7 @@ def _data_range(values: np.ndarray) -> tuple[float, float]:
 
 
 def _damage_error(path: Path, error: Exception) -> ImageError:
-    said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-    got = f"{path}, which is damaged or cut off ({said})"
+    got = f"{path}, which is damaged or cut off ({first_line(error)})"
     return ImageError("a whole NIfTI file", got, "fetch the file again")
 
 

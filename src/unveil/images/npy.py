@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 from numpy.lib import format as npy_format
 
-from unveil.errors import ImageError
+from unveil.errors import ImageError, first_line
 
 MAX_CHANNELS = 64  # an array of an image may hold that many values per pixel
 
@@ -30,6 +30,5 @@ def read_npy(file: io.BufferedIOBase, name: str, max_pixels: int) -> np.ndarray:
         file.seek(0)
         return npy_format.read_array(file, allow_pickle=False)
     except (ValueError, OSError, EOFError, TypeError, OverflowError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        got = f"{name}, which is damaged or cut off ({reason})"
+        got = f"{name}, which is damaged or cut off ({first_line(error)})"
         raise ImageError("a whole .npy file", got, "save the array again with numpy.save") from error

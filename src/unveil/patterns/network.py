@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
 from unveil.classifiers.engine.folding import calls, fold_into_previous
-from unveil.errors import UnveilError
+from unveil.errors import UnveilError, first_line
 
 # Linear layers without weights, rectifiers, and layers that select values: their own derivative is correct.
 PASSING = (
@@ -34,9 +34,8 @@ def trace_and_fold(module: nn.Module) -> fx.GraphModule:
     try:
         traced = fx.symbolic_trace(module.eval())
     except Exception as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         advice = "patterns work for VGG, ResNet, DenseNet and similar networks; use Gradient()"
-        raise PatternError("a network that torch.fx can trace", first_line, advice) from error
+        raise PatternError("a network that torch.fx can trace", first_line(error, None), advice) from error
     fold_into_previous(traced)
     _refuse_unknown(traced)
     return traced

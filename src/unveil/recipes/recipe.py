@@ -10,7 +10,7 @@ from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, SmoothGrad
 from unveil.classifiers import Classifier
 from unveil.codec import Codec
-from unveil.errors import RecipeError, require_between
+from unveil.errors import RecipeError, first_line, require_between
 from unveil.fills import Fill, Mean
 from unveil.recipes.costs import RunCost, estimate_cost
 from unveil.recipes.grid_scaling import scale_px
@@ -166,6 +166,7 @@ class Recipe:
         try:
             tables = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            got = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RecipeError("a recipe in TOML", got, "compare: unveil recipe show recommended") from error
+            raise RecipeError(
+                "a recipe in TOML", first_line(error, None), "compare: unveil recipe show recommended"
+            ) from error
         return cls.from_dict(tables)

@@ -10,7 +10,7 @@ from torch import fx, nn
 from torch.nn import functional
 
 from unveil.classifiers.engine.folding import fold_into_previous
-from unveil.errors import AttributionError
+from unveil.errors import AttributionError, first_line
 
 ADDITIONS = (operator.add, operator.iadd, torch.add, "add", "add_")
 RECTIFIERS = {
@@ -45,9 +45,8 @@ def to_canonical_form(network: nn.Module, make_sum: MakeLayer) -> fx.GraphModule
     try:
         traced = fx.symbolic_trace(network)
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         advice = "use Captum('IntegratedGradients') or Gradient()"
-        raise AttributionError("a network that torch.fx can trace", first_line, advice) from error
+        raise AttributionError("a network that torch.fx can trace", first_line(error), advice) from error
     _copy_reused_layers(traced)
     for node in list(traced.graph.nodes):
         if node.op in ("call_function", "call_method"):

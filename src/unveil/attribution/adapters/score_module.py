@@ -15,7 +15,7 @@ from unveil.attribution.base import AttributionRequest, AttributionResult, Momen
 from unveil.attribution.gradient import score_of
 from unveil.classifiers import Classifier, Preprocessing, TorchClassifier
 from unveil.classifiers.engine.guard import as_leaf, recording
-from unveil.errors import AttributionError, RecipeError, UnveilError
+from unveil.errors import AttributionError, RecipeError, UnveilError, first_line
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
 
@@ -132,8 +132,7 @@ def translate_library_errors(method: str, classifier: Classifier, advice: str) -
     except UnveilError:
         raise
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise AttributionError(f"{method} to work on {classifier.name}", first_line, advice) from error
+        raise AttributionError(f"{method} to work on {classifier.name}", first_line(error), advice) from error
 
 
 @contextmanager

@@ -21,15 +21,14 @@ from unveil.batching import is_out_of_memory
 from unveil.classifiers.engine.guard import as_leaf, gradient_of, guarded, recording
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import probe_pixels
-from unveil.classifiers.outputs import ClassifierWarning, LogitReader
+from unveil.classifiers.options import ClassifierOptions
+from unveil.classifiers.outputs import ClassifierWarning, LogitReader, choose_reader
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.errors import ClassifierError, UnveilError
 
 # Largest difference of one image's logits in two calls, relative to the largest logit: rounding stays far below.
 SAME, SAME_IN_HALF = 1e-3, 5e-2
 SIDES = (32, 28, 64, 96, 128, 224, 256, 299, 384, 48, 160, 192, 320, 336, 448, 512)  # px, tried for an error's advice
-
-ChooseReader = Callable[[Sequence[object], int], LogitReader]
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,19 @@ class Behavior:
     one_by_one: bool
     differentiable: bool
 
+    def read(self, network: Callable[[Tensor], object], inputs: Tensor, name: str) -> Float[Tensor, "n k"]:
+        """Logits of a network for normalized inputs, one image at a time where it needs that."""
+        if not self.one_by_one or len(inputs) < 2:
+            return self.reader(network(inputs), len(inputs), name)
+        # Slices and not Tensor.split, whose views can't be changed in place as networks do.
+        return torch.cat([self.reader(network(inputs[at : at + 1]), 1, name) for at in range(len(inputs))])
+
 
 @dataclass(frozen=True, eq=False)
 class Observer:
     """What is needed to run a network for the first time.
 
-    `normalize`: pixels in [0, 1] to inputs of the network. `choose`: makes the reader from the answers to batches.
+    `normalize`: pixels in [0, 1] to inputs of the network. `said`: what the caller says about the outputs.
     """
 
     network: nn.Module
@@ -55,7 +61,7 @@ class Observer:
     device: torch.device
     name: str
     normalize: Callable[[Tensor], Tensor]
-    choose: ChooseReader
+    said: ClassifierOptions
 
     def observe(self, *, channels_last: bool) -> Behavior:
         """The behavior of the network. `channels_last`: whether that memory format is worth a try.
@@ -110,7 +116,7 @@ class Observer:
                 if plan.memory_format is not torch.contiguous_format:
                     raise
                 return self._ask_without_gradients(plan, batches)
-            reader = self.choose(answers, count)
+            reader = self._choose(answers, count)
             rows = reader(answers[0], count, self.name)
             if not rows.requires_grad or _has_silent_operations(rows):
                 return answers, reader, False
@@ -129,7 +135,15 @@ class Observer:
         # Some quantized layers refuse inputs that require gradients.
         with torch.inference_mode(False), torch.no_grad():
             answers = [self._run(plan, batch) for batch in batches]
-        return answers, self.choose(answers, len(batches[0])), False
+        return answers, self._choose(answers, len(batches[0])), False
+
+    def _choose(self, answers: Sequence[object], count: int) -> LogitReader:
+        """The reader for the answers to several batches of `count` images each."""
+        said = self.said
+        labels = None if said.labels is None else len(said.labels)
+        return choose_reader(
+            answers, count, self.name, head=said.head, returns=said.returns, output=said.output, labels=labels
+        )
 
     def _run(self, plan: ExecutionPlan, pixels: Tensor) -> object:
         shape = "x".join(map(str, pixels.shape[1:]))
@@ -194,7 +208,7 @@ class Observer:
         blank = torch.zeros(1, channels, height, width, dtype=self.dtype, device=self.device)
         try:
             with torch.no_grad():
-                self.choose([plan(blank)], 1)
+                self._choose([plan(blank)], 1)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise

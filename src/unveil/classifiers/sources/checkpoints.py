@@ -14,7 +14,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from unveil.classifiers.sources.file_kinds import FACTORY
 from unveil.classifiers.sources.stand_ins import InertArray, InertClass, plain_objects_allowed
-from unveil.errors import WeightsError
+from unveil.errors import WeightsError, first_line
 
 # Names under which training scripts save the network's weights, in order of preference.
 WEIGHT_KEYS = (
@@ -83,7 +83,7 @@ def _load(path: Path) -> Any:
             "where you trust it, save the model's state_dict(), or convert it to safetensors",
         ) from error
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = first_line(error, None)
         # PyTorch advises to load such files without its safe reader.
         got = "content that can't be read safely" if "weights_only" in first else first
         raise WeightsError("a PyTorch file", f"{path}: {got}", CHECK) from error

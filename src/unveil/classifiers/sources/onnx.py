@@ -18,7 +18,7 @@ from unveil.classifiers.sources.base import ModelRequest
 from unveil.classifiers.sources.onnx_graph import OnnxGraph, read_onnx_graph
 from unveil.classifiers.sources.onnx_input import OnnxInput, read_inputs
 from unveil.classifiers.sources.onnx_output import choose_output, output_rows, read_meaning
-from unveil.errors import ClassifierError, MissingLibraryError
+from unveil.errors import ClassifierError, MissingLibraryError, first_line
 
 # What onnxruntime writes before a message: a code, the file, a line in its own sources and the function there.
 PREFIXES = re.compile(
@@ -192,5 +192,4 @@ def _session(runtime: ModuleType, path: Path) -> Any:
 
 def _said(error: Exception) -> str:
     """The first line of a message, without the places in onnxruntime's own sources."""
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return PREFIXES.sub("", said)[:240]
+    return PREFIXES.sub("", first_line(error, None))[:240]

@@ -8,7 +8,7 @@ from unveil.classifiers.preprocessing import Fit, Interpolation, Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.heads import choose_labels, count_file_outputs
 from unveil.classifiers.sources.weights import is_file, load_into, read_weights
-from unveil.errors import ClassifierError, MissingLibraryError, WeightsError
+from unveil.errors import ClassifierError, MissingLibraryError, WeightsError, first_line
 
 # timm's way to write "whatever"; its own default is bicubic.
 _INTERPOLATIONS = {"bilinear": Interpolation.BILINEAR}
@@ -71,8 +71,7 @@ def _create(timm: ModuleType, name: str, **options: Any) -> Any:
 
 
 def _unbuilt(name: str, error: Exception) -> WeightsError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return WeightsError(f"to build timm/{name}", first, "give a local file with weights")
+    return WeightsError(f"to build timm/{name}", first_line(error, None), "give a local file with weights")
 
 
 def _timm() -> ModuleType:
