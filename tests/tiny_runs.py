@@ -1,7 +1,9 @@
 """Small real runs, and a comparison of everything in them, for the tests of records."""
 
 import dataclasses
+import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,3 +87,8 @@ def differences(one: Any, other: Any, place: str = "run") -> list[str]:
         pairs = enumerate(zip(one, other, strict=True))
         return [line for index, (a, b) in pairs for line in differences(a, b, f"{place}[{index}]")]
     return [] if one == other else [f"{place}: {one!r} and {other!r}"]
+
+
+def manifest_of(folder: Path) -> dict:
+    """The manifest of a record, as it is in the file."""
+    return json.loads((folder / "run.json").read_text())

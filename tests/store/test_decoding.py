@@ -10,27 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiny_runs import run
+from tiny_runs import manifest_of
 from unveil import store
 from unveil.errors import RecordError
 from unveil.records import Run
-from unveil.store import load_run, save_run
+from unveil.store import load_run
 from unveil.store.arrays import pack, unpack
 from unveil.store.tables import Table
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory) -> Path:
-    return save_run(run("plain, separate tracks", spacing=True), tmp_path_factory.mktemp("records") / "run")
-
-
-@pytest.fixture
-def folder(pristine, tmp_path) -> Path:
-    return Path(shutil.copytree(pristine, tmp_path / "run"))
-
-
-def manifest_of(folder: Path) -> dict:
-    return json.loads((folder / "run.json").read_text())
 
 
 def refusal(folder: Path, manifest: dict) -> str:

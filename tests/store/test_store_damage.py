@@ -13,30 +13,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiny_runs import run
+from tiny_runs import manifest_of, run
 from unveil.errors import RecordError
 from unveil.records import Run
-from unveil.store import is_run, load_run, read_manifest, save_run
+from unveil.store import is_run, load_run, read_manifest
 from unveil.store.arrays import pack, unpack
 from unveil.store.manifest import to_bytes
 from unveil.store.tables import Table
 
 torch.set_num_threads(1)
 FREE = {"recipe", "versions", "preprocessing"}  # tables whose keys are not the record's own
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory) -> Path:
-    return save_run(run("plain, separate tracks", spacing=True), tmp_path_factory.mktemp("records") / "run")
-
-
-@pytest.fixture
-def folder(pristine, tmp_path) -> Path:
-    return Path(shutil.copytree(pristine, tmp_path / "run"))
-
-
-def manifest_of(folder: Path) -> dict:
-    return json.loads((folder / "run.json").read_text())
 
 
 def write(folder: Path, manifest: Any) -> None:
