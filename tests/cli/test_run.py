@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from commands import INTERRUPTIBLE, Shell
-from PIL import Image as Pillow
 
 import unveil
 from unveil.errors import RecordError
@@ -484,36 +483,3 @@ def test_no_name_and_no_label_reaches_the_terminal_with_control_characters(shell
         assert not {character for character in err if not character.isprintable()} - {"\n"}, repr(err)
         assert "error forged" not in lines(err)
         assert "\\x1b[2J" in err
-
-
-PRINTING = """
-import torch
-from torch import nn
-
-class Printing(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv, self.last = nn.Conv2d(3, 4, 5), nn.Linear(4, 3)
-
-    def forward(self, x):
-        print("forward", tuple(x.shape))
-        return self.last(self.conv(x).relu().mean((2, 3)))
-
-def make():
-    torch.manual_seed(0)
-    return Printing()
-"""
-
-
-def test_what_a_network_prints_is_not_among_the_results(shell: Shell):
-    (shell.folder / "net.py").write_text(PRINTING)
-    Pillow.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(
-        shell.folder / "a.png"
-    )
-    code, out, err = shell(
-        "run", shell.folder / "a.png", "--model", f"python/{shell.folder / 'net.py'}:make", "--size", "32",
-        "--no-trust", "--figure", "none", "--json", "--out", shell.folder / "out",
-    )  # fmt: skip
-    assert code == 0, err
-    assert json.loads(out)["runs"][0]["status"] == "done"
-    assert "forward (1, 3, 32, 32)" in err

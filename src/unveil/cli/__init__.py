@@ -11,7 +11,7 @@ import typer
 
 from unveil import __version__
 from unveil.cli.benchmark import benchmark_app
-from unveil.cli.console import FAILED, INTERRUPTED, show_error, show_warning
+from unveil.cli.console import FAILED, INTERRUPTED, add_command, show_error, show_warning
 from unveil.cli.demo import demo
 from unveil.cli.evaluate import evaluate
 from unveil.cli.maximize import maximize
@@ -19,7 +19,6 @@ from unveil.cli.models import models
 from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
 from unveil.cli.run import run
-from unveil.cli.texts import help_text
 from unveil.errors import UnveilError, UnveilWarning
 
 HELP = """Find every region of an image that a classifier relies on, round after round.
@@ -36,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, demo, models, patterns, maximize, evaluate):
-    app.command(help=help_text(command))(command)
+    add_command(app, command)
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(benchmark_app, name="benchmark")
 

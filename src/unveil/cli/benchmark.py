@@ -4,8 +4,8 @@ import typer
 
 from unveil.cli.benchmark_paper import paper
 from unveil.cli.benchmark_planted import planted
-from unveil.cli.texts import help_text
+from unveil.cli.console import add_command
 
 benchmark_app = typer.Typer(help="Run experiments over whole datasets.", no_args_is_help=True)
 for experiment in (planted, paper):
-    benchmark_app.command(help=help_text(experiment))(experiment)
+    add_command(benchmark_app, experiment)

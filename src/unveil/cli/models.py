@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from unveil.cli.console import console, write_json
+from unveil.cli.console import console, write_json, write_result
 from unveil.errors import MissingLibraryError
 
 
@@ -28,7 +28,7 @@ def models(
         write_json(found)
         return
     for name in found:
-        typer.echo(name)
+        write_result(name)
     if text.lower().startswith("huggingface"):
         _show_huggingface()
         return
@@ -40,8 +40,8 @@ def _show_huggingface() -> None:
     """What can follow `huggingface/`: names of the hub aren't listed, because that needs the network."""
     from unveil.classifiers.sources import huggingface  # noqa: PLC0415 (seconds of imports)
 
-    typer.echo("huggingface/NAME      a model of the hub, such as huggingface/google/vit-base-patch16-224")
-    typer.echo("huggingface/FOLDER    a folder that save_pretrained wrote, with the image processor")
+    write_result("huggingface/NAME      a model of the hub, such as huggingface/google/vit-base-patch16-224")
+    write_result("huggingface/FOLDER    a folder that save_pretrained wrote, with the image processor")
     try:
         kinds = ", ".join(huggingface.architectures())
     except MissingLibraryError as error:

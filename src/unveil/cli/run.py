@@ -1,8 +1,7 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
-import sys
 from collections import Counter
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,26 +95,24 @@ def run(
         chosen = replace(chosen, trust=None)
     check_seed(seed)
     changes = preparation.parse_changes(size, channels, mean, std, value_range)
-    # What a network prints must not be among the results.
-    with redirect_stdout(sys.stderr):
-        classifier = load_classifier(
-            model,
-            weights,
-            labels=labels,
-            preprocessing=None if changes.is_empty else changes,
-            output=output,
-            head=head,
-            returns=returns,
-            device=device,
-            precision=precision,
-        )
+    classifier = load_classifier(
+        model,
+        weights,
+        labels=labels,
+        preprocessing=None if changes.is_empty else changes,
+        output=output,
+        head=head,
+        returns=returns,
+        device=device,
+        precision=precision,
+    )
     check_target(chosen.target, classifier)
     cost = chosen.cost(classifier)
     if cost.forward > LARGE_COST:
         console.print(f"[dim]{as_text(str(cost))}[/]", soft_wrap=True, highlight=False)
     results: list[dict] = []
     warned: Counter[str] = Counter()
-    with redirect_stdout(sys.stderr), progress(len(images), "images") as bars, suppress(DiskFullError):
+    with progress(len(images), "images") as bars, suppress(DiskFullError):
         for result in run_images(
             images,
             classifier,
