@@ -483,3 +483,35 @@ def test_no_name_and_no_label_reaches_the_terminal_with_control_characters(shell
         assert not {character for character in err if not character.isprintable()} - {"\n"}, repr(err)
         assert "error forged" not in lines(err)
         assert "\\x1b[2J" in err
+
+
+def test_the_cost_of_all_images_is_told_before_the_first(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """A folder of 10,001 files, none of which is opened as an image: what is told doesn't need the network."""
+    paths = [shell.folder / f"{number:05}.png" for number in range(10_001)]
+    for path in paths:
+        path.touch()
+    started = []
+
+    def nothing(images, *settings, **options):
+        started.append(len(images))
+        return iter(())
+
+    monkeypatch.setattr(unveil.runs, "run_images", nothing)
+    # One region in each of 2 rounds of 4 samples: the image and a blank, then samples, and 3 erasures.
+    one = 2 + 2 * (4 + 1 + 2)
+    words = (*shell.common, "--no-trust", "--target", "cat")
+    _, _, err = shell("run", *paths, *words)
+    assert started == [10_001]
+    assert lines(err)[0].endswith(f"per image (8 gradients), and {one * 10_001:,} for all 10,001 images")
+    assert lines(err)[0].startswith(f"up to {one} images through the network")
+    # At the limit of 10,000 nothing is told, above it the total of both images, and the cost of one alone.
+    for count, limit, told in (
+        (625, one * 625, ""),
+        (625, one * 625 - 1, "10,000 for all 625"),
+        (1, one - 1, "per image"),
+    ):
+        monkeypatch.setattr(sys.modules["unveil.cli.run"], "LARGE_COST", limit)
+        _, _, err = shell("run", *paths[:count], *words)
+        assert ("through the network" in err) == bool(told)
+        assert told in err
+    assert " for all " not in err

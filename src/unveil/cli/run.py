@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unveil.runs import ImageResult
     from unveil.targets import Target
 
-LARGE_COST = 10_000  # images through the network for one image
+LARGE_COST = 10_000  # images through the network in one call
 
 
 def run(
@@ -108,8 +108,8 @@ def run(
     )
     check_target(chosen.target, classifier)
     cost = chosen.cost(classifier)
-    if cost.forward > LARGE_COST:
-        console.print(f"[dim]{as_text(str(cost))}[/]", soft_wrap=True, highlight=False)
+    if cost.forward * len(images) > LARGE_COST:
+        console.print(f"[dim]{as_text(cost.describe(len(images)))}[/]", soft_wrap=True, highlight=False)
     results: list[dict] = []
     warned: Counter[str] = Counter()
     with progress(len(images), "images") as bars, suppress(DiskFullError):

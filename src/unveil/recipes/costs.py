@@ -47,6 +47,14 @@ class RunCost:
         parts += [f"without those of {self.unknown}"] if self.unknown else []
         return f"up to {self.forward:,} images through the network per image" + (f" ({', '.join(parts)})" * bool(parts))
 
+    def describe(self, images: int) -> str:
+        """One line about runs of so many `images`: what one takes, and what all of them take if there are several.
+
+        >>> RunCost(forward=1962, backward=0, cards=0).describe(20_000)
+        'up to 1,962 images through the network per image, and 39,240,000 for all 20,000 images'
+        """
+        return str(self) if images == 1 else f"{self}, and {self.forward * images:,} for all {images:,} images"
+
 
 def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
     """Compute the largest cost of a run with `recipe` and `classifier`, without using the network.
