@@ -2,20 +2,33 @@
 
 import dataclasses
 import math
+import tomllib
 import typing
 
+import numpy as np
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unveil.attribution import Captum, Deconvnet, Gradient, GuidedBackprop, Occlusion, Rise, SmoothGrad, UntilStable
-from unveil.errors import RecipeError, UnveilError
-from unveil.fills import Blur, Constant, Inpaint, Mean, Noise, SoftEdge
+from unveil.attribution import (
+    Attribution,
+    Captum,
+    Deconvnet,
+    Gradient,
+    GuidedBackprop,
+    Occlusion,
+    Rise,
+    SmoothGrad,
+    UntilStable,
+)
+from unveil.errors import RecipeError, TargetError, UnveilError
+from unveil.fills import Blur, Constant, Fill, Inpaint, Mean, Noise, SoftEdge
 from unveil.recipes import NAMED, RECIPE_CODEC, Recipe, get_recipe, paper, recommended
-from unveil.regions import Otsu, Quantile, RelativeToMax, SmoothedThreshold
-from unveil.saliency import L2, MaxAbs, PositiveSum, ShrunkL2, UnbiasedL2
-from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, TargetLost
-from unveil.targets import Class, Margin, Predicted, Top
+from unveil.regions import Otsu, Quantile, RelativeToMax, Selector, SmoothedThreshold, Threshold
+from unveil.saliency import L2, Magnitude, MaxAbs, PositiveSum, ShrunkL2, UnbiasedL2
+from unveil.stopping import CoverageAbove, MaxRounds, ScoreBelow, Stop, TargetLost
+from unveil.targets import Class, Margin, Predicted, Target, Top, parse_target
 
 SHARES = st.floats(0.01, 0.99)
 METHODS = st.sampled_from([Gradient(), Deconvnet(), GuidedBackprop()])
@@ -35,7 +48,7 @@ RECIPES = st.builds(
         st.builds(Class, LABELS),
         st.builds(Top, st.integers(1, 14)),
         st.builds(Predicted, SHARES),
-        st.builds(Margin, LABELS, LABELS),
+        st.tuples(LABELS, LABELS).filter(lambda pair: pair[0] != pair[1]).map(lambda pair: Margin(*pair)),
     ),
     attribution=METHODS
     | st.builds(SmoothGrad, METHODS, st.integers(2, 99), SHARES)
@@ -175,11 +188,95 @@ def test_every_number_of_a_recipe_has_bounds(kind, name, value):
     hint = typing.get_type_hints(kind)[name]
     if isinstance(value, float) and hint is not float and float not in typing.get_args(hint):
         value = 10**100  # a whole number's type is checked before its size
-    if kind is Top and value < 0:
-        return  # the lower bound is checked with the classifier's labels
     with pytest.raises(UnveilError) as error:
         kind(**{name: value})
     assert "\n" not in str(error.value)
+
+
+# Where 0 has a meaning, or is a class or a color; every other number begins above it.
+ZEROS = {
+    ("Recipe", "min_drop_share"), ("TrustSettings", "max_players"), ("TrustSettings", "samples"), ("Zennit", "gamma"),
+    ("SmoothedThreshold", "band_px"), ("SmoothedThreshold", "min_area_share"), ("SmoothedThreshold", "floor"),
+    ("Constant", "value"), ("CoverageAbove", "coverage"), ("NotPredicted", "probability"),
+    ("Class", "label"), ("Margin", "a"), ("Margin", "b"),
+}  # fmt: skip
+ALL_NUMBERS = [*NUMBERS, (Class, "label"), (Margin, "a"), (Margin, "b")]
+OTHERS = {Margin: {"a": "cat", "b": "dog"}, Class: {}}
+
+
+def make(kind, name, value):
+    """An instance whose field is never seen by the type checker of the tests, only by the class itself."""
+    made = object.__new__(kind)
+    fields = {**OTHERS.get(kind, {}), name: value}
+    for item in dataclasses.fields(kind):
+        missing = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        default = None if missing else item.default
+        if not missing and item.default is dataclasses.MISSING:
+            default = item.default_factory()
+        object.__setattr__(made, item.name, fields.get(item.name, default))
+    made.__post_init__()
+    return made
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL_NUMBERS, ids=lambda part: getattr(part, "__name__", part))
+def test_every_number_is_checked_when_it_is_made(kind, name):
+    for value in (-1, -1e-9, True, "many", [0.5], object(), 0.5 + 0j, np.float32("nan"), np.bool_(True)):
+        if (kind, name) in ALL_NUMBERS[-3:] and isinstance(value, str):
+            continue  # the label of a class
+        with pytest.raises(UnveilError) as error:
+            make(kind, name, value)
+        assert "\n" not in str(error.value)
+    if (kind.__name__, name) in ZEROS:
+        assert getattr(make(kind, name, 0), name) == 0
+    else:
+        with pytest.raises(UnveilError):
+            make(kind, name, 0)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL_NUMBERS, ids=lambda part: getattr(part, "__name__", part))
+def test_a_number_of_numpy_is_as_good_as_a_plain_one(kind, name):
+    """The same value, and it can be written; a whole number is never made of a fraction."""
+    hint = typing.get_type_hints(kind)[name]
+    whole = float not in (hint, *typing.get_args(hint))
+    plain = next(value for value in ((9, 8, 3) if whole else (0.25,)) if not fails(kind, name, value))
+    for value in (np.int64(plain), np.uint16(plain)) if whole else (np.float64(plain), np.float32(plain)):
+        made = make(kind, name, value)
+        assert getattr(made, name) == plain
+        assert type(getattr(made, name)) is type(plain)
+        assert tomllib.loads(tomli_w.dumps(RECIPE_CODEC.encode(made)))[name] == plain
+    if whole:
+        for value in (plain + 0.5, float(plain)):
+            assert fails(kind, name, value)
+
+
+def fails(kind, name, value):
+    """Whether the class refuses a value."""
+    try:
+        make(kind, name, value)
+    except UnveilError:
+        return True
+    return False
+
+
+def test_no_part_of_a_recipe_is_forgotten():
+    """Every dataclass of the package that a recipe may hold is one of those whose numbers are checked above."""
+    bases = (Target, Attribution, Magnitude, Selector, Threshold, Fill, Stop)
+    held, waiting = set(), list(bases)
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            waiting.append(kind)
+            if dataclasses.is_dataclass(kind) and kind.__module__.startswith("unveil."):
+                held.add(kind)
+    assert len(held) > 25
+    assert held <= set(RECIPE_CODEC.kinds.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["top:0", "top:-3", "top:1001", "predicted:0", "predicted:2", "predicted:nan", "margin:a,a"]
+)
+def test_a_target_out_of_its_bounds_is_refused_when_it_is_parsed(text):
+    with pytest.raises(TargetError):
+        parse_target(text)
 
 
 def test_the_numbers_are_found():

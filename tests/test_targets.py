@@ -59,8 +59,6 @@ def test_labels_are_found_by_name():
         ),  # two names that differ in case only
         (Class("zzz"), "try 'No Finding', 'Mass', or an index"),
         (Class(5), "a class index from 0 to 4; got 5"),
-        (Class(-1), "a class index from 0 to 4; got -1"),
-        (Top(0), r"Top\(1\) to Top\(5\); got Top\(0\)"),
         (Top(6), r"got Top\(6\)"),
         (Margin("Mass", 4), "two different classes"),
     ],
@@ -68,6 +66,20 @@ def test_labels_are_found_by_name():
 def test_unknown_targets_are_refused(target, message):
     with pytest.raises(TargetError, match=message):
         target.resolve(FIRST, NOW, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Class(-1), "a class index from 0 on; got -1"),
+        (lambda: Margin("Mass", -2), "a class index from 0 on; got -2"),
+        (lambda: Margin(3, 3), "two different classes for a margin; got 3 twice"),
+        (lambda: Top(0), r"Top\(1\) to Top\(1000\); got Top\(0\)"),
+    ],
+)
+def test_targets_that_no_classifier_has_are_refused_when_they_are_made(make, message):
+    with pytest.raises(TargetError, match=message):
+        make()
 
 
 @pytest.mark.parametrize(

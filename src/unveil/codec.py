@@ -2,11 +2,13 @@
 
 import dataclasses
 import difflib
+import numbers
 import reprlib
 import types
 import typing
 from abc import ABC
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from unveil.errors import RecipeError
@@ -107,6 +109,53 @@ class Codec:
             raise RecipeError(f"{place} to be a list", _show(value), "fix the recipe")
         item, *_ = typing.get_args(expected)
         return tuple(self.decode(item, element, f"{place}[{index}]") for index, element in enumerate(value))
+
+
+def require_numbers(settings: Any) -> None:
+    """Check the types of all fields of a frozen dataclass that hold numbers, before their bounds are checked.
+
+    Numbers of numpy become plain ones. Raises `RecipeError` for a value of another type: a text, True, or a number
+    that isn't whole where the field is an integer.
+    """
+    for name, options in _number_fields(type(settings)):
+        value = getattr(settings, name)
+        object.__setattr__(settings, name, _plain_number(name, options, value))
+
+
+@cache
+def _number_fields(kind: type) -> tuple[tuple[str, tuple], ...]:
+    hints = typing.get_type_hints(kind)
+    options = ((item.name, _options(hints[item.name])) for item in dataclasses.fields(kind))
+    return tuple((name, found) for name, found in options if int in found or float in found)
+
+
+def _options(hint: Any) -> tuple:
+    return typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
+
+
+def _plain_number(name: str, options: tuple, value: Any) -> Any:
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        if int in options and isinstance(value, numbers.Integral):
+            return int(value)
+        if float in options:
+            return value if type(value) in (int, float) else float(value)
+    for option in options:
+        origin = typing.get_origin(option)
+        if origin is typing.Literal and isinstance(value, str) and value in typing.get_args(option):
+            return value
+        if origin is tuple and isinstance(value, tuple):
+            item, *_ = typing.get_args(option)
+            return tuple(_plain_number(name, (item,), element) for element in value)
+        if origin is None and option not in (int, float) and isinstance(value, option):
+            return value
+    names = " or ".join("a whole number" if option is int else _plain_name(option) for option in options)
+    raise RecipeError(f"{name} to be {names}", _show(value), "give another value")
+
+
+def _plain_name(option: Any) -> str:
+    if typing.get_origin(option) is tuple:
+        return "a tuple of numbers"
+    return {float: "a number", types.NoneType: "None"}.get(option) or _type_name(option)
 
 
 def _show(value: Any) -> str:

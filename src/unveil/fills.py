@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError, require_between
 from unveil.inpainting import inpaint
 from unveil.masks import distance_px
@@ -89,6 +90,7 @@ class Constant(Fill):
     value: float | tuple[float, ...] = 0.5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         if not values:
             raise RecipeError("values of a constant fill", "none", "give one value for all channels")
@@ -122,6 +124,7 @@ class Blur(Fill):
     sigma_px: float = 8.0
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_between("sigma_px of a blur", self.sigma_px, 0, 1000, "8 suits 224 x 224", above=True)
 
     def replacement(
@@ -154,6 +157,7 @@ class Noise(Fill):
     level: float = 0.2
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_between("a noise level", self.level, 0, 1, "0.2 is usual", above=True)
 
     def replacement(
@@ -179,6 +183,7 @@ class Inpaint(Fill):
     radius_px: int = 5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_between("radius_px of an inpainting", self.radius_px, 1, 100, "5 is usual")
 
     def replacement(
@@ -206,6 +211,7 @@ class SoftEdge(Fill):
     width_px: int = 8
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_between("width_px of a soft edge", self.width_px, 1, 1000, "8 is usual; a hard edge needs no SoftEdge")
 
     def replacement(

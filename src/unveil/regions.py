@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from unveil.box_filter import box_mean, require_odd
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError, require_between
 from unveil.masks import distance_px, label_components
 
@@ -35,6 +36,7 @@ class RelativeToMax(Threshold):
     share: float = 0.5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         _require_share("share", self.share, "0.5 is half of the largest value")
 
     def level(self, values: Float[np.ndarray, "n"]) -> float:
@@ -56,6 +58,7 @@ class Quantile(Threshold):
     q: float = 0.95
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         _require_share("q", self.q, "0.95 keeps the largest 5 % of the values")
 
     def level(self, values: Float[np.ndarray, "n"]) -> float:
@@ -146,6 +149,7 @@ class SmoothedThreshold(Selector):
     floor: float = 1e-6
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_odd(self.size_px, "the paper's is 11")
         require_between("passes", self.passes, 1, 100, "the paper has 3")
         require_between("band_px", self.band_px, 0, 10_000, "the paper has no band, 0")

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from unveil.attribution.base import Moments
 from unveil.box_filter import box_mean, require_odd
+from unveil.codec import require_numbers
 
 
 class Magnitude(ABC):
@@ -75,6 +76,7 @@ class UnbiasedL2(Magnitude):
     size_px: int = 5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_odd(self.size_px, "5 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:
@@ -101,6 +103,7 @@ class ShrunkL2(Magnitude):
     size_px: int = 9
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         require_odd(self.size_px, "9 is usual")
 
     def saliency(self, moments: Moments) -> Float[np.ndarray, "t *grid"]:

@@ -67,6 +67,8 @@ class Class(Target):
     Attributes:
         label: The class' name, or its index from 0 on.
 
+    Raises `TargetError` for an index below 0.
+
     >>> Class("Edema"), Class(207)
     (Class(label='Edema'), Class(label=207))
     """
@@ -74,7 +76,7 @@ class Class(Target):
     label: str | int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label", plain_label(self.label))
+        object.__setattr__(self, "label", _label_of_class(self.label))
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the score of the class. Raises `TargetError` for a class that isn't among `labels`."""
@@ -86,9 +88,9 @@ class Top(Target):
     """The most probable labels of the first round, which stay the same in all rounds.
 
     Attributes:
-        count: The number of labels, at most 1000.
+        count: The number of labels, 1 to 1000.
 
-    Raises `TargetError` for a larger count.
+    Raises `TargetError` for another count.
     """
 
     count: int = 1
@@ -98,16 +100,15 @@ class Top(Target):
         if isinstance(count, str):
             raise TargetError("a number of labels", f"the text {count!r}", f'use parse_target("top:{count}")')
         object.__setattr__(self, "count", count)
-        # The lower bound is checked with the number of labels.
-        if not self.count <= MAX_TARGETS:
+        if not 1 <= self.count <= MAX_TARGETS:
             raise TargetError(f"Top(1) to Top({MAX_TARGETS})", f"Top({self.count})", "choose a count in this range")
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the scores of the labels with the largest logits in `first`.
 
-        Raises `TargetError` for a count below 1 or above the number of labels.
+        Raises `TargetError` for a count above the number of labels.
         """
-        if not 1 <= self.count <= len(labels):
+        if self.count > len(labels):
             raise TargetError(f"Top(1) to Top({len(labels)})", f"Top({self.count})", "choose a count in this range")
         return tuple(class_score(index, labels) for index in first.leading(self.count))
 
@@ -127,7 +128,7 @@ class Predicted(Target):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if isinstance(self.threshold, bool | str) or not isinstance(self.threshold, SupportsFloat):
+        if isinstance(self.threshold, bool | np.bool_ | str) or not isinstance(self.threshold, SupportsFloat):
             raise TargetError("a number as threshold", repr(self.threshold), "0.5 is usual")
         object.__setattr__(self, "threshold", float(self.threshold))
         if not 0 < self.threshold <= 1:
@@ -146,6 +147,8 @@ class Margin(Target):
         a: The name or index of the first class.
         b: The name or index of the second class.
 
+    Raises `TargetError` for an index below 0, and for the same class twice.
+
     >>> Margin("husky", "wolf")
     Margin(a='husky', b='wolf')
     """
@@ -155,7 +158,9 @@ class Margin(Target):
 
     def __post_init__(self) -> None:
         for name in ("a", "b"):
-            object.__setattr__(self, name, plain_label(getattr(self, name)))
+            object.__setattr__(self, name, _label_of_class(getattr(self, name)))
+        if self.a == self.b:
+            raise TargetError("two different classes for a margin", f"{self.a!r} twice", "name another class")
 
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
         """Return the difference of the two logits.
@@ -231,6 +236,13 @@ def plain_label(label: Any) -> str | int:
         with suppress(TypeError, ValueError):
             return operator.index(label)
     raise TargetError("a target: a label, an index, or a Target", f"{label!r:.80}", 'give Class("name") or an index')
+
+
+def _label_of_class(label: Any) -> str | int:
+    plain = plain_label(label)
+    if isinstance(plain, int) and plain < 0:
+        raise TargetError("a class index from 0 on", str(plain), "count from 0, or give the class's label")
+    return plain
 
 
 def parse_target(text: str) -> Target:

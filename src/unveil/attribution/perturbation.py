@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unveil.attribution.base import Attribution, AttributionRequest, AttributionResult, Moments
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError, require_between
 from unveil.seeding import seeded_generator
 
@@ -42,6 +43,7 @@ class Rise(Attribution):
     centered: bool = True
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if self.masks < 2 or self.cells < 2 or not 0 < self.share < 1:
             got = f"masks {self.masks}, cells {self.cells}, share {self.share}"
             raise RecipeError("masks ≥ 2, cells ≥ 2 and a share between 0 and 1", got, "the paper has 4000, 7 and 0.5")
@@ -100,6 +102,7 @@ class Occlusion(Attribution):
     stride_px: int = 8
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 1 <= self.stride_px <= self.size_px:
             raise RecipeError(
                 "1 ≤ stride ≤ size", f"stride {self.stride_px}, size {self.size_px}", "16 and 8 suit 224 x 224"

@@ -12,6 +12,7 @@ from unveil.attribution.gradient import Gradient
 from unveil.attribution.rules import RuleReport
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.base import Classifier
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError, require_between
 from unveil.seeding import seeded_generator
 
@@ -47,6 +48,7 @@ class UntilStable:
     step: int = 8
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 < self.min_stability < 1:
             raise RecipeError("min_stability between 0 and 1", str(self.min_stability), "0.6 is usual")
         if not 2 * GROUPS <= self.min_samples <= self.max_samples or not self.step >= 1:
@@ -87,6 +89,7 @@ class SmoothGrad(Attribution):
     antithetic: bool = False
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if self.samples == "auto":
             object.__setattr__(self, "samples", UntilStable())
         counts = (

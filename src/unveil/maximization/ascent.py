@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.engine.guard import guarded, recording
-from unveil.codec import Codec
+from unveil.codec import Codec, require_numbers
 from unveil.errors import ClassifierError, RecipeError, TargetError
 from unveil.images import Image
 from unveil.maximization.goals import Activation, Goal, open_activation
@@ -58,6 +58,7 @@ class Maximization:
     l2: float = 0.0
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 1 <= self.steps <= 1_000_000:
             raise RecipeError("1 to 1000000 steps", str(self.steps), "256 are usual")
         if not 0 < self.learning_rate <= 10:

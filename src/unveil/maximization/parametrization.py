@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 
 START = 0.01  # standard deviation of the initial parameters
@@ -72,6 +73,7 @@ class Fourier(Parametrization):
     decorrelate: bool = True
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 <= self.decay <= 4:
             raise RecipeError("a decay from 0 to 4", str(self.decay), "1 is the decay of natural images")
 

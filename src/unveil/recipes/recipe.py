@@ -9,7 +9,7 @@ import tomli_w
 from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, SmoothGrad
 from unveil.classifiers import Classifier
-from unveil.codec import Codec
+from unveil.codec import Codec, require_numbers
 from unveil.errors import RecipeError, first_line, require_between
 from unveil.fills import Fill, Mean
 from unveil.recipes.costs import RunCost, estimate_cost
@@ -111,6 +111,7 @@ class Recipe:
     min_grid_px: int | None = None
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if self.stop.most_rounds is None:
             raise RecipeError("a stop that always ends", repr(self.stop), "combine it with a limit: MaxRounds(5) | …")
         if not 0 <= self.min_drop_share < 1:

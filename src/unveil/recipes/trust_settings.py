@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Fill, Mean, Noise
 from unveil.stopping import MAX_PLACEMENTS
@@ -33,6 +34,7 @@ class TrustSettings:
     samples: int = 8
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 1 <= self.placements <= MAX_PLACEMENTS:
             raise RecipeError(f"1 to {MAX_PLACEMENTS} placements", str(self.placements), "39 is usual")
         if not 0 < self.alpha < 1:

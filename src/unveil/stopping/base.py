@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 from unveil.predictions import Prediction
 from unveil.targets import TargetScore
@@ -127,6 +128,7 @@ class MaxRounds(Stop):
     rounds: int = 5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise RecipeError(f"1 to {MOST_ROUNDS} rounds", str(self.rounds), "the paper has 5")
 

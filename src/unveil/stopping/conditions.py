@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 from unveil.predictions import Prediction
 from unveil.stopping.base import MAX_PLACEMENTS, Stop, StopKind, StopReason, StopState
@@ -21,6 +22,7 @@ class TargetLost(Stop):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 < self.threshold <= 1:
             raise RecipeError("a threshold above 0, and at most 1", str(self.threshold), "0.5 is usual")
 
@@ -47,6 +49,7 @@ class ScoreBelow(Stop):
     probability: float = 0.1
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 < self.probability <= 1:
             raise RecipeError("a probability above 0, and at most 1", str(self.probability), "0.1 is usual")
 
@@ -77,6 +80,7 @@ class NotPredicted(Stop):
     probability: float = 0.1
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 <= self.probability <= 1:
             raise RecipeError("a probability from 0 to 1", str(self.probability), "0.1 is usual")
 
@@ -111,6 +115,7 @@ class Explained(Stop):
     share: float = 0.85
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 < self.share <= 1:
             raise RecipeError("a share above 0, and at most 1", str(self.share), "0.85 is usual")
 
@@ -143,6 +148,7 @@ class CoverageAbove(Stop):
     coverage: float = 0.5
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 <= self.coverage <= 1:
             raise RecipeError("a coverage from 0 to 1, a share of the image", str(self.coverage), "0.5 is usual")
 
@@ -168,6 +174,7 @@ class NotSignificant(Stop):
     placements: int = 39
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if not 0 < self.alpha < 1:
             raise RecipeError("alpha between 0 and 1", str(self.alpha), "0.1 is usual")
         if not 1 <= self.placements <= MAX_PLACEMENTS:

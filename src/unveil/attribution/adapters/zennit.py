@@ -26,6 +26,7 @@ from unveil.attribution.base import GradientMethod
 from unveil.attribution.rules import RuleReport, rectifier_name
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.classifiers.engine.guard import as_leaf, recording
+from unveil.codec import require_numbers
 from unveil.errors import AttributionError, MissingLibraryError, RecipeError
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
@@ -75,6 +76,7 @@ class Zennit(GradientMethod):
     gamma: float = 0.25
 
     def __post_init__(self) -> None:
+        require_numbers(self)
         if self.composite in OURS_INSTEAD:
             raise RecipeError(
                 "a composite of zennit that isn't a method of unveil",
