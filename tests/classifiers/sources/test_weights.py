@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights
 from unveil.errors import WeightsError
@@ -120,6 +121,25 @@ def test_weights_that_do_not_fit_are_named_and_nothing_is_loaded(tmp_path):
     with pytest.raises(WeightsError, match="extra is not in the model"):
         load_into(target, {**net().state_dict(), "extra": torch.zeros(1)}, "w.pth")
     assert all(torch.equal(before[name], tensor) for name, tensor in target.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda network: prune.l1_unstructured(network[0], "weight", amount=0.5),
+        lambda network: parametrizations.weight_norm(network[0]),
+        lambda network: parametrizations.spectral_norm(network[4]),
+        lambda network: torch.nn.utils.spectral_norm(network[0]),
+    ],
+)
+def test_weights_in_parts_fit_networks_with_the_same_parts_only(change):
+    trained, alike = net(), fresh()
+    change(trained)
+    with pytest.raises(WeightsError, match=r"\d.weight is missing.*; save the state_dict\(\) after prune.remove"):
+        load_into(fresh(), trained.state_dict(), "w.pth")
+    change(alike)
+    load_into(alike, trained.state_dict(), "w.pth")
+    assert same(alike, trained)
 
 
 def test_old_files_without_batch_counters_fit(tmp_path):

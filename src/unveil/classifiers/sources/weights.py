@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unveil.classifiers.sources.checkpoints import AVERAGE_KEYS, read_torch_file
-from unveil.classifiers.sources.file_kinds import FETCH, SUFFIXES, FileKind, recognize_weights
+from unveil.classifiers.sources.file_kinds import FACTORY, FETCH, SUFFIXES, FileKind, recognize_weights
 from unveil.errors import WeightsError
 
 # Wrappers of PyTorch that put their name between those of modules: torch.compile, FSDP, activation checkpoints.
@@ -19,6 +19,8 @@ WRAPPERS = re.compile(r"(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_mo
 BESIDE = re.compile(
     r"(^|[._])(criterion|loss\w*|\w*metrics?|class_weights?|pos_weight|train_acc|val_acc|test_acc)([._]|$)", re.I
 )
+# What pruning, weight norm and spectral norm keep in place of a weight.
+REPARAMETRIZED = re.compile(r"(weight|bias)\w*_(orig|mask|g|v|u)$|(^|\.)parametrizations\.")
 
 
 def is_file(weights: str) -> bool:
@@ -75,7 +77,7 @@ def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> Non
     problems = [*(f"{name} is there twice" for name in twice), *_problems(fitting, own)]
     if problems:
         shown = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-        do = "check the model's name, and the number of labels (--labels)"
+        do = _advice(fitting, own)
         raise WeightsError(f"weights for {type(module).__name__}", f"{source}, where {shown}", do)
     module.load_state_dict(fitting, strict=False)
 
@@ -150,6 +152,14 @@ def _problems(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
             or (tensor.is_floating_point() and not given.is_floating_point())
         ),
     ]
+
+
+def _advice(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
+    """What to do about tensors that don't fit."""
+    if any(REPARAMETRIZED.search(name) for name in tensors if name not in own):
+        removed = "prune.remove, remove_parametrizations or remove_weight_norm"
+        return f"save the state_dict() after {removed}, or prune or normalize the network too, in {FACTORY}"
+    return "check the model's name, and the number of labels (--labels)"
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:
