@@ -9,13 +9,14 @@ from typing import IO, Any, cast
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageChops, ImageCms, UnidentifiedImageError
+from PIL import ImageChops, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from unveil.errors import ImageError, first_line
 from unveil.images.image import MIN_SIDE, too_small
 from unveil.images.jpeg import with_extra_data
 from unveil.images.png import missing_bytes
 from unveil.images.stderr import without_libtiff_messages
+from unveil.images.tiff import channels_of_tiff, jpeg_streams, too_many_channels
 from unveil.images.transparency import transparent_color, with_alpha
 
 # Formats that Pillow decodes itself: none that starts another program (EPS) or reads from a network.
@@ -42,19 +43,50 @@ UPRIGHT = {
 }
 
 
-def decode_file(file: io.BufferedIOBase, name: str, max_pixels: int) -> np.ndarray:
-    """The pixels of an image file (h, w, channels), upright: gray, RGB or RGBA. Raises `ImageError`."""
+def decode_file(file: io.BufferedIOBase, name: str, max_pixels: int, channels: int | None = None) -> np.ndarray:
+    """The pixels of an image file (h, w, channels), upright: gray, RGB or RGBA.
+
+    Raises `ImageError`, also for a TIFF with `channels` (those that the classifier expects) of which some would be
+    left out.
+    """
     start = file.read(4096)
     file.seek(0)
     if not start:
         raise ImageError("an image file", f"{name}, which is empty (0 bytes)", "fetch the file again")
-    with _clear_errors(name, max_pixels, start), Pillow.open(cast(IO[bytes], file), formats=IMAGE_FORMATS) as image:
+    samples, bits = channels_of_tiff(file)
+    if samples > TiffImagePlugin.MAX_SAMPLESPERPIXEL:
+        raise too_many_channels(name, samples, bits)
+    with (
+        _clear_errors(name, max_pixels, start, (samples, bits)),
+        Pillow.open(cast(IO[bytes], file), formats=IMAGE_FORMATS) as image,
+    ):
         _check_header(image, name, max_pixels)
         if image.format == "PNG" and (missing := missing_bytes(file)):
             raise EOFError(f"{missing} bytes of pixels are missing")
         if image.format in ("JPEG", "MPO") and _ends_early(image, file):
             raise EOFError("the data end before the last block")
+        if image.format == "TIFF":
+            _check_jpeg_streams(image, file)
+            if samples > len(image.getbands()) and samples == channels:
+                raise too_many_channels(name, samples, bits)
         return _to_array(image, name, max_pixels)
+
+
+def _check_jpeg_streams(image: Pillow.Image, file: io.BufferedIOBase) -> None:
+    """Raise `EOFError` if a JPEG inside a TIFF ends early: libjpeg fills what is missing with gray."""
+    left = max(MIN_TILE_LIMIT, 4 * image.width * image.height)
+    size = file.seek(0, io.SEEK_END)
+    for content in jpeg_streams(getattr(image, "tag_v2", {}), file, size):
+        try:
+            part = Pillow.open(io.BytesIO(content), formats=["JPEG"])
+        except UnidentifiedImageError:  # a kind of JPEG that only libtiff decodes
+            continue
+        with part:
+            left -= part.width * part.height
+            if left < 0:
+                raise ValueError("parts that are larger than the image")
+            if _ends_early(part, io.BytesIO(content)):
+                raise EOFError("the data of a JPEG end before its last block")
 
 
 def _ends_early(image: Pillow.Image, file: io.BufferedIOBase) -> bool:
@@ -87,14 +119,21 @@ def is_pil_image(source: object) -> bool:
 
 
 @contextmanager
-def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[None]:
-    """Turn whatever Pillow raises into one `ImageError`; `start` holds the first bytes of a file."""
+def _clear_errors(
+    name: str, max_pixels: int, start: bytes = b"", tiff_channels: tuple[int, int] = (0, 0)
+) -> Iterator[None]:
+    """Turn whatever Pillow raises into one `ImageError`.
+
+    `start` holds the first bytes of a file, `tiff_channels` the channels of a TIFF and the bits of each.
+    """
     with warnings.catch_warnings():
         # Pillow warns about large images and odd metadata; sizes are checked before anything is decoded.
         warnings.simplefilter("ignore")
         try:
             yield
         except UnidentifiedImageError as error:
+            if tiff_channels[0] > 1:
+                raise too_many_channels(name, *tiff_channels) from error
             if start.startswith(SIGNATURES):
                 got = f"{name}, which is damaged or cut off"
                 raise ImageError("a whole image", got, "fetch the file again") from error
@@ -104,6 +143,8 @@ def _clear_errors(name: str, max_pixels: int, start: bytes = b"") -> Iterator[No
             raise _too_large(name, _pixel_count(error), max_pixels) from error
         except DAMAGE_ERRORS as error:
             reason = first_line(error, None)
+            if "raw mode" in reason and tiff_channels[0] > 1:
+                raise too_many_channels(name, *tiff_channels) from error
             got = f"{name}, which is damaged or cut off ({reason})"
             raise ImageError("a whole image", got, "fetch the file again") from error
 

@@ -47,7 +47,8 @@ def read_image(
 
     Raises `ImageError` for a source that isn't one complete image of 8x8 (8x8x8) to `max_pixels` pixels; size and
     type are checked before any pixel is decoded. A file whose data end early is refused, even if its end is marked
-    properly; only JPEG data inside a TIFF can end early unnoticed.
+    properly, and so are JPEG data inside a TIFF that do. A TIFF with other channels than gray, RGB or RGBA isn't read;
+    a `.npy` file is.
 
     >>> from PIL import Image
     >>> photo = Image.new("CMYK", (32, 16))
@@ -67,28 +68,29 @@ def read_image(
         _check_path(path)
         if is_nifti(path):
             return read_nifti(path, str(source), value_range, MAX_VOXELS if max_pixels is None else max_pixels)
-    values, name = _read_values(source, MAX_PIXELS if max_pixels is None else max_pixels)
+    values, name = _read_values(source, MAX_PIXELS if max_pixels is None else max_pixels, channels)
     last = None if values is source or is_npy(name) else True
     return Image.from_array(values, source=name, channels_last=last, value_range=value_range, channels=channels)
 
 
-def _read_values(source: Any, max_pixels: int) -> tuple[Any, str]:
+def _read_values(source: Any, max_pixels: int, channels: int | None) -> tuple[Any, str]:
     """The original values of an image, and the name of the source; an array or a tensor as it is."""
     if is_pil_image(source):
         name = _name(getattr(source, "filename", ""), "PIL image")
         return decode_pil(source, name, max_pixels), name
     if isinstance(source, bytes | bytearray):
-        return decode_file(io.BytesIO(source), "bytes", max_pixels), "bytes"
+        return decode_file(io.BytesIO(source), "bytes", max_pixels, channels), "bytes"
     if isinstance(source, str | os.PathLike):
-        read = read_npy if is_npy(str(source)) else decode_file
         try:
             with Path(source).open("rb") as file:
-                return read(file, str(source), max_pixels), str(source)
+                if is_npy(str(source)):
+                    return read_npy(file, str(source), max_pixels), str(source)
+                return decode_file(file, str(source), max_pixels, channels), str(source)
         except OSError as error:
             raise ImageError("an image file that can be read", f"{source}: {error}", "check the path") from error
     if hasattr(source, "read"):
         name = _name(getattr(source, "name", ""), "file object")
-        return decode_file(_read_content(source, name), name, max_pixels), name
+        return decode_file(_read_content(source, name), name, max_pixels, channels), name
     return source, "array"
 
 
