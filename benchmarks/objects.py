@@ -58,7 +58,7 @@ class Photograph:
     @classmethod
     def read(cls, sample: Sample, classifier: Classifier) -> "Photograph":
         """From a data set."""
-        image = sample.read()
+        image = sample.read(classifier.preprocessing.channels)
         prepared = classifier.prepare(image)
         (answer,) = classifier.predict(prepared.pixels[None])
         first = int(answer.leading(1)[0])

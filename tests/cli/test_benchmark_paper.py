@@ -460,3 +460,33 @@ def test_a_target_that_the_model_lacks_is_told_once_and_before_any_image(shell, 
     code, out, err = shell("benchmark", "paper", shell.folder / "data", *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "got 'popy'; try 'poppy', or an index" in err
+
+
+@pytest.mark.parametrize("channels", [2, 4, 13])
+def test_images_with_the_channels_of_the_network(bench: Bench, channels):
+    """Four channels aren't RGBA, and two aren't an image whose axes can't be told: a record holds what the image has."""
+    source = bench.folder / "models.py"
+    source.write_text(
+        MODELS
+        + f"""
+def many():
+    preprocessing = unveil.Preprocessing.square(32, (0.5,) * {channels}, (0.25,) * {channels})
+    return unveil.TorchClassifier(body({channels}, 2, 1), preprocessing, ["field", "lake"], name="many")
+"""
+    )
+    data = bench.folder / "data"
+    values = np.random.default_rng(channels).integers(0, 256, (40, 30, channels), dtype=np.uint8)
+    for label in ("field", "lake"):
+        (data / label).mkdir(parents=True)
+        np.save(data / label / "a.npy", values)
+    code, _, err = bench(data, "many")
+    assert code == 0, err
+    assert [run.source.channels for run in bench.runs().values()] == [channels] * 2
+    expected = unveil.find_regions(values, unveil.load_classifier(f"python/{source}:many"), bench.folder / "quick.toml")
+    assert expected.source.sha256 in {run.source.sha256 for run in bench.runs().values()}
+    assert {tuple(region.mask.to_array().sum(0)) for region in expected.regions} == {
+        tuple(region.mask.to_array().sum(0)) for run in bench.runs().values() for region in run.regions
+    }
+    out = bench.folder / "p.safetensors"
+    name = f"python/{source}:many"
+    assert bench.shell("patterns", data / "field" / "a.npy", "--model", name, "--out", out)[0] == 0

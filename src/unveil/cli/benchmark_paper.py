@@ -219,7 +219,8 @@ def _one(job: "RunJob", plan: "ExperimentPlan", sample: "Sample", folder: Path, 
     from unveil.evaluation.paper.experiment import observe  # noqa: PLC0415
     from unveil.runs import run_or_keep  # noqa: PLC0415
 
-    run, _ = run_or_keep(job, sample.read(), folder, lambda: bars.begin(sample.id))
+    image = sample.read(job.classifier.preprocessing.channels)
+    run, _ = run_or_keep(job, image, folder, lambda: bars.begin(sample.id))
     return CountedSample(sample, folder, observe(run, sample, plan))
 
 

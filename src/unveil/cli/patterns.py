@@ -69,7 +69,8 @@ def patterns(
         bars.skip(done)
         for number, path in enumerate(images[done:], start=done + 1):
             try:
-                estimation.add(classifier.prepare(read_image(path)).pixels[None])
+                image = read_image(path, channels=classifier.preprocessing.channels)
+                estimation.add(classifier.prepare(image).pixels[None])
             except ImageError as error:
                 failed += 1
                 show_error(str(error))

@@ -82,12 +82,15 @@ class Sample:
     error: UnveilError | None = None
     box_shape: tuple[int, int] | None = None
 
-    def read(self) -> Image:
-        """Read the image. Raises the sample's `error`, or `ImageError` for a damaged file."""
+    def read(self, channels: int | None = None) -> Image:
+        """Read the image; `channels` is the number that the classifier expects, as in `read_image`.
+
+        Raises the sample's `error`, or `ImageError` for a damaged file.
+        """
         if self.error is not None:
             # The same exception may be raised many times, and must not collect the frames of all of them.
             raise self.error.with_traceback(None)
-        return read_image(self.path)
+        return read_image(self.path, channels=channels)
 
     def boxes_on(self, shape: tuple[int, ...]) -> tuple[LabeledBox, ...]:
         """Scale the boxes to an image of `shape` = (height, width).

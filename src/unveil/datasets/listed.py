@@ -12,7 +12,7 @@ from unveil.datasets.index import printable, unreadable_folder
 from unveil.errors import ImageError
 
 # The image files that `read_image` reads; other files in a folder are skipped.
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".npy")
 
 
 class ListedDataset(Dataset):
