@@ -56,6 +56,11 @@ class PreprocessingChanges:
         """True if nothing is changed."""
         return self == PreprocessingChanges()
 
+    @property
+    def is_complete(self) -> bool:
+        """True if size, channels, mean and standard deviation are all given, so that no model has to have its own."""
+        return None not in (self.size, self.mean, self.std) and self._count(None) > 0
+
     def applied_to(self, own: Preprocessing) -> Preprocessing:
         """The model's own preprocessing with these changes."""
         changed = own if self.size is None else _resized(own, self.size)

@@ -135,8 +135,10 @@ def _build(model: str, options: ClassifierOptions) -> LoadedModel | Classifier:
     source, _, name = model.partition("/")
     labels = None if options.labels is None else tuple(options.labels)
     weights = None if options.weights is None else str(options.weights)
-    preprocessing = options.preprocessing if isinstance(options.preprocessing, Preprocessing) else None
-    request = ModelRequest(name, weights, labels, preprocessing, options.output, options.head, options.returns)
+    given = options.preprocessing
+    preprocessing = given if isinstance(given, Preprocessing) else None
+    needed = not given.is_complete if isinstance(given, PreprocessingChanges) else given is None
+    request = ModelRequest(name, weights, labels, preprocessing, options.output, options.head, options.returns, needed)
     match source:
         case "torchvision" if name:
             from unveil.classifiers.sources import torchvision as door  # noqa: PLC0415 (a second of imports)

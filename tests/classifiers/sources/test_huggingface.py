@@ -16,6 +16,7 @@ from scipy import ndimage
 from transformers.utils import logging
 
 import unveil
+from unveil.classifiers.changes import PreprocessingChanges
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources import huggingface
 from unveil.classifiers.sources.base import ModelRequest
@@ -311,3 +312,29 @@ def test_modules_have_the_labels_and_the_output_of_their_configuration(tmp_path)
     pixels = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(0))
     of_folder = unveil.load_classifier(f"huggingface/{tmp_path}").logits(pixels)
     np.testing.assert_allclose(classifier.logits(pixels), of_folder, atol=1e-5)
+
+
+@pytest.mark.parametrize("processor", ["missing", "with other steps"])
+def test_a_given_preprocessing_needs_no_image_processor(tmp_path, processor):
+    """In Python as a whole, and on the command line by its numbers; what is left out still needs the processor."""
+    module = save(tmp_path)
+    if processor == "missing":
+        (tmp_path / "preprocessor_config.json").unlink()
+    else:
+        edit(tmp_path, "preprocessor_config.json", resample=1)  # Lanczos
+    name, mean, std = f"huggingface/{tmp_path}", (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
+    given = Preprocessing.square(64, mean, std)
+    rng = np.random.default_rng(2)
+    pixels = rng.random((1, 3, 64, 64), dtype=np.float32)
+    inputs = (pixels - np.float32(mean)[:, None, None]) / np.float32(std)[:, None, None]
+    with torch.no_grad():
+        expected = module(torch.from_numpy(inputs)).logits.softmax(1)[0].numpy()
+    for preprocessing in (given, PreprocessingChanges((64, 64), mean=mean, std=std)):
+        classifier = unveil.load_classifier(name, preprocessing=preprocessing)
+        assert (classifier.preprocessing.mean, classifier.preprocessing.std) == (mean, std)
+        assert classifier.preprocessing.crop == (64, 64)
+        (prediction,) = classifier.predict(torch.from_numpy(pixels))
+        np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
+    for changes in (None, PreprocessingChanges((64, 64), mean=mean), PreprocessingChanges((64, 64), mean=(0.5,), std=(0.5,))):
+        with pytest.raises(ClassifierError, match=r"image.processor|an image classifier|Lanczos"):
+            unveil.load_classifier(name, preprocessing=changes)

@@ -14,7 +14,8 @@ RANDOM = "none"  # weights that leave a model as its constructor makes it
 @dataclass(frozen=True)
 class ModelRequest:
     """The model to build: its name within the source, its weights (a published name, a file, `RANDOM`; None: the
-    source's default), and the options that were given, for sources that need them.
+    source's default), and the options that were given, for sources that need them. `needs_preprocessing` is False if
+    what was given replaces all of the model's own.
 
     A source that returns a `LoadedModel` leaves preprocessing, output, head and returns to the caller; one that returns
     a `Classifier` (`onnx/`) applies them itself.
@@ -27,6 +28,7 @@ class ModelRequest:
     output: Output | None = None
     head: str | None = None
     returns: Returns | None = None
+    needs_preprocessing: bool = True
 
 
 @dataclass(frozen=True)

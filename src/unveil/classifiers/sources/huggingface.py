@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import nn
 
+from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.image_processors import read_image_processor
 from unveil.classifiers.sources.weights import is_file, load_into, read_weights
@@ -69,19 +70,32 @@ def build(request: ModelRequest) -> LoadedModel:
     Weights: by default those of the folder, or of the hub (fetched by transformers); for the hub also those of a
     revision (branch, tag or commit); a file; `none` for random ones. Raises `ClassifierError` or `WeightsError` for
     whatever isn't an image classifier with all of its weights and an image processor that a `Preprocessing` expresses.
+    No image processor is needed if the request has a preprocessing.
     """
     library, weights = _transformers(), request.weights
     repository, own = _repository(library, request), weights is None or not (weights == RANDOM or is_file(weights))
     with _quiet(library):
         config = repository.read("AutoConfig")
-        processor = repository.read("AutoImageProcessor")
+        preprocessing = _preprocessing(repository, request, getattr(config, "num_channels", 3))
         module = _trained(repository) if own else library.AutoModelForImageClassification.from_config(config)
         if not own and weights is not None and weights != RANDOM:
             module = _with_file(module, config, weights)
-        preprocessing = read_image_processor(processor, getattr(config, "num_channels", 3))
     labels, output = read_config(module)
     labels = labels if request.labels is None else request.labels
     return LoadedModel(module.float(), preprocessing, labels, output)
+
+
+def _preprocessing(repository: _Repository, request: ModelRequest, channels: int) -> Preprocessing | None:
+    """That of the repository's image processor; None if one was given, which replaces it."""
+    if request.preprocessing is not None:
+        return None
+    try:
+        return read_image_processor(repository.read("AutoImageProcessor"), channels)
+    except ClassifierError:
+        # Changes that replace all of its numbers don't need a processor that is missing or can't be expressed.
+        if request.needs_preprocessing:
+            raise
+        return None
 
 
 def architectures() -> tuple[str, ...]:
