@@ -335,6 +335,10 @@ def test_a_given_preprocessing_needs_no_image_processor(tmp_path, processor):
         assert classifier.preprocessing.crop == (64, 64)
         (prediction,) = classifier.predict(torch.from_numpy(pixels))
         np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
-    for changes in (None, PreprocessingChanges((64, 64), mean=mean), PreprocessingChanges((64, 64), mean=(0.5,), std=(0.5,))):
+    for changes in (
+        None,
+        PreprocessingChanges((64, 64), mean=mean),
+        PreprocessingChanges((64, 64), mean=(0.5,), std=(0.5,)),
+    ):
         with pytest.raises(ClassifierError, match=r"image.processor|an image classifier|Lanczos"):
             unveil.load_classifier(name, preprocessing=changes)
