@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 
-from unveil.errors import ClassifierError, first_line
+from unveil.errors import ClassifierError, named_line
 
 BatchItem = TypeVar("BatchItem")
 
@@ -42,7 +42,7 @@ class AdaptiveBatches:
                 raise
             if end - start == 1:
                 raise ClassifierError(
-                    "enough memory for one image", f"{type(error).__name__}: {first_line(error)}", "use a smaller model"
+                    "enough memory for one image", named_line(error), "use a smaller model"
                 ) from error
         else:
             return True

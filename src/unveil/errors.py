@@ -104,3 +104,13 @@ def first_line(error: BaseException, length: int | None = 160) -> str:
     # TorchScript says first that something failed, and last what.
     told = lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]
     return told[:length]
+
+
+def named_line(error: BaseException) -> str:
+    """The type of an error and the first line of its message; the type alone where there is no message.
+
+    >>> named_line(ValueError("wrong shape\\nsee above")), named_line(KeyError())
+    ('ValueError: wrong shape', 'KeyError')
+    """
+    name = type(error).__name__
+    return f"{name}: {first_line(error)}" if str(error).strip() else name

@@ -11,7 +11,7 @@ from typing import Any
 
 from unveil.atomic import check_folder, check_publishable
 from unveil.classifiers import load_classifier
-from unveil.errors import DiskFullError, ImageError, RecordError, UnveilError, UnveilWarning
+from unveil.errors import DiskFullError, ImageError, RecordError, UnveilError, UnveilWarning, named_line
 from unveil.images import Image, read_image
 from unveil.images.scaling import checked_range
 from unveil.leftovers import remove_leftovers
@@ -134,7 +134,7 @@ def add_figures(run: Run, folder: Path, figure: FigureFormat) -> RecordError | N
             if not path.exists():
                 run.figure(path, track)
     except Exception as error:  # noqa: BLE001 (fonts, disks, settings of the drawing library)
-        got = error.got if isinstance(error, UnveilError) else _one_line(error)
+        got = error.got if isinstance(error, UnveilError) else named_line(error)
         do = "the record is complete; the same call tries again, or use --figure none"
         kind = DiskFullError if isinstance(error, DiskFullError) else RecordError
         return kind("a figure beside the record", got, do)
@@ -162,7 +162,7 @@ def _run_one(
         full = error if isinstance(error, DiskFullError) else None
         return ImageResult(path, folder, RunStatus.FAILED, error=str(error)), full
     except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one image, not all)
-        failure = ImageError("a run without errors", _one_line(error), "check the model on this image")
+        failure = ImageError("a run without errors", named_line(error), "check the model on this image")
         return ImageResult(path, folder, RunStatus.FAILED, error=str(failure)), None
     problem = add_figures(run, folder, job.figure)
     full = problem if isinstance(problem, DiskFullError) else None
@@ -174,8 +174,3 @@ def _read(job: RunJob, path: Path) -> Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnveilWarning)  # it becomes the warning of the result
         return read_image(path, value_range=job.value_range, channels=job.classifier.preprocessing.channels)
-
-
-def _one_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [""])[0][:200]
-    return f"{type(error).__name__}: {line}"

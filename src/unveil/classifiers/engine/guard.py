@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unveil.batching import is_out_of_memory
-from unveil.errors import ClassifierError, UnveilError, first_line
+from unveil.errors import ClassifierError, UnveilError, named_line
 
 WRAP = "wrap the model in a module whose forward takes images (n, c, h, w) alone and returns logits (n, labels)"
 SIZE = "give a preprocessing with the model's own size and channels"
@@ -28,7 +28,7 @@ def guarded(name: str, expected: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) and is_out_of_memory(error):
             raise
         do = WRAP if isinstance(error, WRONG_CALLS) else SIZE
-        raise ClassifierError(f"{name} to {expected}", f"{type(error).__name__}: {first_line(error)}", do) from error
+        raise ClassifierError(f"{name} to {expected}", named_line(error), do) from error
 
 
 @contextmanager

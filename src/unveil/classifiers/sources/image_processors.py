@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from unveil.classifiers.preprocessing import Fit, Interpolation, Preprocessing
-from unveil.errors import ClassifierError
+from unveil.errors import ClassifierError, named_line
 from unveil.images import Image
 
 # Processors round to whole levels after resizing (some twice, after rows and after columns); `Preprocessing` doesn't.
@@ -72,9 +72,8 @@ def _caller(processor: Any, name: str, channels: int) -> Callable[[UInt8[np.ndar
         try:
             output = processor(images=image, return_tensors="pt", input_data_format="channels_last")
         except Exception as error:
-            said = (str(error).strip().splitlines() or [""])[0][:160]
-            expected, got = f"{name} to take an image with {channels} channels", f"{type(error).__name__}: {said}"
-            raise ClassifierError(expected, got, "give a preprocessing") from error
+            expected = f"{name} to take an image with {channels} channels"
+            raise ClassifierError(expected, named_line(error), "give a preprocessing") from error
         pixels = output.get("pixel_values") if isinstance(output, Mapping) else None
         shape = getattr(pixels, "shape", ())
         if pixels is None or set(output) != {"pixel_values"} or len(shape) != 4 or shape[:2] != (1, channels):

@@ -16,7 +16,7 @@ from unveil.classifiers.sources.checkpoints import what_was_refused
 from unveil.classifiers.sources.heads import choose_labels
 from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.classifiers.sources.weights import count_outputs, is_file, load_into, read_weights
-from unveil.errors import ClassifierError, MissingLibraryError, WeightsError, first_line
+from unveil.errors import ClassifierError, MissingLibraryError, WeightsError, named_line
 from unveil.predictions import Output
 
 HEADS = {"densenet121": "classifier", "resnet50": "fc"}  # kinds of network, and the names of their last layers
@@ -114,7 +114,7 @@ def _published(models: ModuleType, name: str) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")
             return kind(weights=name).state_dict()
     except OSError as error:
-        got, do = f"{type(error).__name__}: {first_line(error)}", "check the network, or give a local file"
+        got, do = named_line(error), "check the network, or give a local file"
         raise WeightsError(f"to fetch the weights of torchxrayvision/{name}", got, do) from error
     except UnpicklingError as error:
         raise WeightsError(
@@ -123,7 +123,7 @@ def _published(models: ModuleType, name: str) -> dict[str, Tensor]:
             "where you trust them, save the model's state_dict() and give that file: see docs/chest-models.md",
         ) from error
     except Exception as error:
-        got, do = f"{type(error).__name__}: {first_line(error)}", "the file is damaged: fetch it again"
+        got, do = named_line(error), "the file is damaged: fetch it again"
         raise WeightsError(f"whole weights of torchxrayvision/{name}", got, do) from error
 
 
