@@ -17,7 +17,7 @@ def test_cards_are_printed_and_carried_by_json(shell):
         assert (told["verdict"], told["reason"], told["p_value"]) == (str(card.verdict), card.reason, card.p_value)
         assert told["fill_drops"] == list(card.fill_drops)
         assert str(card.verdict) in err
-        assert f"{card.verdict}: {card.reason}" in " ".join(err.split()), "whole, however narrow the terminal is"
+        assert f"{card.verdict} {card.reason}" in " ".join(err.split()), "whole, however narrow the terminal is"
     assert [game["shares"] for game in trust["games"]] == [list(game.shares) for game in run.trust.games]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import itertools
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.predictions import Output, Prediction
 from unveil.render import draw_grid, draw_run, draw_sheet, write_figure
-from unveil.render.parts import APPEARED, COLORS, DISAPPEARED, middle_pixel
+from unveil.render.parts import APPEARED, COLORS, DISAPPEARED, middle_pixel, shorter_titles
 
 
 def texts(figure: Figure) -> list[str]:
@@ -263,3 +264,17 @@ def test_the_middle_of_a_ring_lies_on_the_ring():
     y, x = middle_pixel(inside)
     assert inside[y, x]
     assert max(abs(y - 5), abs(x - 5)) == 2
+
+
+def test_a_long_title_loses_its_suffix_first_and_never_ends_in_a_part_of_it():
+    name = "n02085936_Maltese_dog.JPEG"
+    titles = list(shorter_titles(name))
+    assert titles[:2] == [name, "n02085936_Maltese_dog"]
+    assert all(len(later) <= len(earlier) for earlier, later in itertools.pairwise(titles))
+    for title in titles[2:]:
+        start, end = title.split("…")
+        assert name.startswith(start)
+        assert "n02085936_Maltese_dog".endswith(end)
+        assert not start.endswith(("_", " "))
+    assert titles[-1] == "…"
+    assert next(iter(shorter_titles(".hidden", " · cat"))) == ".hidden · cat"

@@ -35,8 +35,10 @@ def trust_table(run: "Run", width: int) -> Group | None:
     """
     if run.trust is None or not run.trust.cards:
         return None
-    rows, reasons = [], Table.grid(padding=(0, 1))
+    rows, reasons = [], Table.grid(padding=(0, 2, 0, 0))
     reasons.add_column(justify="right", no_wrap=True)
+    reasons.add_column(no_wrap=True)
+    reasons.add_column()
     regions = ((round_, region) for round_ in run.rounds for region in round_.regions)
     for number, ((round_, region), card) in enumerate(zip(regions, run.trust.cards, strict=True), start=1):
         verdict = f"[{STYLES[card.verdict]}]{card.verdict}[/]"
@@ -54,7 +56,7 @@ def trust_table(run: "Run", width: int) -> Group | None:
                 verdict,
             )
         )
-        reasons.add_row(str(number), f"{verdict}: {as_text(card.reason)}")
+        reasons.add_row(str(number), verdict, as_text(card.reason))
     columns = [
         TableColumn(name, cells, order, is_text=name in ("target", "verdict"))
         for (name, order), cells in zip(COLUMNS, zip(*rows, strict=True), strict=True)

@@ -1,5 +1,6 @@
 """The columns of a run's figure, and the texts and bars around its pictures."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from unveil.render.parts import (
     drawable_text,
     format_percent,
     shorten_label,
+    shorter_titles,
     target_colors,
 )
 from unveil.render.style import INK, figure_style
@@ -201,18 +203,17 @@ def _draw_head_and_foot(figure: Figure, run: Run, track: str | None) -> None:
     """Write image, classifier and recipe above the pictures, and the reason why the run ended below them."""
     height, width = figure.get_figheight(), figure.get_figwidth()
     left, right = 0.34 / width, 1 - 0.06 / width
-    head = drawable_text(f"{Path(run.source.name).name or 'image'}{'' if track is None else f' · {track}'}")
-    room = int(width * 7.5) - 16  # characters beside the settings
-    figure.text(
-        left,
-        1 - 0.1 / height,
-        head if len(head) <= room else head[: room - 1] + "…",
-        fontsize=9,
-        fontweight="bold",
-        va="top",
-    )
     settings = f"{drawable_text(run.classifier.name)} · recipe {run.recipe.get('name', 'custom')} · seed {run.seed}"
-    figure.text(right, 1 - 0.12 / height, settings, fontsize=7, color=FAINT, va="top", ha="right")
+    beside = figure.text(right, 1 - 0.12 / height, settings, fontsize=7, color=FAINT, va="top", ha="right")
+    head = figure.text(left, 1 - 0.1 / height, "", fontsize=9, fontweight="bold", va="top")
+    name = drawable_text(Path(run.source.name).name or "image")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # missing in the font: drawn as a box of some width
+        end = beside.get_window_extent().x0 - 0.12 * figure.dpi
+        for text in shorter_titles(name, "" if track is None else f" · {drawable_text(track)}"):
+            head.set_text(text)
+            if head.get_window_extent().x1 <= end:
+                break
     legend = "bold: predicted   + appeared   − no longer predicted"
     figure.text(
         left, 0.1 / height, f"ended: {drawable_text(run.stops[track].text)}", fontsize=6.5, color=FAINT, va="bottom"

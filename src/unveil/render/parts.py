@@ -1,7 +1,7 @@
 """Parts of all figures: colors, contours, texts that a font can draw, and files."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +146,23 @@ def shorten_label(name: str, limit: int = NAME_CHARS) -> str:
     """A label cut to the width of a column."""
     name = drawable_text(name)
     return name if len(name) <= limit else name[: limit - 1] + "…"
+
+
+def shorter_titles(name: str, more: str = "") -> Iterator[str]:
+    """A file's name with `more` behind it, and then ever shorter forms of it for narrow figures.
+
+    First the suffix is left out, then characters from the middle, because names often differ in their ends.
+
+    >>> titles = list(shorter_titles("scan_0001.nii.gz", " · liver"))
+    >>> titles[:3], titles[-1]
+    (['scan_0001.nii.gz · liver', 'scan_0001 · liver', 'scan…0001 · liver'], '… · liver')
+    """
+    yield name + more
+    stem = name.partition(".")[0] if name.lower().endswith(".nii.gz") else name.rpartition(".")[0]
+    stem = stem or name
+    yield stem + more
+    for kept in range(len(stem) - 1, -1, -1):
+        yield f"{stem[: (kept + 1) // 2].rstrip(' _-')}…{stem[len(stem) - kept // 2 :].lstrip(' _-')}{more}"
 
 
 def format_percent(value: float) -> str:
