@@ -26,7 +26,8 @@ Given = TypeVar("Given")
 
 # What a module gets that says nothing of its preparation.
 DEFAULT_PREPARATION = Preprocessing((224, 224), IMAGENET_MEAN, IMAGENET_STD, 256)
-SOURCES = ("torchvision", "timm", "huggingface", "python", "onnx", "chexnet", "torchxrayvision", "planted")
+FILES = ("python", "torchscript", "onnx", "chexnet")
+SOURCES = ("torchvision", "timm", "huggingface", *FILES, "torchxrayvision", "planted")
 
 
 def load_classifier(  # noqa: PLR0913 (an option is an argument)
@@ -44,9 +45,9 @@ def load_classifier(  # noqa: PLR0913 (an option is an argument)
     """Load a classifier by name, freeze a copy of a module, or change what is said about a classifier.
 
     Args:
-        model: `torchvision/NAME`, `timm/NAME`, `huggingface/NAME`, `python/FILE.py:FACTORY`, `onnx/FILE`,
-            `chexnet/FILE`, `torchxrayvision/NAME`, `planted/NAME`, a `torch.nn.Module`, an exported program, or a
-            `Classifier`.
+        model: `torchvision/NAME`, `timm/NAME`, `huggingface/NAME`, `python/FILE.py:FACTORY`, `torchscript/FILE`,
+            `onnx/FILE`, `chexnet/FILE`, `torchxrayvision/NAME`, `planted/NAME`, a `torch.nn.Module`, an exported
+            program, or a `Classifier`.
         weights: A name of published weights (`IMAGENET1K_V2`; a tag for timm), a local `.safetensors` / `.pth` file,
             or `none` for random ones. By default torchvision, timm, huggingface and torchxrayvision fetch their
             published weights; modules, and what factories make, keep theirs. A file is loaded into a copy of a module.
@@ -148,6 +149,8 @@ def _build(model: str, options: ClassifierOptions) -> LoadedModel | Classifier:
             from unveil.classifiers.sources import timm as door  # noqa: PLC0415 (optional)
         case "python" if name:
             from unveil.classifiers.sources import python_file as door  # noqa: PLC0415
+        case "torchscript" if name:
+            from unveil.classifiers.sources import torchscript as door  # noqa: PLC0415
         case "onnx" if name:
             from unveil.classifiers.sources import onnx as door  # noqa: PLC0415 (optional)
         case "chexnet":

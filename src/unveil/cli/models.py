@@ -32,7 +32,8 @@ def models(
     if text.lower().startswith("huggingface"):
         _show_huggingface()
         return
-    own = "python/FILE.py:FACTORY, onnx/FILE, chexnet/FILE; and huggingface/NAME (see: unveil models huggingface)"
+    files = "python/FILE.py:FACTORY, torchscript/FILE, onnx/FILE, chexnet/FILE"
+    own = f"{files}; and huggingface/NAME (see: unveil models huggingface)"
     console.print(f"{len(found)} models; and your own: {own}", markup=False)
 
 

@@ -17,7 +17,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="torchvision/NAME, timm/NAME, huggingface/NAME, python/FILE:FUNCTION, onnx/FILE … (see: unveil models)",
+        help="torchvision/NAME, timm/NAME, huggingface/NAME, python/FILE.py:FACTORY, onnx/FILE … (see: unveil models)",
         autocompletion=complete_model,
         rich_help_panel=WHAT,
     ),

@@ -62,7 +62,7 @@ def index(path: Path) -> None:
 
 
 WRONG = {
-    "TorchScript": (scripted, r"which is a TorchScript archive; return torch.jit.load\('w.*'\) from a factory"),
+    "TorchScript": (scripted, r"which is a TorchScript archive; give it as the model: --model torchscript/.*w\."),
     "exported": (exported, r"which is an exported program; return torch.export.load\('w.*'\).module\(\) from"),
     "pointer": (lambda path: path.write_text(POINTER), "a Git LFS pointer in place of the file; run: git lfs pull"),
     "page": (lambda path: path.write_text("\n<!DOCTYPE html><html>Sign in"), "a web page; download the file itself"),

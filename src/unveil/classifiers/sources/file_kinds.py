@@ -67,8 +67,19 @@ def advise_on_file(model: str) -> str | None:
         return f"did you mean python/{model}{'' if ':' in model else ':FACTORY'}?"
     if not lower.endswith(SUFFIXES) and not Path(model).is_file():
         return None
+    if is_torchscript(Path(model)):
+        return f"did you mean torchscript/{model}?"
     named = f"name its network and give the file as weights: --model torchvision/NAME --weights {model}"
     return f"{named}; return a network of your own from {FACTORY}"
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is an archive that `torch.jit.save` wrote, by the names of its parts."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
 
 
 def _kind_of_zip(path: Path) -> FileKind:
@@ -79,7 +90,7 @@ def _kind_of_zip(path: Path) -> FileKind:
         raise WeightsError(EXPECTED, f"{path}, which is cut off", FETCH) from error
     inner = {name.partition("/")[2] or name for name in names}
     if "constants.pkl" in inner:
-        do = f"return torch.jit.load({path.name!r}) from {FACTORY}"
+        do = f"give it as the model: --model torchscript/{path}"
         raise WeightsError(EXPECTED, f"{path}, which is a TorchScript archive", do)
     if inner & {"archive_format", "serialized_exported_program.json"} or any(n.startswith("models/") for n in inner):
         do = f"return torch.export.load({path.name!r}).module() from {FACTORY}"
