@@ -86,6 +86,7 @@ def test_windows_writes_utf_16(tmp_path):
         ("a.csv", b"this,that\ncat,dog\n", "a table with the columns this, that"),
         ("a.csv", b"index,name\n0,\n1,dog\n", "some empty"),
         ("a.csv", b"", "columns of nothing"),
+        ("a.csv", b"index,name\n", "a table without rows"),
         ("a.csv", b'index,name\n0,"cat\n', "unexpected end of data"),
         ("a.yaml", b"names: [a, b]", "YAML; write one name per line"),
     ],

@@ -167,6 +167,8 @@ def _from_table(text: str) -> list[str] | tuple[str, ...]:
     indexed = [column for column in INDEX_COLUMNS if column in header]
     body = rows[1:] if named or indexed else rows
     columns = list(zip(*body, strict=True))
+    if not columns:
+        raise ValueError(f"a table {'without rows' if rows else 'with the columns of nothing'}")
     numbered = [position for position, cells in enumerate(columns) if all(_index(cell) is not None for cell in cells)]
     if indexed and any(_index(cell) is not None for cell in columns[header.index(indexed[0])]):
         index = header.index(indexed[0])
@@ -174,8 +176,8 @@ def _from_table(text: str) -> list[str] | tuple[str, ...]:
         index = next((n for n in numbered if len(columns) > 1), None)
     names = [header.index(column) for column in named if header.index(column) != index]
     names = names or [n for n in range(len(columns)) if n != index]
-    if not columns or not names or (not named and len(names) > 1):
-        raise ValueError(f"a table with the columns {', '.join(header[:6]) or 'of nothing'}")
+    if not names or (not named and len(names) > 1):
+        raise ValueError(f"a table with the columns {', '.join(header[:6])}")
     if index is None:
         return list(columns[names[0]])
     return _by_index(list(zip(columns[index], columns[names[0]], strict=True)))
