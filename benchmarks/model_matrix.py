@@ -51,7 +51,7 @@ WAYS = {
     "`timm/NAME`": "timm",
     "`huggingface/FOLDER`": "huggingface",
     "`onnx/FILE`": None,
-    "TorchScript": None,
+    "`torchscript/FILE`": None,
     "`torch.compile`": None,
     "`torch.export`": None,
 }
@@ -88,11 +88,13 @@ def load(kind: str, way: str, folder: Path) -> unveil.Classifier:
     if way == "`onnx/FILE`":
         torch.onnx.export(network, (images,), folder / "net.onnx", dynamic_shapes=shapes, verbose=False)
         return unveil.load_classifier(f"onnx/{folder / 'net.onnx'}", preprocessing=preprocessing)
+    if way == "`torchscript/FILE`":
+        # The check fails for torchvision's ViT, which runs other operations without gradients; `judge` compares.
+        torch.jit.trace(network, images, strict=False, check_trace=False).save(folder / "net.pt")
+        return unveil.load_classifier(f"torchscript/{folder / 'net.pt'}", preprocessing=preprocessing, **CPU)
     forms = {
         "object": lambda: network,
         "`torch.compile`": lambda: torch.compile(network),
-        # The check fails for torchvision's ViT, which runs other operations without gradients; `judge` compares.
-        "TorchScript": lambda: torch.jit.trace(network, images, strict=False, check_trace=False),
         "`torch.export`": lambda: torch.export.export(network, (images,), dynamic_shapes=shapes),
     }
     return unveil.load_classifier(forms[way](), preprocessing=preprocessing, **CPU)
