@@ -263,6 +263,7 @@ TOPICS = {
     "classifiers/test_freed.py",
     "classifiers/test_random_networks.py",
     "classifiers/test_left_as_found.py",
+    "cli/test_damaged_inputs.py",
     "cli/test_patterns_command.py",
     "cli/test_run_any_attribution.py",
     "cli/test_run_trust.py",

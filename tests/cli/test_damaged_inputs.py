@@ -112,7 +112,7 @@ INPUTS: dict[str, tuple[str, Callable[[], bytes], tuple[str, ...]]] = {
     "labels": ("l.txt", lambda: b"cat\ndog\nbird\n", ("IMAGE", "LOOSE", "--labels", "FILE")),
     "labels in JSON": ("l.json", lambda: b'{"id2label": {"0": "a", "1": "b", "2": "c"}}', ("IMAGE", "LOOSE", "--labels", "FILE")),
     "labels in CSV": ("l.csv", lambda: b"index,name\n0,cat\n1,dog\n2,bird\n", ("IMAGE", "LOOSE", "--labels", "FILE")),
-    "factory": ("f.py", lambda: LOOSE.encode(), ("IMAGE", "--model", "python/FILE:make", "--size", "32")),
+    "factory": ("f.py", LOOSE.encode, ("IMAGE", "--model", "python/FILE:make", "--size", "32")),
 }  # fmt: skip
 
 damages = st.lists(
@@ -173,7 +173,9 @@ def check(shell: Shell, *words: object) -> int:
     assert code in (0, 1, 2), err
     for text in (out, err):
         assert "Traceback" not in text
-        foreign = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs", "Co") and c not in "\n\t"}
+        foreign = {
+            c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs", "Co") and c not in "\n\t"
+        }
         assert not foreign, (foreign, text)
     # Usage errors come in a box of Typer's.
     assert code == 0 or "error " in err or "Error" in err, err

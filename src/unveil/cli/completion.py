@@ -6,12 +6,27 @@ from importlib.util import find_spec
 from pathlib import Path
 
 RECIPES = ("recommended", "paper", "demo", "black-box")
-SOURCES = ("torchvision", "timm", "huggingface", "python", "onnx", "chexnet", "torchxrayvision", "planted")
+SOURCES = (
+    "torchvision",
+    "timm",
+    "huggingface",
+    "python",
+    "torchscript",
+    "onnx",
+    "chexnet",
+    "torchxrayvision",
+    "planted",
+)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 OUTPUTS = ("softmax", "sigmoid")
 # Sources that are followed by the path of a file, with the suffixes of such files; none means any file.
-FILE_SOURCES: dict[str, tuple[str, ...]] = {"python": (".py",), "onnx": (".onnx",), "chexnet": ()}
+FILE_SOURCES: dict[str, tuple[str, ...]] = {
+    "python": (".py",),
+    "torchscript": (".pt", ".pth", ".ts"),
+    "onnx": (".onnx",),
+    "chexnet": (),
+}
 BUILDER = re.compile(r"^@register_model\(.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
 
 
