@@ -90,7 +90,8 @@ def load(kind: str, way: str, folder: Path) -> unveil.Classifier:
         return unveil.load_classifier(f"onnx/{folder / 'net.onnx'}", preprocessing=preprocessing)
     if way == "`torchscript/FILE`":
         # The check fails for torchvision's ViT, which runs other operations without gradients; `judge` compares.
-        torch.jit.trace(network, images, strict=False, check_trace=False).save(folder / "net.pt")
+        traced = torch.jit.trace(network, images, strict=False, check_trace=False)
+        torch.jit.save(traced, folder / "net.pt")
         return unveil.load_classifier(f"torchscript/{folder / 'net.pt'}", preprocessing=preprocessing, **CPU)
     forms = {
         "object": lambda: network,

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 import typer
 from commands import Shell
+from PIL import Image as Pillow
 from published import dogs
 
 from unveil.cli import app
@@ -23,7 +25,7 @@ class Printing(nn.Module):
 
     def forward(self, x):
         print("the network runs")
-        return self.body(x)
+        return 100 * x.mean((2, 3))[:, :2] + self.body(x)
 
 def make():
     print("the factory runs")
@@ -36,8 +38,28 @@ WORDS = {
     ("run",): ("a.png", "--recipe", "quick.toml", "--figure", "none"),
     ("maximize",): ("--target", "Cardigan", "--steps", "2"),
     ("patterns",): ("a.png",),
+    ("benchmark", "mosaics"): (
+        "colors",
+        "--kinds",
+        "pasted",
+        "--mosaics",
+        "1",
+        "--half",
+        "all",
+        "--methods",
+        "quick.toml",
+    ),
     ("benchmark", "paper"): ("dogs", "--recipe", "quick.toml", "--split", "all"),
 }
+
+
+def colors(folder):
+    """A red photograph of the first label, and a green one of the second, as the network says."""
+    for channel, label in enumerate(("Chihuahua", "Cardigan")):
+        (folder / label).mkdir(parents=True)
+        pixels = np.zeros((40, 40, 3), np.uint8)
+        pixels[..., channel] = 255
+        Pillow.fromarray(pixels).save(folder / label / "one.png")
 
 
 def with_model(group, path=()):
@@ -54,6 +76,7 @@ def test_what_a_network_prints_is_not_among_the_results(shell: Shell, path, monk
     monkeypatch.chdir(shell.folder)
     shell.photograph("a.png")
     dogs(shell.folder / "dogs")
+    colors(shell.folder / "colors")
     (shell.folder / "printing.py").write_text(PRINTING)
     assert path in WORDS, "name what a new command needs"
     code, out, err = shell(*path, *WORDS[path], "--model", "python/printing.py:make", "--out", "out", "--json")

@@ -102,6 +102,23 @@ def choose(dataset: "Dataset", limit: int | None, seed: int, *, with_boxes: bool
     return Chosen(tuple(taken[place] for place in sorted(taken)), rule, passed)
 
 
+def choose_names(text: str, known: Sequence[str] | None, what: str, *, several: bool = True) -> list[str]:
+    """The names that a text lists between commas, each once; `all` for all `known` ones, unless one is asked for.
+
+    `known`: the names that there are; None if any name may be given. Raises `DatasetArgumentError`.
+    """
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if text == ALL and several and known is not None:
+        return list(known)
+    unknown = [] if known is None else [name for name in names if name not in known]
+    if unknown or not names or (len(names) > 1 and not several):
+        there, do = f"a {what}", "name one"
+        if known is not None:
+            there, do = f"a {what} among {', '.join(known)}", "choose one of them"
+        raise DatasetArgumentError(there, repr(unknown[0] if unknown else text)[:80], do)
+    return names
+
+
 def record_names(ids: Sequence[str]) -> list[str]:
     """The name of a record's folder for each id: its path in safe characters, without the ending. Ids that would share
     a name (also on case-blind disks), or lost something, have a short hash of the id behind it."""
