@@ -163,7 +163,7 @@ class Nowhere:
         others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
         tied = np.abs(others - own) <= subject.tolerance
         above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)
-        return null.p_value or 1.0, float((above + rng.random()) / (1 + null.placements))
+        return null.p_value or 1.0, float((above + rng.random()) / (1 + len(others)))
 
 
 def uniformity(p: np.ndarray) -> dict:

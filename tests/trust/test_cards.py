@@ -25,6 +25,7 @@ from unveil.saliency import MaxAbs
 from unveil.stopping import Explained, MaxRounds, NotSignificant, StopKind
 from unveil.store import load_run
 from unveil.targets import Class
+from unveil.trust.placement import random_placements
 from unveil.trust.randomization import LAST_WEIGHTS, randomize_last_layers, with_few_samples
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
@@ -53,17 +54,21 @@ def test_every_value_of_a_card_in_closed_form():
     worth = 0.03 * 3 * 64
     assert card.necessity == pytest.approx(worth, rel=1e-4)
     assert (card.sufficiency, card.baseline) == (pytest.approx(worth - 1, rel=1e-4), pytest.approx(-1))
-    assert (card.placements, card.p_value, card.p_holm, card.q_value) == ((SIDE**2 - 64) // 64, 1 / 36, 1 / 36, 1 / 36)
+    assert (card.placements, card.p_value, card.p_holm, card.q_value) == (39, 1 / 40, 1 / 40, 1 / 40)
     np.testing.assert_allclose(card.fill_drops, [worth, 0.8 * worth, 0.6 * worth], rtol=1e-4)
     assert card.fill_agreement == pytest.approx(0.6, rel=1e-4)
     assert card.boundary_share == pytest.approx(4 * 7 / 64, rel=1e-4)
     assert card.shapley_value == pytest.approx(worth, rel=1e-4)
     assert (card.randomized_overlap, card.randomized_rank_correlation) == (None, None)
     assert card.verdict is Verdict.SUPPORTED
-    assert card.reason == "its drop is larger than at all 35 other places tried, and other fills agree (60%)"
-    # Once each: the region alone, everything erased, 35 placements, two more grays (black is the run's own fill), and the
-    # boundary. The original and the image without the region were predicted by the loop already.
-    assert run.trust.passes == 2 + 35 + 2 + 1
+    assert card.reason == "its drop is larger than at all 39 other places tried, and other fills agree (60%)"
+    # Once each: the region alone, everything erased, 39 placements, some of them at the same place, two more grays
+    # (black is the run's own fill), and the boundary. The original and the image without the region were predicted by
+    # the loop already.
+    inside = run.regions[0].model_mask.to_array()
+    places = random_placements(inside, inside, f"{run.seed}/{run.source.sha256}/null", 39)
+    distinct = {place.tobytes() for place in places}
+    assert run.trust.passes == 2 + len(distinct) + 2 + 1
 
 
 def test_the_boundary_test_uses_a_hard_edge_and_erases_other_regions():

@@ -68,7 +68,7 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
             "its drop is larger than at all 39 other places tried, and other fills agree (50%)",
         ),
         (
-            PlacementResult(2 / 40, 39),
+            PlacementResult(2 / 40, 39, 1),
             0.1,
             AGREE,
             None,
@@ -81,7 +81,13 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
             INSIDE,
             "its shape fits only 7 other places, too few to show that its drop is unusual (q = 0.12)",
         ),
-        (PlacementResult(5 / 40, 39), 0.125, AGREE, INSIDE, "4 of 39 other places lower the score as much (q = 0.12)"),
+        (
+            PlacementResult(5 / 40, 39, 4),
+            0.125,
+            AGREE,
+            INSIDE,
+            "4 of 39 other places lower the score as much (q = 0.12)",
+        ),
         (
             RARE,
             0.025,

@@ -22,7 +22,10 @@ class TrustSettings:
         alpha: The largest q-value of a significant drop, between 0 and 1.
         max_players: The largest number of regions per target whose Shapley values are computed, 0 to 8; k regions cost
             2^k images.
-        samples: The number of SmoothGrad samples for the maps of the randomized network; 0 leaves that test out.
+        samples: The number of SmoothGrad samples for the map of the randomized network, in the first round of each
+            track; 0 leaves that test out.
+        adaptive: Whether tests that can't change a verdict are left out: a region whose label decides (see
+            `LabelCheck`) isn't compared with other places, fills and its boundary.
 
     Raises `RecipeError` for settings out of range.
     """
@@ -30,8 +33,9 @@ class TrustSettings:
     placements: int = 39
     fills: tuple[Fill, ...] = (Mean(), Blur(), Noise())
     alpha: float = 0.1
-    max_players: int = 8
+    max_players: int = 5
     samples: int = 8
+    adaptive: bool = True
 
     def __post_init__(self) -> None:
         require_numbers(self)

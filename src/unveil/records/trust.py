@@ -21,7 +21,8 @@ class TrustCard:
     - `necessity`: f(x) − f(x ∖ R), with R alone erased from the original image. Near 0 where other regions replace it.
     - `sufficiency`: f(R alone), with everything else erased; `baseline`: f with everything erased, for comparison.
     - `placements`: number of other places where R's shape was erased. `p_value`: (1 + number of them whose drop is at
-      least R's) / (1 + `placements`); None where the shape fits nowhere else. `p_holm` and `q_value` are corrected for
+      least R's) / (1 + `placements`), or 5 / `placements` if drawing ended at the fifth of these; None where the shape
+      fits nowhere else. `p_holm` and `q_value` are corrected for
       all regions of the run: Holm (1979), Benjamini & Hochberg (1995).
     - `fill_drops`: R's drop with each of the other fills. `fill_agreement`: smallest over largest absolute drop among
       all fills, including the run's own; 0 if signs differ.
@@ -32,6 +33,9 @@ class TrustCard:
       tested.
     - `shapley_value`: R's share of what all regions of its target add to the score, see `ShapleyGame`. None beyond
       the regions with the largest drops.
+    Where the label of the region decides its verdict, and the settings are adaptive, it isn't compared with other
+    places, fills and its boundary: `placements` is 0, `fill_drops` is empty, and those values are None.
+
     - `verdict` and `reason`: the conclusion, and the test that decided it.
     """
 
@@ -43,7 +47,7 @@ class TrustCard:
     p_holm: float | None
     q_value: float | None
     fill_drops: tuple[float, ...]
-    fill_agreement: float
+    fill_agreement: float | None
     boundary_share: float | None
     randomized_overlap: float | None
     randomized_rank_correlation: float | None
@@ -56,8 +60,8 @@ class TrustCard:
 class ShapleyGame:
     """How the regions of one target share its score, and how they interact.
 
-    `players` are places in `Run.regions`: at most eight regions, those with the largest drops. v(S) is the target score
-    with all players erased but those in S. `shares` are the Shapley values (Shapley 1953)
+    `players` are places in `Run.regions`: at most `max_players` of the recipe, those with the largest drops. v(S) is
+    the target score with all players erased but those in S. `shares` are the Shapley values (Shapley 1953)
 
         φ_i = Σ_{S ∌ i} |S|!(k−|S|−1)!/k! · [v(S∪i) − v(S)],
 

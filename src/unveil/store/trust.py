@@ -1,6 +1,6 @@
 """Trust cards and targets to plain tables and back."""
 
-from unveil.records import ShapleyGame, TrustCard, TrustCards, Verdict
+from unveil.records import ShapleyGame, ShownLabel, TrustCard, TrustCards, Verdict
 from unveil.store.tables import Table, damaged
 from unveil.targets import TargetScore
 
@@ -18,6 +18,19 @@ def decode_target(table: Table, labels: int | None = None) -> TargetScore:
     if labels is not None and any(row[0] >= labels for row in rows):
         raise damaged(f"{table.at('weights')!r} in run.json to have class indices below {labels}", f"{rows}"[:60])
     return TargetScore(table.text("name"), tuple((int(index), weight) for index, weight in rows))
+
+
+def encode_shown(label: ShownLabel) -> dict:
+    """The table of a label that a region shows."""
+    return {"class_index": int(label.class_index), "name": label.name, "gain": float(label.gain)}
+
+
+def decode_shown(table: Table, labels: int) -> ShownLabel:
+    """A label that a region shows, of a classifier with that many labels. Raises `RecordError`."""
+    index = table.whole("class_index")
+    if index >= labels:
+        raise damaged(f"{table.at('class_index')!r} in run.json to be below {labels}", f"{index}")
+    return ShownLabel(index, table.text("name"), table.number("gain", -1, 1))
 
 
 def encode_cards(trust: TrustCards) -> dict:
@@ -51,7 +64,7 @@ def _card(card: TrustCard) -> dict:
         "p_holm": card.p_holm,
         "q_value": card.q_value,
         "fill_drops": [float(drop) for drop in card.fill_drops],
-        "fill_agreement": float(card.fill_agreement),
+        "fill_agreement": None if card.fill_agreement is None else float(card.fill_agreement),
         "boundary_share": card.boundary_share,
         "randomized_overlap": card.randomized_overlap,
         "randomized_rank_correlation": card.randomized_rank_correlation,
@@ -71,7 +84,7 @@ def _read_card(table: Table) -> TrustCard:
         p_holm=table.share_or_none("p_holm"),
         q_value=table.share_or_none("q_value"),
         fill_drops=table.numbers("fill_drops"),
-        fill_agreement=table.share("fill_agreement"),
+        fill_agreement=table.share_or_none("fill_agreement"),
         boundary_share=table.number_or_none("boundary_share"),
         randomized_overlap=table.share_or_none("randomized_overlap"),
         randomized_rank_correlation=table.number_or_none("randomized_rank_correlation", -1, 1),

@@ -36,7 +36,7 @@ class RegionContext:
         target_score: The target of the region.
         inside: The region.
         erased: What was erased before it was found.
-        taken: Pixels that a placement of the region's shape must not touch: erased before, or found in the same round.
+        taken: Pixels that a placement of the region's shape should avoid: erased before, or found in the same round.
         others: All other regions of its track.
     """
 

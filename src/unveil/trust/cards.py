@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from unveil.masked import MaskedClassifier
 from unveil.recipes import Recipe, TrustSettings
-from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards
+from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards, Verdict, make_label_cards
 from unveil.targets import TargetScore
-from unveil.trust.base import RegionContext
+from unveil.trust.base import RegionContext, RegionTest
 from unveil.trust.erasure import (
     BoundaryShare,
     BoundaryTest,
@@ -20,7 +20,7 @@ from unveil.trust.multiple_testing import benjamini_hochberg, holm
 from unveil.trust.placement import PlacementResult, PlacementTest
 from unveil.trust.randomization import ParameterRandomization, RandomizationResult
 from unveil.trust.shapley import ShapleyTest
-from unveil.trust.verdicts import judge
+from unveil.trust.verdicts import judge, judge_by_label
 
 OnStep = Callable[[int, int], None]
 
@@ -31,10 +31,19 @@ class _Evidence:
 
     region: Region
     alone: SingleRegionScores
+    randomization: RandomizationResult
+    by_label: tuple[Verdict, str] | None
+    erasure: "_Erasure | None"
+
+
+@dataclass(frozen=True)
+class _Erasure:
+    """The results of the tests that compare a region with other places, fills and its boundary; left out where the
+    label check decides and the settings are adaptive."""
+
     placement: PlacementResult
     fills: FillAgreement
     boundary: BoundaryShare | None
-    randomization: RandomizationResult
 
 
 @dataclass(frozen=True)
@@ -104,22 +113,32 @@ def _test_regions(
         return
     randomization = ParameterRandomization(masked, recipe, settings.samples)
     erased_at_end = {round_.track: round_.erased_after.to_array() for round_ in rounds}
+    labels = {card.class_index: card for card in make_label_cards(rounds, rounds[0].before)}
     for round_ in rounds:
         scores = [target_map.target_score for target_map in round_.maps]
-        maps = randomization.maps(round_, scores) if round_.regions else {}
+        maps = randomization.maps(round_, scores) if round_.regions and round_.index == 1 else {}
+        follows = round_.track is None and recipe.target.follows_predictions
         for region in round_.regions:
             context = RegionContext.of(masked, round_, region, erased_at_end[round_.track])
-            alone, placement = SingleRegionTest(context), PlacementTest(context, settings.placements)
-            fills, boundary = FillRobustness(context, settings.fills), BoundaryTest(context)
-            masked.evaluate(view for test in (alone, placement, fills, boundary) for view in test.views())
+            by_label = judge_by_label(region, labels, follows=follows)
+            alone = SingleRegionTest(context)
+            tests = () if by_label and settings.adaptive else _erasure_tests(context, settings)
+            masked.evaluate(view for test in (alone, *tests) for view in test.views())
             yield _Evidence(
                 region,
                 alone.result(),
-                placement.result(),
-                fills.result(),
-                boundary.result(),
                 randomization.result(region, round_, maps),
+                by_label,
+                _Erasure(*(test.result() for test in tests)) if tests else None,
             )
+
+
+def _erasure_tests(context: RegionContext, settings: TrustSettings) -> tuple[RegionTest, ...]:
+    return (
+        PlacementTest(context, settings.placements),
+        FillRobustness(context, settings.fills),
+        BoundaryTest(context),
+    )
 
 
 def _players(rounds: Sequence[Round], limit: int) -> list[_Players]:
@@ -154,7 +173,7 @@ def _play(masked: MaskedClassifier, players: _Players, regions: Sequence[Region]
 def _cards(
     evidence: Sequence[_Evidence], games: Sequence[ShapleyGame], settings: TrustSettings
 ) -> tuple[TrustCard, ...]:
-    p_values = [item.placement.p_value for item in evidence]
+    p_values = [item.erasure.placement.p_value if item.erasure else None for item in evidence]
     corrected = zip(evidence, holm(p_values), benjamini_hochberg(p_values), strict=True)
     shares = {place: share for game in games for place, share in zip(game.players, game.shares, strict=True)}
     return tuple(
@@ -166,18 +185,22 @@ def _cards(
 def _card(
     evidence: _Evidence, p_holm: float | None, q_value: float | None, shapley_value: float | None, alpha: float
 ) -> TrustCard:
-    verdict, reason = judge(evidence.region, evidence.placement, q_value, alpha, evidence.fills, evidence.boundary)
+    erasure = evidence.erasure
+    if evidence.by_label is not None or erasure is None:
+        verdict, reason = evidence.by_label or (Verdict.WEAK, "not tested")
+    else:
+        verdict, reason = judge(evidence.region, erasure.placement, q_value, alpha, erasure.fills, erasure.boundary)
     return TrustCard(
         necessity=evidence.alone.necessity,
         sufficiency=evidence.alone.sufficiency,
         baseline=evidence.alone.baseline,
-        placements=evidence.placement.placements,
-        p_value=evidence.placement.p_value,
+        placements=erasure.placement.placements if erasure else 0,
+        p_value=erasure.placement.p_value if erasure else None,
         p_holm=p_holm,
         q_value=q_value,
-        fill_drops=evidence.fills.drops,
-        fill_agreement=evidence.fills.ratio,
-        boundary_share=evidence.boundary.drop_share if evidence.boundary else None,
+        fill_drops=erasure.fills.drops if erasure else (),
+        fill_agreement=erasure.fills.ratio if erasure else None,
+        boundary_share=erasure.boundary.drop_share if erasure and erasure.boundary else None,
         randomized_overlap=evidence.randomization.overlap,
         randomized_rank_correlation=evidence.randomization.rank_correlation,
         shapley_value=shapley_value,

@@ -3,12 +3,38 @@
 `benchmarks/trust.py` measures on planted scenes how often the verdicts are right.
 """
 
-from unveil.records import Region, Verdict
+from collections.abc import Mapping
+
+from unveil.records import LabelCard, Region, Verdict
 from unveil.trust.erasure import BoundaryShare, FillAgreement
 from unveil.trust.placement import PlacementResult
 
+SHOWN_SURELY = 0.4  # gain in probability by which a region alone decides; chosen on mosaics of the tuning half
 MIN_FILL_AGREEMENT = 0.5  # smallest over largest drop among all fills
 NEARLY_ALL = 0.9  # of a drop: an edge keeps all of it or more with the boundary alone, since a ring has two edges
+
+
+def judge_by_label(region: Region, cards: Mapping[int, LabelCard], *, follows: bool) -> tuple[Verdict, str] | None:
+    """The verdict and its reason where the label check decides; None where it doesn't, or wasn't made.
+
+    - `supported`: shown alone, the region raises the probability of its target by at least `SHOWN_SURELY`, and erasing
+      it lowers the score: it is sufficient. If the targets of the run follow the predictions (`follows`), the same
+      holds for another label, which the region then belongs to.
+    - `artifact`: the region shows nothing, and its target, which was predicted in a later round of such a run, is shown
+      by no region (`cards`: the label cards of the run by class index).
+    """
+    index = region.target_score.class_index
+    if region.shown is None or index is None:
+        return None
+    target = next((label for label in region.shown if label.class_index == index), None)
+    label = target or (region.shown[0] if follows and region.shown else None)
+    if label is not None and label.gain >= SHOWN_SURELY and region.drop > 0:
+        other = "" if target else f", and not {region.target}"
+        return Verdict.SUPPORTED, f"shown alone, it is called {label.name}{other}: {label.gain:+.0%}"
+    card = cards.get(index)
+    if follows and not region.shown and card is not None and card.verdict is Verdict.ARTIFACT:
+        return Verdict.ARTIFACT, f"{region.target} is {card.reason}"
+    return None
 
 
 def judge(
@@ -54,7 +80,7 @@ def _doubt(
     if placement.p_value is None or q_value is None:
         return "its shape fits nowhere else in the image, so there is nothing to compare its drop with"
     if q_value > alpha:
-        if _exceeding(placement) == 0:
+        if placement.exceeding == 0:
             count = placement.placements
             fits = f"its shape fits only {count} other place{'s' * (count != 1)}"
             return f"{fits}, too few to show that its drop is unusual (q = {q_value:.2f})"
@@ -66,11 +92,6 @@ def _doubt(
 
 
 def _comparison(placement: PlacementResult) -> str:
-    exceeding = _exceeding(placement)
-    if exceeding == 0:
+    if placement.exceeding == 0:
         return f"its drop is larger than at all {placement.placements} other places tried"
-    return f"{exceeding} of {placement.placements} other places lower the score as much"
-
-
-def _exceeding(placement: PlacementResult) -> int:
-    return round((placement.p_value or 0) * (1 + placement.placements)) - 1
+    return f"{placement.exceeding} of {placement.placements} other places lower the score as much"
