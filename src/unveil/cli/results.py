@@ -1,10 +1,13 @@
 """A run for people, as a table of its regions, and for scripts, as plain values."""
 
+from dataclasses import asdict
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 
+from unveil.cli.labels import labels_as_json
 from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
 from unveil.cli.trust import trust_as_json
@@ -15,31 +18,33 @@ if TYPE_CHECKING:
 
 
 def region_table(run: "Run", width: int) -> Table | Group:
-    """All regions of a run, one line each, in a table of at most `width` characters.
+    """All regions of a run, one line each and numbered from 1, in a table of at most `width` characters.
 
-    Below the regions of a round are the labels that appeared (+) and disappeared (−) with it.
+    A region that shows another label than its target has both in its line, with an arrow between them. Below the
+    regions of a round are the labels that appeared (+) and disappeared (−) with it.
     """
     rows: list[tuple[str, ...]] = []
+    numbers = count(1)
     for round_ in run.rounds:
-        rows += [_cells(round_, region) for region in round_.regions]
+        rows += [(str(next(numbers)), *_cells(round_, region)) for region in round_.regions]
         appeared, disappeared = run.appeared(round_), run.disappeared(round_)
         if appeared or disappeared:
             changes = [*(f"[green]+ {as_text(name)}[/]" for name in appeared)]
             changes += [f"[yellow]− {as_text(name)}[/]" for name in disappeared]
-            rows.append(("", "\n".join(changes), *("",) * 6))
+            rows.append(("", "", "\n".join(changes), *("",) * 6))
     is_flat = len(run.source.geometry.source_shape) == 2
-    names = ("round", "target", "area px" if is_flat else "voxels", "drop", "probability", "stability", "revealed")
-    orders = (0, 0, 2, 0, 1, 3, 4, 2)
+    names = ("", "round", "target", "area px" if is_flat else "voxels", "drop", "probability", "stability", "revealed")
+    orders = (0, 0, 0, 2, 0, 1, 3, 4, 2)
     cells = zip(*rows, strict=True) if rows else [()] * len(orders)
     columns = zip((*names, "rim share"), orders, cells, strict=True)
     return fit_table([TableColumn(name, cells, order, name == "target") for name, order, cells in columns], width)
 
 
 def _cells(round_: "Round", region: "Region") -> tuple[str, ...]:
-    before, after = region.probability_before, region.probability_after
+    before, after, shown = region.probability_before, region.probability_after, region.other_label
     return (
         str(round_.index),
-        as_text(region.target),
+        as_text(region.target) if shown is None else f"{as_text(region.target)} → {as_text(shown.name)}",
         f"{region.area_px:,}",
         f"{region.drop:+z.2f}",
         "" if before is None or after is None else f"{before:.1%} → {after:.1%}",
@@ -57,6 +62,7 @@ def run_as_json(run: "Run") -> dict:
             for track, reason in run.stops.items()
         },
         "seconds": round(run.seconds, 3),
+        "labels": labels_as_json(run),
         "trust": trust_as_json(run),
         "rounds": [
             {
@@ -81,6 +87,8 @@ def run_as_json(run: "Run") -> dict:
                         "stability": region.stability,
                         "revealed": region.revealed,
                         "rim_share": region.rim_share,
+                        "box_gain": region.box_gain,
+                        "shown": None if region.shown is None else [asdict(label) for label in region.shown],
                     }
                     for region in round_.regions
                 ],

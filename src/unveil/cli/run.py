@@ -12,6 +12,7 @@ from unveil.atomic import check_folder
 from unveil.cli import options, preparation
 from unveil.cli.console import SOME_FAILED, console, show_error, show_warning, write_json
 from unveil.cli.inputs import check_images
+from unveil.cli.labels import label_table
 from unveil.cli.progress import progress
 from unveil.cli.results import region_table, run_as_json
 from unveil.cli.texts import as_text
@@ -167,6 +168,9 @@ def _show(result: "ImageResult", *, tables: bool, warned: Counter[str]) -> None:
             show_warning(f"{result.image}: {result.warning}")
     if tables and result.run.regions:
         console.print(region_table(result.run, console.width))
+        if (labels := label_table(result.run, console.width)) is not None:
+            console.print()
+            console.print(labels)
         if (cards := trust_table(result.run, console.width)) is not None:
             console.print("", cards)
 

@@ -31,7 +31,7 @@ STYLES = {Verdict.SUPPORTED: "green", Verdict.WEAK: "yellow", Verdict.ARTIFACT: 
 
 def trust_table(run: "Run", width: int) -> Group | None:
     """A table of at most `width` characters with one line per region, in the order of the run, and below it each
-    verdict with its reason; None for a run without cards.
+    verdict with its reason; None for a run without cards. Tests that no region needed have no column.
     """
     if run.trust is None or not run.trust.cards:
         return None
@@ -50,7 +50,7 @@ def trust_table(run: "Run", width: int) -> Group | None:
                 f"{card.necessity:+z.2f}",
                 f"{card.sufficiency:+z.2f}",
                 "" if card.q_value is None else f"{card.q_value:.3f}",
-                f"{card.fill_agreement:z.0%}",
+                "" if card.fill_agreement is None else f"{card.fill_agreement:z.0%}",
                 "" if card.boundary_share is None else f"{card.boundary_share:z.0%}",
                 "" if card.shapley_value is None else f"{card.shapley_value:+z.2f}",
                 verdict,
@@ -60,6 +60,7 @@ def trust_table(run: "Run", width: int) -> Group | None:
     columns = [
         TableColumn(name, cells, order, is_text=name in ("target", "verdict"))
         for (name, order), cells in zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        if any(cells)
     ]
     return Group(fit_table(columns, width), "", reasons)
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from unveil.predictions import Prediction
-from unveil.records import Region, Round, Run
+from unveil.records import Region, Round, Run, Verdict
 from unveil.render.parts import (
     APPEARED,
     COLORS,
@@ -32,6 +32,7 @@ from unveil.render.style import INK, figure_style
 MAX_BARS = 5
 PREDICTION_ROW = "prediction"
 BAR_HEIGHT = 0.233  # inches of one of them
+NOTE_CHARS = 38  # characters of a note that fit into a column
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class FigureColumn:
     """One column: an image with its prediction, and the round that explains it (none in the last column).
 
     `numbers` and `verdicts` belong to the round's regions; numbers count all regions of the run from 1, as tables do.
+    `artifacts` are the labels that the round searched for and that are artifacts of erasing.
     """
 
     title: str
@@ -49,11 +51,13 @@ class FigureColumn:
     disappeared: tuple[str, ...]
     numbers: tuple[int, ...] = ()
     verdicts: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
 
 
 def make_columns(run: Run, track: str | None) -> list[FigureColumn]:
     """One column per round, and one for what is left."""
     cards = run.trust.cards if run.trust and len(run.trust.cards) == len(run.regions) else ()
+    artifacts = {card.class_index for card in run.labels if card.verdict is Verdict.ARTIFACT}
     columns: list[FigureColumn] = []
     last: Round | None = None
     number = 0
@@ -65,7 +69,8 @@ def make_columns(run: Run, track: str | None) -> list[FigureColumn]:
         verdicts = tuple(str(cards[index - 1].verdict) for index in numbers) if cards else ()
         changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
         title = f"round {round_.index}"
-        columns.append(FigureColumn(title, round_.image, round_.before, round_, *changes, numbers, verdicts))
+        marked = tuple(item.target for item in round_.maps if item.target_score.class_index in artifacts)
+        columns.append(FigureColumn(title, round_.image, round_.before, round_, *changes, numbers, verdicts, marked))
         last = round_
     changes = (run.appeared(last), run.disappeared(last)) if last else ((), ())
     columns.append(
@@ -125,14 +130,16 @@ def layout_figure(
 
 
 def note_height(columns: Sequence[FigureColumn]) -> float:
-    """Inches of the row of notes: as many lines as the column with the most regions needs."""
-    return 0.1 * max(1, *(min(len(column.numbers), 3) for column in columns)) + 0.05
+    """Inches of the row of notes: as many lines as the longest note needs."""
+    return 0.1 * max(1, *(min(len(column.numbers), 3) + bool(column.artifacts) for column in columns)) + 0.05
 
 
 def draw_note(axes: Axes, column: FigureColumn, first: str = "") -> None:
-    """Write one line per region: its number, its drop, and its verdict or else its stability.
+    """Write one line per region: its number, its drop, its verdict, and the label that it shows in place of its target;
+    for a region that has neither, its stability.
 
-    Of more than three regions, the first two are described and the others counted. `first` is a line before them.
+    Of more than three regions, the first two are described and the others counted. In gray before them: `first`, and
+    the labels that are artifacts of erasing.
     """
     axes.axis("off")
     if column.round is None:
@@ -145,8 +152,10 @@ def draw_note(axes: Axes, column: FigureColumn, first: str = "") -> None:
     elif not regions:
         lines.append("no region")
     style = {"fontsize": 6, "va": "top", "transform": axes.transAxes, "linespacing": 1.15}
-    axes.text(0, 1, first, color=FAINT, **style)
-    axes.text(0, 1, "\n".join(["", *lines] if first else lines), **style)
+    marked = f"artifact: {shorten_label(', '.join(column.artifacts))}" if column.artifacts else ""
+    heads = [head for head in (first, marked) if head]
+    axes.text(0, 1, "\n".join(heads), color=FAINT, **style)
+    axes.text(0, 1, "\n".join([*("" for _ in heads), *lines]), **style)
 
 
 def _draw_title(axes: Axes, column: FigureColumn) -> None:
@@ -160,9 +169,12 @@ def _describe_region(column: FigureColumn, region: Region, index: int) -> str:
     parts = [f"{column.numbers[index]}  drop {region.drop:+z.2f}"]
     if column.verdicts:
         parts.append(column.verdicts[index])
-    elif region.stability is not None:
+    elif region.stability is not None and region.other_label is None:
         parts.append(f"stability {region.stability:.2f}")
-    return " · ".join([*parts, "rim"] if region.is_rim else parts)
+    text = " · ".join([*parts, "rim"] if region.is_rim else parts)
+    if region.other_label is None:
+        return text
+    return f"{text} → {shorten_label(region.other_label.name, max(4, NOTE_CHARS - len(text) - 3))}"
 
 
 def _bar_count(run: Run) -> int:

@@ -81,7 +81,8 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
     inch = min((COLUMN_WIDTH - 0.08) / max(height, width), TALLEST * COLUMN_WIDTH / max(depth, height))
     rows = {plane: max(inch * size, LOWEST) for plane, size in zip(space.planes, (height, depth, depth), strict=True)}
     if points:
-        rows["note"] = 0.12 + 0.1 * max(len(column.round.regions) for column in columns if column.round)
+        lines = (len(column.round.regions) + bool(column.artifacts) for column in columns if column.round)
+        rows["note"] = 0.12 + 0.1 * max(lines)
     light, last = color_limit(first[0].astype(np.float32)), run.of_track(track)[-1:]
 
     def show(axes: Axes, row: str, column: FigureColumn) -> None:
