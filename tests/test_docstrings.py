@@ -133,7 +133,6 @@ PUBLIC = public_objects()
 PENDING = {
     "unveil.images.geometry.Geometry",
     "unveil.records.run.ClassifierInfo",
-    "unveil.records.run.Region",
     "unveil.records.run.Round",
     "unveil.records.run.Run",
     "unveil.records.run.Source",

@@ -24,7 +24,7 @@ LAYERS = (
     ("attribution", "saliency"),
     ("measures", "masked"),
     ("recipes",),
-    ("trust", "store", "render"),
+    ("trust", "store", "render", "naming"),
     ("context",),
     ("recording",),
     ("rounds", "maximization"),

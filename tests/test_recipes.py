@@ -197,7 +197,8 @@ def test_every_number_of_a_recipe_has_bounds(kind, name, value):
 ZEROS = {
     ("Recipe", "min_drop_share"), ("TrustSettings", "max_players"), ("TrustSettings", "samples"), ("Zennit", "gamma"),
     ("SmoothedThreshold", "band_px"), ("SmoothedThreshold", "min_area_share"), ("SmoothedThreshold", "floor"),
-    ("Constant", "value"), ("CoverageAbove", "coverage"), ("NotPredicted", "probability"),
+    ("Constant", "value"), ("LabelCheck", "margins_px"), ("CoverageAbove", "coverage"), ("NotPredicted", "probability"),
+    ("NothingShown", "probability"),
     ("Class", "label"), ("Margin", "a"), ("Margin", "b"),
 }  # fmt: skip
 ALL_NUMBERS = [*NUMBERS, (Class, "label"), (Margin, "a"), (Margin, "b")]

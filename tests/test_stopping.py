@@ -62,7 +62,7 @@ def test_the_score_is_the_largest_probability():
 
 def test_classes_that_are_not_predicted_are_not_explained():
     def first(stop, now, target_scores=(A,)) -> StopKind | None:
-        reason = stop.check_first(state(0, first=now, now=now, target_scores=target_scores))
+        reason = stop.check_before(state(0, first=now, now=now, target_scores=target_scores))
         return reason.kind if reason else None
 
     # Sigmoid: 1/(1 + e^3) = .047, 1/(1 + e^2) = .119.
@@ -80,7 +80,7 @@ def test_the_most_likely_of_many_classes_is_predicted_however_unlikely():
     assert low.probabilities[0] < 0.02
     for index, expected in ((0, None), (1, StopKind.NOTHING_PREDICTED)):
         requested = StopState(0, (TargetScore("x", ((index, 1.0),)),), low, low, 0.0)
-        reason = NotPredicted().check_first(requested)
+        reason = NotPredicted().check_before(requested)
         assert (reason.kind if reason else None) is expected
 
 

@@ -1,7 +1,7 @@
 """The context of a run: image, classifier, recipe and seed, and its tracks with the state of the loop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from unveil.images import Image
 from unveil.masked import MaskedClassifier
 from unveil.predictions import Prediction
 from unveil.recipes import Recipe
-from unveil.records import Round
+from unveil.records import Region, Round
 from unveil.seeding import check_seed
 from unveil.stopping import StopReason
 from unveil.targets import Class, Target, TargetScore
@@ -44,6 +44,23 @@ class Track:
     rounds: list[Round] = field(default_factory=list)
     first_maps: dict[TargetScore, FloatMap] = field(default_factory=dict)
     stop: StopReason | None = None
+
+    @property
+    def artifacts(self) -> frozenset[int]:
+        """The labels that were searched for and that no region shows; they aren't searched for again."""
+        shown = {label.class_index for region in self._regions for label in region.shown or ()}
+        searched = {item.target_score.class_index for round_ in self.rounds for item in round_.maps}
+        return frozenset(index for index in searched - shown if index is not None)
+
+    @property
+    def rounds_without_label(self) -> int:
+        """The number of rounds since a region showed a label."""
+        shows = [any(region.shown for region in round_.regions) for round_ in self.rounds]
+        return next((back for back, one in enumerate(reversed(shows)) if one), len(shows))
+
+    @property
+    def _regions(self) -> Iterator[Region]:
+        return (region for round_ in self.rounds for region in round_.regions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +137,11 @@ class RunContext:
         """The prediction for an image of the mean color only."""
         (prediction,) = self.masked.predict([self.masked.view(np.ones(self.grid, dtype=bool), Mean())])
         return prediction
+
+    def is_open_ended(self, track: Track) -> bool:
+        """Whether a label that is lost makes room for the next one: the target follows the predictions, and regions
+        are named, so that the run can tell when only artifacts are left."""
+        return track.target.follows_predictions and self.recipe.label_check is not None
 
     def prediction_of(self, track: Track) -> Prediction:
         """The prediction with everything erased that the track has erased so far."""

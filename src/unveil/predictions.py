@@ -1,5 +1,6 @@
 """The output of a classifier for one image: logits and probabilities of all labels; the output for a probe image."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -59,6 +60,16 @@ class Prediction:
             return order[:1]
         probabilities = self.probabilities
         return tuple(index for index in order if probabilities[index] >= threshold)
+
+    def without(self, indices: Collection[int]) -> "Prediction":
+        """The same prediction with these labels as if they had never been learned: logits of −∞, probabilities of 0.
+
+        >>> Prediction(np.array([2.0, 0.0, 1.0]), Output.SOFTMAX).without([0]).predicted()
+        (2,)
+        """
+        logits = self.logits.copy()
+        logits[list(indices)] = -np.inf
+        return Prediction(logits, self.output)
 
     def leading(self, count: int) -> tuple[int, ...]:
         """The indices of the `count` labels with the largest logits; ties keep the order of the labels."""

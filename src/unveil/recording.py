@@ -15,6 +15,7 @@ from unveil import __version__
 from unveil.context import RunContext, Track
 from unveil.masks import Mask, union
 from unveil.measures import effective, revealed, rim_share, stability
+from unveil.naming import BoxPrediction, name_regions
 from unveil.predictions import Prediction
 from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap, TrustCards
 from unveil.regions import Selection
@@ -72,8 +73,8 @@ def make_round(context: RunContext, track: Track, findings: Sequence[TargetFindi
         after=after,
         maps=tuple(TargetMap(finding.target_score, finding.saliency, finding.selection.reason) for finding in findings),
         regions=tuple(
-            _make_region(context, candidate, before, erased, _share_hidden(track, candidate, erased_after))
-            for candidate in kept
+            _make_region(context, candidate, before, erased, _share_hidden(track, candidate, erased_after), shown)
+            for candidate, shown in zip(kept, _name(context, kept), strict=True)
         ),
         erased=Mask.from_array(erased),
         erased_after=Mask.from_array(erased_after),
@@ -159,6 +160,14 @@ def _effective(candidates: Sequence[_Candidate], before: Prediction, min_share: 
     return list(compress(candidates, effective(drops, scores, min_share)))
 
 
+def _name(context: RunContext, candidates: Sequence[_Candidate]) -> Sequence[BoxPrediction | None]:
+    """What the box of each region shows; None in runs without a label check."""
+    check = context.recipe.label_check
+    if check is None:
+        return [None] * len(candidates)
+    return name_regions(context.masked, check, [candidate.inside for candidate in candidates])
+
+
 def _share_hidden(track: Track, candidate: _Candidate, erased_after: BoolMap) -> float:
     # A class that became a target in a later round is compared with the mean of the first round's maps.
     maps = track.first_maps
@@ -169,7 +178,12 @@ def _share_hidden(track: Track, candidate: _Candidate, erased_after: BoolMap) ->
 
 
 def _make_region(
-    context: RunContext, candidate: _Candidate, before: Prediction, erased: BoolMap, share_hidden: float
+    context: RunContext,
+    candidate: _Candidate,
+    before: Prediction,
+    erased: BoolMap,
+    share_hidden: float,
+    box: BoxPrediction | None,
 ) -> Region:
     finding, inside, after = candidate.finding, candidate.inside, candidate.without
     score = finding.target_score
@@ -190,6 +204,8 @@ def _make_region(
         revealed=share_hidden,
         rim_share=rim_share(inside, finding.saliency, erased),
         volume_mm3=None if flat else size_mm,
+        shown=None if box is None else box.shown,
+        box_gain=None if box is None or score.class_index is None else float(box.gains[score.class_index]),
     )
 
 

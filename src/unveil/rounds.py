@@ -173,22 +173,20 @@ def _trust_cards(context: RunContext, on_progress: OnProgress) -> TrustCards | N
 def _next_round(context: RunContext, track: Track, report: Callable[[int, int], None]) -> Round | None:
     """Do one round and add it to the track, with the reason to stop if there is one; None if there is no round to
     do."""
-    now = context.prediction_of(track)
-    scores = track.target.resolve(context.first, now, context.classifier.labels)
+    scores = _resolve(context, track)
     if not scores:
-        track.stop = StopReason(StopKind.NOTHING_PREDICTED, "the classifier predicts no label")
+        track.stop = StopReason(StopKind.NOTHING_PREDICTED, _nothing_predicted(track))
         return None
-    if not track.rounds:
-        track.stop = context.recipe.stop.check_first(StopState(0, scores, context.first, now, 0.0))
-        if track.stop is not None:
-            return None
+    track.stop = context.recipe.stop.check_before(_stop_state(context, track, scores))
+    if track.stop is not None:
+        return None
     findings = _find_targets(context, track, scores, report)
     if not track.first_maps:
         smooth = context.recipe.selector.smooth
         track.first_maps.update({finding.target_score: smooth(finding.saliency) for finding in findings})
     round_ = make_round(context, track, findings)
     track.rounds.append(round_)
-    track.stop = _stop_reason(context, round_, scores)
+    track.stop = _stop_reason(context, track, round_, scores)
     return round_
 
 
@@ -246,17 +244,37 @@ class _HalvesAgreement:
         return min(iou(*pair) for pair in zip(*pairs, strict=True))
 
 
-def _stop_reason(context: RunContext, round_: Round, scores: Sequence[TargetScore]) -> StopReason | None:
-    if not round_.regions:
-        reasons = "; ".join(f"{target_map.target}: {target_map.reason}" for target_map in round_.maps)
-        return StopReason(StopKind.NOTHING_FOUND, reasons)
-    state = StopState(
-        round_.index,
+def _resolve(context: RunContext, track: Track) -> tuple[TargetScore, ...]:
+    """The target scores of the next round; labels that turned out to be artifacts are left out."""
+    now, labels = context.prediction_of(track), context.classifier.labels
+    if not context.is_open_ended(track):
+        return track.target.resolve(context.first, now, labels)
+    if len(track.artifacts) == len(labels):
+        return ()
+    return track.target.resolve(context.first, now.without(track.artifacts), labels)
+
+
+def _nothing_predicted(track: Track) -> str:
+    return "the classifier predicts no label" + (" but artifacts of erasing" if track.artifacts else "")
+
+
+def _stop_state(context: RunContext, track: Track, scores: Sequence[TargetScore]) -> StopState:
+    """The state of a track after its last round."""
+    last = track.rounds[-1] if track.rounds else None
+    return StopState(
+        len(track.rounds),
         scores,
         context.first,
-        round_.after,
-        round_.coverage,
-        lambda placements: smallest_p_value(context.masked, round_, placements),
+        context.prediction_of(track),
+        0.0 if last is None else last.coverage,
+        lambda placements: None if last is None else smallest_p_value(context.masked, last, placements),
         blank=lambda: context.blank,
+        rounds_without_label=track.rounds_without_label if context.is_open_ended(track) else None,
     )
-    return context.recipe.stop.check(state)
+
+
+def _stop_reason(context: RunContext, track: Track, round_: Round, scores: Sequence[TargetScore]) -> StopReason | None:
+    if not round_.regions and not context.is_open_ended(track):
+        reasons = "; ".join(f"{target_map.target}: {target_map.reason}" for target_map in round_.maps)
+        return StopReason(StopKind.NOTHING_FOUND, reasons)
+    return context.recipe.stop.check(_stop_state(context, track, scores))

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, SupportsFloat
+from typing import Any, ClassVar, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float
@@ -49,7 +49,13 @@ class TargetScore:
 
 
 class Target(ABC):
-    """Base class of targets, which a run explains; `resolve` returns the target scores of a round."""
+    """Base class of targets, which a run explains; `resolve` returns the target scores of a round.
+
+    Attributes:
+        follows_predictions: Whether the targets of a round are those predicted in it, and not fixed beforehand.
+    """
+
+    follows_predictions: ClassVar[bool] = False
 
     @abstractmethod
     def resolve(self, first: Prediction, now: Prediction, labels: Sequence[str]) -> tuple[TargetScore, ...]:
@@ -125,6 +131,7 @@ class Predicted(Target):
     Raises `TargetError` for a threshold out of range.
     """
 
+    follows_predictions: ClassVar[bool] = True
     threshold: float = 0.5
 
     def __post_init__(self) -> None:

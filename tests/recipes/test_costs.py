@@ -105,11 +105,12 @@ def test_a_run_that_nothing_ends_costs_what_is_told():
 def test_the_named_recipes_in_numbers():
     classifier = counted()
     cost = paper().cost(classifier)
-    # In each of five rounds one region, and eight samples for the randomized network; a game of each of three labels.
-    cards = 5 * (1 * (4 + 6 + 2 + 39 + 2 * 4) + 8) + 2**5 * 3
-    assert (cost.cards, cost.forward, cost.backward) == (cards, cards + 2 + 5 * (50 + 3), 5 * (50 + 8))
+    # In each of five rounds one region; eight samples for the randomized network; a game of each of three labels.
+    cards = 5 * (4 + 6 + 2 + 39 + 2 * 4) + 8 + 2**5 * 3
+    assert (cost.cards, cost.forward, cost.backward) == (cards, cards + 2 + 5 * (50 + 3), 5 * 50 + 8)
     sigmoid = recommended().cost(counted(Output.SIGMOID))
-    assert sigmoid.backward == 5 * 3 * (32 + 8)
+    # The map of the randomized network is made in the first round only.
+    assert sigmoid.backward == 10 * 3 * 16 + 3 * 8
 
 
 def test_a_method_of_another_library_is_named(capsys):

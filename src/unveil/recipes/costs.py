@@ -77,9 +77,10 @@ def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
     known = _count_images(recipe.attribution, grid)
     images, gradients = known or (0, 0)
     # Each region alone erased, all of them, and all that are kept; and the places that a stop compares with.
-    erasures = regions + 2 + regions * _count_placements(recipe.stop)
+    boxes, blanks = _count_boxes(recipe)
+    erasures = regions + 2 + regions * (_count_placements(recipe.stop) + boxes)
     # The image itself, and one of the mean color.
-    forward = 2 + rounds * (images + erasures)
+    forward = 2 + blanks + rounds * (images + erasures)
     backward = rounds * gradients * per_round
     cards = 0
     if recipe.trust is not None:
@@ -89,8 +90,8 @@ def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
         players = min(settings.max_players, (recipe.stop.most_rounds or 0) * _count_regions(recipe.selector, grid))
         # A target that is predicted only after an erasure has a game of its own.
         games = min(len(classifier.labels), rounds * per_round) if isinstance(recipe.target, Predicted) else targets
-        cards = rounds * (regions * views + randomized) + (games * 2**players if settings.max_players else 0)
-        backward += rounds * randomized_gradients * per_round
+        cards = rounds * regions * views + tracks * randomized + (games * 2**players if settings.max_players else 0)
+        backward += tracks * randomized_gradients * per_round
     return RunCost(forward + cards, backward, cards, None if known else type(recipe.attribution).__name__)
 
 
@@ -136,6 +137,15 @@ def _count_images(attribution: Attribution, grid: tuple[int, ...]) -> tuple[int,
 def _count_placements(stop: Stop) -> int:
     parts = stop.stops if isinstance(stop, AnyOf) else (stop,)
     return sum(part.placements + _PLACEMENT_STATES for part in parts if isinstance(part, NotSignificant))
+
+
+def _count_boxes(recipe: "Recipe") -> tuple[int, int]:
+    """Views of the label check: the boxes of one region, and those without anything."""
+    check = recipe.label_check
+    if check is None:
+        return 0, 0
+    fills = len({recipe.fill, *check.fills})
+    return len(check.margins) * fills, fills
 
 
 def _fill_views(fills: tuple[Fill, ...]) -> int:

@@ -26,6 +26,8 @@ def scale_px(settings: Any, factor: float) -> Any:
         value = getattr(settings, item.name)
         if item.name.endswith("_px") and isinstance(value, int | float):
             changed[item.name] = _scaled(value, factor, odd=odd and item.name == "size_px")
+        elif item.name.endswith("_px") and isinstance(value, tuple):
+            changed[item.name] = tuple(_scaled(size, factor, odd=False) for size in value)
         else:
             changed[item.name] = scale_px(value, factor)
     same = all(changed[name] is getattr(settings, name) for name in changed)

@@ -8,10 +8,11 @@ from typing import Any
 from unveil.attribution import GuidedBackprop, Rise, SmoothGrad
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Mean, SoftEdge
+from unveil.recipes.label_check import LabelCheck
 from unveil.recipes.recipe import Recipe
 from unveil.regions import RelativeToMax, SmoothedThreshold
 from unveil.saliency import L2, PositiveSum, UnbiasedL2
-from unveil.stopping import CoverageAbove, Explained, MaxRounds, NotPredicted, Stop, TargetLost
+from unveil.stopping import CoverageAbove, Explained, MaxRounds, NothingShown, NotPredicted, Stop, TargetLost
 
 # Boxes, bands and blurs of the recipes suit grids of about 224 px and work down to half of that.
 MIN_GRID_PX = 112
@@ -49,7 +50,7 @@ def recommended() -> Recipe:
     """
     return Recipe(
         name="recommended",
-        attribution=SmoothGrad(samples=32, noise=0.05),
+        attribution=SmoothGrad(samples=16, noise=0.05),
         magnitude=UnbiasedL2(size_px=5),
         selector=SmoothedThreshold(
             size_px=11,
@@ -62,6 +63,7 @@ def recommended() -> Recipe:
         ),
         fill=SoftEdge(Blur(sigma_px=24), width_px=8),
         stop=_stop(predicted=0.1),
+        label_check=LabelCheck(),
         min_drop_share=0.1,
         min_grid_px=MIN_GRID_PX,
     )
@@ -69,7 +71,14 @@ def recommended() -> Recipe:
 
 def _stop(predicted: float) -> Stop:
     """The stop of the recommended recipes."""
-    return MaxRounds(5) | NotPredicted(predicted) | TargetLost(0.01) | Explained(0.85) | CoverageAbove(0.6)
+    return (
+        MaxRounds(10)
+        | NotPredicted(predicted)
+        | TargetLost(0.01)
+        | Explained(0.85)
+        | NothingShown(2)
+        | CoverageAbove(0.6)
+    )
 
 
 def demo() -> Recipe:
@@ -93,6 +102,7 @@ def demo() -> Recipe:
         ),
         fill=SoftEdge(Blur(sigma_px=16), width_px=4),
         stop=_stop(predicted=0.2),
+        label_check=LabelCheck(margins_px=(4, 11, 20)),
     )
 
 

@@ -14,6 +14,7 @@ from unveil.errors import RecipeError, first_line, require_between
 from unveil.fills import Fill, Mean
 from unveil.recipes.costs import RunCost, estimate_cost
 from unveil.recipes.grid_scaling import scale_px
+from unveil.recipes.label_check import LabelCheck
 from unveil.recipes.trust_settings import TrustSettings
 from unveil.regions import Selector, SmoothedThreshold
 from unveil.saliency import L2, Magnitude
@@ -23,6 +24,7 @@ from unveil.targets import Predicted, Target, as_target
 RECIPE_CODEC = Codec(
     [
         TrustSettings,
+        LabelCheck,
         *(
             kind
             for room, names in (
@@ -56,6 +58,7 @@ RECIPE_CODEC = Codec(
                         "NotPredicted",
                         "ScoreBelow",
                         "Explained",
+                        "NothingShown",
                         "CoverageAbove",
                         "NotSignificant",
                     ),
@@ -84,6 +87,8 @@ class Recipe:
             setting). Otherwise each target of the first round has a track of its own.
         min_drop_share: A region whose drop is below this share, in [0, 1), of the largest drop of its round and target
             isn't erased in this round; a later round may find it again.
+        label_check: How regions are named by what their boxes alone show; None (`label_check = false` in a file) leaves
+            regions without names and labels without verdicts.
         trust: Settings of the trust cards; None (`trust = false` in a file) leaves them out.
         min_grid_px: The shorter side of the smallest model grid that settings in px are meant for. On a smaller grid
             of an image, all of them are multiplied by side / `min_grid_px` (see `for_grid`). None: they are used as
@@ -107,6 +112,7 @@ class Recipe:
     stop: Stop = field(default_factory=MaxRounds)
     joint: bool = True
     min_drop_share: float = 0.0
+    label_check: LabelCheck | None = None
     trust: TrustSettings | None = field(default_factory=TrustSettings)
     min_grid_px: int | None = None
 

@@ -13,85 +13,19 @@ from jaxtyping import Float32, UInt8
 from unveil.errors import RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
-from unveil.masks import Box, Mask
+from unveil.masks import Mask
 from unveil.predictions import Output, Prediction, ProbeOutput
 from unveil.records.equality import records_equal
 from unveil.records.half_floats import from_half, to_half
 from unveil.records.html import run_as_html
+from unveil.records.labels import LabelCard, make_label_cards
+from unveil.records.region import Region
 from unveil.records.trust import TrustCard, TrustCards
 from unveil.stopping import StopReason
 from unveil.targets import TargetScore, class_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
-
-
-@dataclass(frozen=True, repr=False)
-class Region:
-    """One region of interest, found in one round for one target.
-
-    `mask` is on the source's pixels (voxels of a volume), `model_mask` on the model's grid; neither includes what
-    earlier rounds had erased. `area_mm2` is the size of the region in an image and `volume_mm3` in a volume, where the
-    spacing is known. Scores are values of the target (a logit, or a weighted sum of logits), with everything erased
-    that earlier rounds found: `score_before`, and `score_after` with this region alone erased as well. Probabilities
-    are None where the target isn't one class.
-
-    - `stability`: IoU of this region as found from the even and from the odd noise samples alone; None without noise.
-    - `revealed`: share of the region that a first map cut at the same total area would have missed; 1: wholly hidden
-      in the first map, 0: wholly visible.
-    - `rim_share`: share of the region's saliency within `RIM_PX` pixels of what was already erased. The rim of an
-      erased area lights up in any image, so a region above one half is likely an artifact.
-    """
-
-    target_score: TargetScore
-    mask: Mask
-    model_mask: Mask
-    area_mm2: float | None
-    score_before: float
-    score_after: float
-    probability_before: float | None
-    probability_after: float | None
-    stability: float | None
-    revealed: float
-    rim_share: float
-    volume_mm3: float | None = None
-
-    def __repr__(self) -> str:
-        """One line, without the run lengths of the masks."""
-        box = "outside the source" if self.box is None else f"box {self.box.start} to {self.box.stop}"
-        return f"<Region of {self.target}: {self.area_px} px, {box}, drop {self.drop:+.2f}>"
-
-    @property
-    def target(self) -> str:
-        """Name of the target."""
-        return self.target_score.name
-
-    @property
-    def area_px(self) -> int:
-        """Number of pixels of the source, or of voxels in a volume."""
-        return self.mask.area_px
-
-    @property
-    def box(self) -> Box | None:
-        """The smallest upright box in the source; None if the region falls between the source's pixels."""
-        return self.mask.box
-
-    @property
-    def drop(self) -> float:
-        """Score before minus score after: what erasing this region alone took away, in logits."""
-        return self.score_before - self.score_after
-
-    @property
-    def probability_drop(self) -> float | None:
-        """Probability before minus probability after."""
-        if self.probability_before is None or self.probability_after is None:
-            return None
-        return self.probability_before - self.probability_after
-
-    @property
-    def is_rim(self) -> bool:
-        """True if more than half of the region's saliency lies at the rim of what was already erased."""
-        return self.rim_share > 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +188,12 @@ class Run:
         if not places:
             raise RecordError("a region of this run", repr(region), "take it from run.regions")
         return None if self.trust is None else self.trust.cards[places[0]]
+
+    @cached_property
+    def labels(self) -> tuple[LabelCard, ...]:
+        """A card with a verdict for each label that appeared, in the order of their rounds; empty for runs without a
+        label check."""
+        return make_label_cards(self.rounds, self.first)
 
     @cached_property
     def union(self) -> Mask:

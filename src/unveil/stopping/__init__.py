@@ -1,7 +1,15 @@
 """When a run ends, and why it ended."""
 
 from unveil.stopping.base import MAX_PLACEMENTS, AnyOf, MaxRounds, Stop, StopKind, StopReason, StopState
-from unveil.stopping.conditions import CoverageAbove, Explained, NotPredicted, NotSignificant, ScoreBelow, TargetLost
+from unveil.stopping.conditions import (
+    CoverageAbove,
+    Explained,
+    NothingShown,
+    NotPredicted,
+    NotSignificant,
+    ScoreBelow,
+    TargetLost,
+)
 
 __all__ = [
     "MAX_PLACEMENTS",
@@ -11,6 +19,7 @@ __all__ = [
     "MaxRounds",
     "NotPredicted",
     "NotSignificant",
+    "NothingShown",
     "ScoreBelow",
     "Stop",
     "StopKind",

@@ -24,6 +24,7 @@ class StopKind(StrEnum):
     NOT_SIGNIFICANT = "not significant"
     NOTHING_FOUND = "nothing found"
     NOTHING_PREDICTED = "nothing predicted"
+    NOTHING_SHOWN = "nothing shown"
     LEFT_EARLY = "left early"
 
 
@@ -45,7 +46,7 @@ class StopState:
     """The inputs of a stop, after the regions of a round are erased.
 
     Attributes:
-        round: The number of the round, from 1 on; 0 before the first one.
+        round: The number of rounds done.
         target_scores: The target scores of the round.
         first: The prediction before anything was erased.
         now: The prediction with everything erased so far.
@@ -54,6 +55,9 @@ class StopState:
             placements; None if no region's shape fits anywhere else. It predicts images when it is called, so a run
             whose stops don't call it has no further cost.
         blank: Computes the prediction for an image of the mean color only; None where that isn't known.
+        rounds_without_label: The number of rounds, up to this one, since a region showed a label. None in runs whose
+            targets don't follow the predictions, or whose regions aren't named; in the others, a label that is lost
+            makes room for the next one, so losing it doesn't end the run.
     """
 
     round: int
@@ -63,6 +67,7 @@ class StopState:
     coverage: float
     significance: Callable[[int], float | None] = lambda placements: None
     blank: Callable[[], Prediction | None] = lambda: None
+    rounds_without_label: int | None = None
 
 
 class Stop(ABC):
@@ -77,8 +82,8 @@ class Stop(ABC):
     def check(self, state: StopState) -> StopReason | None:
         """Return the reason to end the run, or None to continue."""
 
-    def check_first(self, state: StopState) -> StopReason | None:
-        """Return a reason to end before the first round; most stops have none."""
+    def check_before(self, state: StopState) -> StopReason | None:
+        """Return a reason to end before the next round is begun; most stops have none."""
         return None
 
     @property
@@ -105,9 +110,9 @@ class AnyOf(Stop):
         """The first reason in the order of the stops."""
         return next((reason for stop in self.stops if (reason := stop.check(state))), None)
 
-    def check_first(self, state: StopState) -> StopReason | None:
-        """The first reason to end before the first round."""
-        return next((reason for stop in self.stops if (reason := stop.check_first(state))), None)
+    def check_before(self, state: StopState) -> StopReason | None:
+        """The first reason to end before the next round."""
+        return next((reason for stop in self.stops if (reason := stop.check_before(state))), None)
 
     @property
     def most_rounds(self) -> int | None:

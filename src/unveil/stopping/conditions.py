@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 from unveil.predictions import Prediction
-from unveil.stopping.base import MAX_PLACEMENTS, Stop, StopKind, StopReason, StopState
+from unveil.stopping.base import MAX_PLACEMENTS, MOST_ROUNDS, Stop, StopKind, StopReason, StopState
 from unveil.targets import TargetScore
 
 
 @dataclass(frozen=True)
 class TargetLost(Stop):
     """Ends a run when none of the round's target classes that were predicted at first is still predicted.
+
+    Never where a lost label makes room for the next one: see `StopState.rounds_without_label`.
 
     Attributes:
         threshold: The smallest probability of a predicted label of a sigmoid classifier, in (0, 1].
@@ -28,6 +30,8 @@ class TargetLost(Stop):
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once every such class is gone; never for targets that weren't predicted at first."""
+        if state.rounds_without_label is not None:
+            return None
         targets = {score.class_index for score in state.target_scores}
         had = targets & set(state.first.predicted(self.threshold))
         if not had or had & set(state.now.predicted(self.threshold)):
@@ -88,10 +92,10 @@ class NotPredicted(Stop):
         """Never, once there was a round."""
         return None
 
-    def check_first(self, state: StopState) -> StopReason | None:
+    def check_before(self, state: StopState) -> StopReason | None:
         """A reason if no target class is predicted and all probabilities are that low."""
         predicted = set(state.now.predicted())
-        if any(score.class_index in predicted for score in state.target_scores):
+        if state.round or any(score.class_index in predicted for score in state.target_scores):
             return None
         below = ScoreBelow(self.probability).check(state)
         return StopReason(StopKind.NOTHING_PREDICTED, f"{below.text}: not predicted") if below else None
@@ -104,7 +108,8 @@ class Explained(Stop):
     They account for (f(first) − f(now)) / (f(first) − f(blank)), where f is the target score and blank an image of the
     mean color only. Where evidence adds up over the image, the score is nearly used up long before the class stops
     being predicted; later rounds would only explain the remainder. A target whose score isn't above that of the blank
-    image is never explained.
+    image is never explained. Never where an explained label makes room for the next one: see
+    `StopState.rounds_without_label`.
 
     Attributes:
         share: The share of the score, in (0, 1].
@@ -121,8 +126,10 @@ class Explained(Stop):
 
     def check(self, state: StopState) -> StopReason | None:
         """A reason once all targets are explained."""
+        if state.rounds_without_label is not None or not state.target_scores:
+            return None
         blank = state.blank()
-        if blank is None or not state.target_scores:
+        if blank is None:
             return None
         explained = min(self._explained(score, state, blank) for score in state.target_scores)
         if explained < self.share:
@@ -133,6 +140,45 @@ class Explained(Stop):
     def _explained(score: TargetScore, state: StopState, blank: Prediction) -> float:
         first, now, nothing = (float(score.of(prediction.logits)) for prediction in (state.first, state.now, blank))
         return (first - now) / (first - nothing) if first > nothing else 0.0
+
+
+@dataclass(frozen=True)
+class NothingShown(Stop):
+    """Ends a run when nothing real is left: the last rounds found only artifacts of erasing, or little is predicted.
+
+    Only where the target follows the predictions and regions are named: see `LabelCheck`.
+
+    Attributes:
+        rounds: The number of rounds in a row in which no region shows a label, 1 to 1000.
+        probability: The probability, in [0, 1], that the label to search for must have after the first round; with
+            softmax some label is always predicted.
+
+    Raises `RecipeError` for settings out of range.
+    """
+
+    rounds: int = 2
+    probability: float = 0.05
+
+    def __post_init__(self) -> None:
+        require_numbers(self)
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise RecipeError(f"1 to {MOST_ROUNDS} rounds", str(self.rounds), "2 is usual")
+        if not 0 <= self.probability <= 1:
+            raise RecipeError("a probability from 0 to 1", str(self.probability), "0.05 is usual")
+
+    def check(self, state: StopState) -> StopReason | None:
+        """A reason once so many rounds showed nothing."""
+        if state.rounds_without_label is None or state.rounds_without_label < self.rounds:
+            return None
+        last = "last round" if self.rounds == 1 else f"last {self.rounds} rounds"
+        return StopReason(StopKind.NOTHING_SHOWN, f"no region of the {last} shows a label")
+
+    def check_before(self, state: StopState) -> StopReason | None:
+        """A reason if the labels to search for are that improbable."""
+        if state.rounds_without_label is None or not state.round or not self.probability:
+            return None
+        below = ScoreBelow(self.probability).check(state)
+        return StopReason(StopKind.NOTHING_SHOWN, f"no label is left: {below.text}") if below else None
 
 
 @dataclass(frozen=True)

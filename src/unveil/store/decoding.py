@@ -7,11 +7,11 @@ import numpy as np
 from unveil.errors import RecordError
 from unveil.masks import Mask
 from unveil.predictions import Prediction
-from unveil.records import ClassifierInfo, Region, Round, Run, Source, TargetMap, from_half
+from unveil.records import ClassifierInfo, Region, Round, Run, ShownLabel, Source, TargetMap, from_half
 from unveil.store.arrays import ARRAYS, Arrays
 from unveil.store.head import decode_classifier, decode_source, decode_stops
 from unveil.store.tables import Table, damaged
-from unveil.store.trust import decode_cards, decode_target
+from unveil.store.trust import decode_cards, decode_shown, decode_target
 from unveil.targets import TargetScore
 
 
@@ -129,7 +129,13 @@ class _RoundReader:
             revealed=table.share("revealed"),
             rim_share=table.share("rim_share"),
             volume_mm3=self.size(table, "volume_mm3", mask) if table.has("volume_mm3") else None,
+            shown=self.shown(table) if table.has("shown") else None,
+            box_gain=table.number_or_none("box_gain", -1, 1) if table.has("box_gain") else None,
         )
+
+    def shown(self, table: Table) -> tuple[ShownLabel, ...]:
+        """The labels that a region shows."""
+        return tuple(decode_shown(one, len(self.classifier.labels)) for one in table.tables("shown"))
 
     def size(self, table: Table, key: str, mask: Mask) -> float | None:
         """An area or a volume: the number of pixels times the size of one."""

@@ -8,7 +8,7 @@ from unveil.images.placement import Placement
 from unveil.masks import Mask
 from unveil.records import ClassifierInfo, Region, Round, Run, Source, to_half
 from unveil.store.manifest import FORMAT, VERSION
-from unveil.store.trust import encode_cards, encode_target
+from unveil.store.trust import encode_cards, encode_shown, encode_target
 
 Arrays = dict[str, np.ndarray]
 
@@ -100,10 +100,13 @@ def _region(region: Region) -> dict:
         "stability",
         "revealed",
         "rim_share",
+        "box_gain",
     )
+    shown = region.shown
     return {
         "target": encode_target(region.target_score),
         **{name: _number(getattr(region, name)) for name in numbers},
+        "shown": None if shown is None else [encode_shown(label) for label in shown],
         "mask": _mask(region.mask),
         "model_mask": _mask(region.model_mask),
     }

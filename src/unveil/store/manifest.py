@@ -10,7 +10,7 @@ from unveil.store.tables import Table, damaged
 
 MANIFEST = "run.json"
 FORMAT = "unveil run"
-VERSION = 2
+VERSION = 3
 
 
 def to_bytes(manifest: dict) -> bytes:
