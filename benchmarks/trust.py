@@ -220,7 +220,7 @@ def measure(first: int, scenes: int, kept: Notes) -> dict:
         },
         "null_p_ties_at_random": uniformity(p[:, 1]),
         "null_p_as_recorded": uniformity(p[:, 0]),
-        "found_where_absent_p": uniformity(np.array([row["p"] for row in none if row["p"] is not None])),
+        "found_where_absent_p": uniformity(np.array([row["p_value"] for row in none if row["p_value"] is not None])),
         "cost": {
             "images_per_region": sum(scene["passes"] for scene in asked) / max(1, len(cues)),
             "seconds_per_scene": sum(scene["seconds"] for scene in asked) / scenes,
