@@ -17,7 +17,7 @@ from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import advise_on_file
 from unveil.classifiers.sources.huggingface import read_config
 from unveil.classifiers.sources.label_files import Labels, read_labels
-from unveil.classifiers.sources.weights import load_into, read_weights
+from unveil.classifiers.sources.weights import load_given
 from unveil.classifiers.torch_module import TorchClassifier
 from unveil.errors import ClassifierError, WeightsError
 from unveil.predictions import Output
@@ -178,8 +178,7 @@ def _adapt(classifier: Classifier, options: ClassifierOptions) -> Classifier:
     if not isinstance(classifier, TorchClassifier):
         return classifier.with_options(options)
     module = classifier.copy_of_module()
-    if options.weights is not None and options.weights != RANDOM:
-        load_into(module, read_weights(options.weights), str(options.weights))
+    load_given(module, options.weights)
     return classifier.with_options(options, module)
 
 
@@ -187,7 +186,7 @@ def _with_weights(built: LoadedModel, options: ClassifierOptions) -> LoadedModel
     if options.weights is None or options.weights == RANDOM:
         return built
     module = copy_module(built.module)
-    load_into(module, read_weights(options.weights), str(options.weights))
+    load_given(module, options.weights)
     return replace(built, module=module, held=False)
 
 

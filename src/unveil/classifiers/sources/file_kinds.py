@@ -11,6 +11,8 @@ FACTORY = "a factory (python/FILE.py:FACTORY)"
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 EXPECTED = "a file with weights (.safetensors or PyTorch)"
 FETCH = "the file is damaged: fetch it again"
+TORCHSCRIPT_PART = "constants.pkl"  # only torch.jit.save writes it
+ZIP_ERRORS = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
 _MAGIC_OF_OLD_FILES = b"l\xfc\x9cF\xf9 j\xa8P\x19"  # PyTorch before 1.6
 _OTHERS = (
     (b"\x89HDF", "an HDF5 file, as Keras saves it", "convert its tensors to safetensors under PyTorch's names"),
@@ -77,19 +79,24 @@ def is_torchscript(path: Path) -> bool:
     """Whether a file is an archive that `torch.jit.save` wrote, by the names of its parts."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return TORCHSCRIPT_PART in _inner_names(archive.namelist())
+    except ZIP_ERRORS:
         return False
+
+
+def _inner_names(names: list[str]) -> set[str]:
+    """The names of an archive's parts below its one folder."""
+    return {name.partition("/")[2] or name for name in names}
 
 
 def _kind_of_zip(path: Path) -> FileKind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except ZIP_ERRORS as error:
         raise WeightsError(EXPECTED, f"{path}, which is cut off", FETCH) from error
-    inner = {name.partition("/")[2] or name for name in names}
-    if "constants.pkl" in inner:
+    inner = _inner_names(names)
+    if TORCHSCRIPT_PART in inner:
         do = f"give it as the model: --model torchscript/{path}"
         raise WeightsError(EXPECTED, f"{path}, which is a TorchScript archive", do)
     if inner & {"archive_format", "serialized_exported_program.json"} or any(n.startswith("models/") for n in inner):

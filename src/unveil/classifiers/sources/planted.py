@@ -4,8 +4,8 @@
 from torch import nn
 
 from unveil.classifiers.preprocessing import Preprocessing
-from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
-from unveil.classifiers.sources.weights import load_into, read_weights
+from unveil.classifiers.sources.base import LoadedModel, ModelRequest
+from unveil.classifiers.sources.weights import load_given
 from unveil.errors import ClassifierError
 from unveil.planted import LABELS, SIZE
 from unveil.planted.networks.architectures import NAMES, PARTS, build_evidence_net, load_trained
@@ -24,8 +24,7 @@ def build(request: ModelRequest) -> LoadedModel:
     if request.name not in names():
         raise ClassifierError(f"planted/{', planted/'.join(names())}", f"planted/{request.name}", "choose one of them")
     module = _trained(request.name) if request.weights is None else _untrained(request.name)
-    if request.weights not in (None, RANDOM):
-        load_into(module, read_weights(request.weights), request.weights)
+    load_given(module, request.weights)
     preprocessing = Preprocessing.square(SIZE, PIXEL_MEAN, PIXEL_STD)
     labels = LABELS if request.name == "demo" else BENCHMARK.labels
     return LoadedModel(module, preprocessing, labels, Output.SIGMOID)

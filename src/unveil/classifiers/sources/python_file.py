@@ -6,9 +6,9 @@ from typing import Any
 from torch import nn
 
 from unveil.classifiers.base import Classifier
-from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.user_code import import_file, reporting_user_errors, running_user_code
-from unveil.classifiers.sources.weights import load_into, read_weights
+from unveil.classifiers.sources.weights import load_given
 from unveil.errors import ClassifierError
 
 FORM = "python/path/to/file.py:factory"
@@ -32,8 +32,7 @@ def build(request: ModelRequest) -> LoadedModel | Classifier:
         got = "None" if made is None else type(made).__name__
         expected = f"{factory} to return a torch.nn.Module or an unveil Classifier"
         raise ClassifierError(expected, got, "change its return; labels and preprocessing belong to a TorchClassifier")
-    if request.weights is not None and request.weights != RANDOM:
-        load_into(made, read_weights(request.weights), request.weights)
+    load_given(made, request.weights)
     return LoadedModel(made, None, request.labels, held=True)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from unveil.classifiers.sources.base import RANDOM, LoadedModel, ModelRequest
+from unveil.classifiers.sources.base import LoadedModel, ModelRequest
 from unveil.classifiers.sources.file_kinds import is_torchscript
-from unveil.classifiers.sources.weights import load_into, read_weights
+from unveil.classifiers.sources.weights import load_given
 from unveil.errors import ClassifierError, first_line
 
 FORM = "a file that torch.jit.save wrote"
@@ -25,8 +25,7 @@ def build(request: ModelRequest) -> LoadedModel:
         module = torch.jit.load(path, map_location="cpu")
     except Exception as error:
         raise ClassifierError(FORM, f"{path}: {first_line(error)}", "fetch the file again, or save it anew") from error
-    if request.weights is not None and request.weights != RANDOM:
-        load_into(module, read_weights(request.weights), request.weights)
+    load_given(module, request.weights)
     return LoadedModel(module, None, request.labels)
 
 

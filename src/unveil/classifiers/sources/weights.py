@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from unveil.classifiers.sources.base import RANDOM
 from unveil.classifiers.sources.checkpoints import AVERAGE_KEYS, read_torch_file
 from unveil.classifiers.sources.file_kinds import FACTORY, FETCH, SUFFIXES, FileKind, recognize_weights
 from unveil.errors import WeightsError
@@ -61,6 +62,12 @@ def count_outputs(tensors: dict[str, Tensor], head: str, otherwise: int) -> int:
             # A network comes before its average; the shortest prefix is the outermost module's.
             return len(tensors[min(names, key=lambda name: (_is_average_name(name), name.count(".")))])
     return otherwise
+
+
+def load_given(module: nn.Module, weights: str | Path | None) -> None:
+    """Load a file of weights strictly, as `load_into` does; None and `RANDOM` leave the module as it is."""
+    if weights is not None and weights != RANDOM:
+        load_into(module, read_weights(weights), str(weights))
 
 
 def load_into(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
