@@ -1,6 +1,8 @@
 """Every shape in a signature is checked while the tests run; the real assets are used where they are."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,15 @@ install_import_hook("unveil", "checking.check")
 settings.register_profile("unveil", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("unveil")
 
+# Nothing is kept between processes, neither by the tests nor by the commands that they start.
+os.environ["UNVEIL_CACHE"] = ""
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     import torch
 
     torch.set_num_threads(1)
 
+CHROMIUM = os.environ.get("UNVEIL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 BESIDE = Path(__file__).parents[2] / "shared" / "assets"
 
 
@@ -28,3 +34,15 @@ def assets() -> Path:
     if not (folder / "weights").is_dir():
         pytest.skip("no assets: set UNVEIL_ASSETS to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium; tests are skipped where it or playwright isn't installed."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: install it, or set UNVEIL_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()

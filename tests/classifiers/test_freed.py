@@ -52,7 +52,7 @@ def attribute_by_patterns(used: TorchClassifier, folder) -> object:
 
 def run_with_trust_cards(used: TorchClassifier, folder) -> object:
     """A run whose trust cards include the parameter randomization test, which makes a second network."""
-    trust = TrustSettings(placements=3, fills=(), samples=2)
+    trust = TrustSettings(placements=3, fills=(), samples=2, adaptive=False)
     run = find_regions(PIXELS, used, Recipe(attribution=SmoothGrad(samples=4), trust=trust), batch_size=4)
     assert run.trust is not None
     assert run.trust.cards[0].randomized_overlap is not None

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from unveil.classifiers.base import Classifier, check_labels
 from unveil.classifiers.engine.batch_size import probe, size_for_cpu
 from unveil.classifiers.engine.behavior import Behavior, Observer
-from unveil.classifiers.engine.faster_layers import replace_slow_layers
-from unveil.classifiers.engine.folding import fold_batch_norms
+from unveil.classifiers.engine.faster_form import make_faster
 from unveil.classifiers.engine.freezing import check_initialized, copy_module, fingerprint, freeze, unwrap
 from unveil.classifiers.engine.guard import gradient_of, guarded, recording
+from unveil.classifiers.engine.kept_checks import check_key, keep_check, recall_check
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
 from unveil.classifiers.options import ClassifierOptions
@@ -205,7 +205,7 @@ class TorchClassifier(Classifier):
             blank = self.normalized(self._blank())
             memory_format = self._behavior.memory_format
             contiguous = memory_format is torch.contiguous_format
-            network = replace_slow_layers(fold_batch_norms(self._module, blank), blank, contiguous=contiguous)
+            network = make_faster(self._module, blank, contiguous=contiguous)
             plan = ExecutionPlan(network, self._dtype, memory_format=memory_format)
             return plan.in_bf16(blank) if self.precision == "bf16" else plan
 
@@ -247,7 +247,11 @@ class AveragingClassifier(Classifier):
 
     @classmethod
     def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":
-        """In bf16 if that is fast on the device and gives the same regions on all probe images, else unchanged."""
+        """In bf16 if that is fast on the device and gives the same regions on all probe images, else unchanged.
+
+        Whether it does is known already if an earlier process checked the same network on the same machine
+        (`unveil.classifiers.engine.kept_checks`).
+        """
         exact = classifier._plan
         if not classifier.differentiable:
             return cls(classifier, exact, "fp32: the network has no gradients to average")
@@ -257,9 +261,13 @@ class AveragingClassifier(Classifier):
         if not has_fast_bf16(classifier.device):
             return cls(classifier, exact, "fp32: this processor isn't fast at bf16")
         half = classifier.in_bf16()
-        check = probe_precisions(
-            classifier.logits, lambda x: classifier.logits_of(half, x), classifier.preprocessing, classifier.device
-        )
+        key = check_key(classifier)
+        check = recall_check(key)
+        if check is None:
+            check = probe_precisions(
+                classifier.logits, lambda x: classifier.logits_of(half, x), classifier.preprocessing, classifier.device
+            )
+            keep_check(key, check)
         if not check.passed:
             reason = f"fp32: on synthetic images the region would differ in bf16 (IoU {check.precision_iou:.2f})"
             return cls(classifier, exact, reason)

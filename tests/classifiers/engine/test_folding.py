@@ -145,11 +145,11 @@ def test_networks_that_cannot_be_folded_have_the_same_outputs(make):
 def test_the_network_is_folded_when_logits_are_first_computed(monkeypatch):
     folded = []
 
-    def fold(module, blank):
+    def fold(module, blank, matches):
         folded.append(module)
-        return fold_batch_norms(module, blank)
+        return fold_batch_norms(module, blank, matches)
 
-    monkeypatch.setattr("unveil.classifiers.torch_module.fold_batch_norms", fold)
+    monkeypatch.setattr("unveil.classifiers.engine.faster_form.fold_batch_norms", fold)
     classifier = TorchClassifier(randomized_norms(NETWORKS["resnet18"]()), PREPROCESSING)
     pixels = torch.rand(2, 3, 32, 32, dtype=torch.float64)
     by_layers = classifier.logits_by_layers(pixels)

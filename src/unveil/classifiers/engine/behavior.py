@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from unveil.batching import is_out_of_memory
 from unveil.classifiers.engine.guard import as_leaf, gradient_of, guarded, recording
+from unveil.classifiers.engine.passes import count_passes
 from unveil.classifiers.engine.plans import ExecutionPlan
 from unveil.classifiers.engine.precision import probe_pixels
 from unveil.classifiers.options import ClassifierOptions
@@ -43,9 +44,10 @@ class Behavior:
     def read(self, network: Callable[[Tensor], object], inputs: Tensor, name: str) -> Float[Tensor, "n k"]:
         """Logits of a network for normalized inputs, one image at a time where it needs that."""
         if not self.one_by_one or len(inputs) < 2:
-            return self.reader(network(inputs), len(inputs), name)
+            return count_passes(self.reader(network(inputs), len(inputs), name))
         # Slices and not Tensor.split, whose views can't be changed in place as networks do.
-        return torch.cat([self.reader(network(inputs[at : at + 1]), 1, name) for at in range(len(inputs))])
+        logits = [self.reader(network(inputs[at : at + 1]), 1, name) for at in range(len(inputs))]
+        return count_passes(torch.cat(logits))
 
 
 @dataclass(frozen=True, eq=False)

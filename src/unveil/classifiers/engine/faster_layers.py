@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unveil.classifiers.engine.folding import has_forward_hooks, outputs_match
+from unveil.classifiers.engine.folding import Comparison, has_forward_hooks, outputs_match
 
 FEW_TOKENS = 256  # up to here matrix products are used in bf16 on a CPU: 2 ms for 50 tokens, PyTorch's gradient 8 ms
 FEW_CHANNELS = 4  # with more, PyTorch's own gradient is faster, except for large patches
@@ -26,11 +26,13 @@ SMALLEST_PATCH = 8  # px
 SMALLEST_KERNEL = 4  # px; for 3 x 3, rearranging the blocks takes as long as is gained
 
 
-def replace_slow_layers(module: nn.Module, blank: Tensor, *, contiguous: bool = False) -> nn.Module:
+def replace_slow_layers(
+    module: nn.Module, blank: Tensor, matches: Comparison = outputs_match, *, contiguous: bool = False
+) -> nn.Module:
     """Replace slow layers of a frozen `module`; return `module` itself if it has none or needs the original classes.
 
-    `blank` is an input of the right shape, with which the outputs are compared. Weights are shared with `module`, not
-    copied. `contiguous`: replace batch norms as well, whose gradients may be wrong there.
+    `blank` is an input of the right shape, with which `matches` compares the outputs. Weights are shared with
+    `module`, not copied. `contiguous`: replace batch norms as well, whose gradients may be wrong there.
     """
     kinds = {**KINDS, nn.BatchNorm2d: AffineNorm} if contiguous else KINDS
     replaceable = [
@@ -45,7 +47,7 @@ def replace_slow_layers(module: nn.Module, blank: Tensor, *, contiguous: bool = 
     for name in replaceable:
         faster.set_submodule(name, replace_class(faster.get_submodule(name), kinds))
     try:
-        return faster if outputs_match(module, faster, blank) else module
+        return faster if matches(module, faster, blank) else module
     except Exception:  # noqa: BLE001 (the user's code may fail on layers of other classes)
         return module
 

@@ -8,7 +8,7 @@
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, fx, nn
@@ -21,14 +21,24 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 RECTIFIERS = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 AGREEMENT = 1e-3  # largest difference of folded logits, relative to the largest logit
+Comparison = Callable[[nn.Module, nn.Module, Tensor], bool]
 
 
-def fold_batch_norms(module: nn.Module, blank: Tensor) -> nn.Module:
+@torch.no_grad()
+def outputs_match(module: nn.Module, other: nn.Module, blank: Tensor) -> bool:
+    """True if both networks have equal outputs, up to rounding, for random inputs of the shape of `blank`."""
+    random = torch.Generator().manual_seed(0)
+    inputs = torch.randn((2, *blank.shape[1:]), generator=random).to(blank)
+    expected, outputs = module(inputs), other(inputs)
+    return bool((expected - outputs).abs().max() <= AGREEMENT * expected.abs().max())
+
+
+def fold_batch_norms(module: nn.Module, blank: Tensor, matches: Comparison = outputs_match) -> nn.Module:
     """Fold the batch norms of a frozen `module`; return `module` itself if nothing can be folded.
 
     `blank` is an input of the right shape. The folded network is used only if its outputs match those of `module` for
-    random inputs of this shape. Networks that torch.fx can't trace are returned unchanged. Layers without a batch norm
-    are shared with `module`, not copied.
+    random inputs of this shape; `matches` compares them. Networks that torch.fx can't trace are returned unchanged.
+    Layers without a batch norm are shared with `module`, not copied.
     """
     if not any(isinstance(part, NORMS) for part in module.modules()) or _has_hooked_container(module):
         return module
@@ -37,10 +47,9 @@ def fold_batch_norms(module: nn.Module, blank: Tensor) -> nn.Module:
         fold_into_previous(traced)
         fold_into_next(traced)
         traced.requires_grad_(False)
-        matches = outputs_match(module, traced, blank)
+        return traced if matches(module, traced, blank) else module
     except Exception:  # noqa: BLE001 (tracing runs the user's code on proxies, which may raise anything)
         return module
-    return traced if matches else module
 
 
 def fold_into_previous(traced: fx.GraphModule) -> None:
@@ -154,12 +163,3 @@ def _has_hooked_container(module: nn.Module) -> bool:
 def has_forward_hooks(part: nn.Module) -> bool:
     """True if the module has forward hooks, so that it must not be replaced."""
     return bool(part._forward_hooks or part._forward_pre_hooks)
-
-
-@torch.no_grad()
-def outputs_match(module: nn.Module, other: nn.Module, blank: Tensor) -> bool:
-    """True if both networks have equal outputs, up to rounding, for random inputs of the shape of `blank`."""
-    random = torch.Generator().manual_seed(0)
-    inputs = torch.randn((2, *blank.shape[1:]), generator=random).to(blank)
-    expected, outputs = module(inputs), other(inputs)
-    return bool((expected - outputs).abs().max() <= AGREEMENT * expected.abs().max())
