@@ -94,7 +94,7 @@ def test_a_table_with_indices_and_halves(shell: Shell, words):
         (("--kinds", ","), "a kind of mosaics among different"),
         (("--half", "best"), "a half among report, tuning, all; got 'best'"),
         (("--half", "report,tuning"), "a half among report, tuning, all; got 'report,tuning'"),
-        (("--methods", "Guesswork"), "a recipe recommended, paper, demo, black-box"),
+        (("--methods", "Guesswork"), "a recipe recommended, paper, demo, lrp, black-box"),
         (("--methods", ","), "expected a method; got ','"),
         (("--kinds", "nine"), "at least 9 usable photographs"),
         (("--limit", 3), "; got 3 whose label"),

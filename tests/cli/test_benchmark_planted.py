@@ -1,6 +1,8 @@
 """`unveil benchmark planted`: a row a method and network, kept between calls, with what doesn't work named."""
 
 import json
+import math
+import statistics
 
 import pytest
 from commands import Shell
@@ -47,6 +49,24 @@ def test_rows_are_made_once(shell: Shell):
     assert [path.stat().st_mtime_ns for path in files] != times
 
 
+def test_coalition_methods_get_the_passes_of_the_rounds(shell: Shell):
+    """For questions with regions their own, and the median for the four without evidence, where rounds end at once."""
+    pytest.importorskip("shap", exc_type=ImportError)
+    words = ("--networks", "convnet-max", "--methods", "PartitionSHAP", "--out", shell.folder / "out")
+    code, printed, err = shell(*SMALL, *words)
+    assert code == 0, err
+    ours, partition = json.loads(printed)["rows"]
+    took = json.loads((shell.folder / "out" / "rows" / "convnet-max-recommended.json").read_text())["took"]
+    pairs = list(zip(took["passes"], took["areas"], strict=True))
+    assert ours["passes"] == sum(passes for passes, _ in pairs) / len(pairs)
+    own = [passes for passes, area_px in pairs if area_px]
+    assert own and len(own) < len(pairs)
+    wanted = sum(own) + (len(pairs) - len(own)) * math.ceil(statistics.median(own))
+    # The explainer asks in pairs, so that the last batch of a question may have one image more.
+    assert wanted <= partition["passes"] * len(pairs) <= wanted + len(pairs)
+    assert partition["ahead"] == pytest.approx(ours["recall"] - partition["recall_equal_area"])
+
+
 def test_a_method_that_does_not_work_on_a_network_says_why(shell: Shell):
     recipe = shell.folder / "guided.toml"
     _, text, _ = shell("recipe", "show", "paper")
@@ -65,7 +85,7 @@ def test_a_method_that_does_not_work_on_a_network_says_why(shell: Shell):
     [
         (("--networks", "alexnet-max"), "a network among convnet-max"),
         (("--suites", "meadow"), "a suite among usual, many"),
-        (("--methods", "Guesswork"), "a recipe recommended, paper, demo, black-box"),
+        (("--methods", "Guesswork"), "a recipe recommended, paper, demo, lrp, black-box"),
     ],
 )
 def test_what_it_does_not_have(shell: Shell, words, told):

@@ -77,7 +77,8 @@ def mosaics(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Recipes (a name or a TOML file), SmoothGrad, GradCAM, LRP, IntegratedGradients, h-shap; or all.",
+            help="Recipes (a name or a TOML file), SmoothGrad, GradCAM, LRP, IntegratedGradients, h-shap, "
+            "PartitionSHAP, ShapBPT, LIME; or all.",
             rich_help_panel=options.METHOD,
         ),
     ] = "recommended,SmoothGrad,GradCAM",
@@ -175,7 +176,8 @@ def _all_rows(
 
 def _methods(text: str) -> "list[NamingMethod]":
     """The methods by their names. Maps need the reference, which comes first then."""
-    from unveil.evaluation.mosaics.methods import get_naming_recipe, naming_methods  # noqa: PLC0415 (torch)
+    from unveil.evaluation.mosaics.leading import naming_methods  # noqa: PLC0415 (torch)
+    from unveil.evaluation.mosaics.methods import get_naming_recipe  # noqa: PLC0415
     from unveil.evaluation.planted.methods import REFERENCE  # noqa: PLC0415
 
     rivals = naming_methods()
@@ -232,5 +234,6 @@ def _table(rows: Sequence[dict], width: int) -> Table | Group:
         TableColumn("labels marked", cells("labels_marked", 0), 6),
         TableColumn("marked, but present", cells("labels_marked_present", 0), 7),
         TableColumn("seconds", cells("seconds"), 2),
+        TableColumn("passes", cells("passes", 0), 8),
     ]
     return fit_table(columns, width)

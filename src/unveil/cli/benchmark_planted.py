@@ -24,13 +24,14 @@ from unveil.evaluation.formatting import format_number
 from unveil.evaluation.paper.report import machine_info
 
 if TYPE_CHECKING:
-    from unveil.evaluation.planted.methods import Method, RoundsMethod, SingleMapMethod
+    from unveil.evaluation.planted.methods import MapMethod, Method, RoundsMethod
     from unveil.evaluation.planted.rows import NetworkBenchmark, OnDone
 
 SMALL_NETWORKS = "resnet-max,resnet-average"
 SMALL_SCENES, SMALL_MASKS = 2, 500
 FULL_SCENES, FULL_MASKS = 20, 4000  # RISE's own number of masks
 FIRST_SEED = 700_000
+ROW_FORMAT = 2  # rows that were kept before passes were counted are made again
 COLUMNS = ("recall", "recall_equal_area", "precision", "false_region_rate", "rim_rate")
 
 
@@ -43,7 +44,7 @@ class BenchmarkPlan:
     """What is run on every network."""
 
     in_rounds: "tuple[RoundsMethod, ...]"
-    one_maps: "tuple[SingleMapMethod, ...]"
+    one_maps: "tuple[MapMethod, ...]"
     scenes: int
     suites: tuple[str, ...]
     first_seed: int
@@ -164,15 +165,15 @@ def _all_rows(plan: BenchmarkPlan, networks: Sequence[str]) -> list[dict]:
     return rows
 
 
-def _methods(methods: str, masks: int) -> "tuple[tuple[RoundsMethod, ...], tuple[SingleMapMethod, ...]]":
+def _methods(methods: str, masks: int) -> "tuple[tuple[RoundsMethod, ...], tuple[MapMethod, ...]]":
     """Recipes and single maps by their names."""
     from unveil.evaluation.planted.methods import (  # noqa: PLC0415 (torch)
         REFERENCE,
         get_rounds_method,
-        single_map_methods,
+        map_methods,
     )
 
-    maps = single_map_methods(masks)
+    maps = map_methods(masks)
     asked = [REFERENCE, "paper", *maps] if methods == "all" else _parted(methods)
     # Single maps are cut at the area that our rounds took, so these come first, and always.
     recipes = dict.fromkeys((REFERENCE, *(name for name in asked if name not in maps)))
@@ -231,7 +232,8 @@ class _Network:
     def _kept(self, method: "Method", make: "Callable[[OnDone], dict]") -> dict:
         plan = self._plan
         parts = (self._classifier.fingerprint, method.settings, plan.in_rounds[0].settings)
-        key = json.dumps([__version__, plan.scenes, plan.suites, plan.first_seed, plan.seed, *parts], sort_keys=True)
+        plain = [__version__, ROW_FORMAT, plan.scenes, plan.suites, plan.first_seed, plan.seed]
+        key = json.dumps([*plain, *parts], sort_keys=True)
         return _find_or_make(
             plan.rows / f"{self.name}-{method.name}.json",
             hashlib.sha256(key.encode()).hexdigest(),
@@ -284,4 +286,6 @@ def _table(rows: Sequence[dict], width: int) -> Table | Group:
     for order, name in enumerate(COLUMNS):
         columns.append(TableColumn(name.replace("_", " "), [format_number(row[name]) for row in rows], order))
     columns.append(TableColumn("seconds", [format_number(row["seconds"]) for row in rows], len(COLUMNS)))
+    passes = [format_number(row.get("passes"), 0) for row in rows]
+    columns.append(TableColumn("passes", passes, len(COLUMNS) + 1))
     return fit_table(columns, width)

@@ -9,14 +9,12 @@ from handmade import handmade, inside
 
 from unveil.attribution import SmoothGrad
 from unveil.classifiers import load_classifier
+from unveil.classifiers.engine.passes import counting_passes
+from unveil.evaluation.coalitions.superpixels import SuperpixelLime
 from unveil.evaluation.mosaics.drawing import MosaicCanvas
 from unveil.evaluation.mosaics.kinds import Kind, PhotographPool, Role
-from unveil.evaluation.mosaics.methods import (
-    RecipeNaming,
-    get_naming_recipe,
-    named_regions,
-    naming_methods,
-)
+from unveil.evaluation.mosaics.leading import CoalitionLabels, naming_methods
+from unveil.evaluation.mosaics.methods import RecipeNaming, get_naming_recipe, named_regions
 from unveil.evaluation.mosaics.pool import draw_mosaic
 from unveil.evaluation.mosaics.scoring import MosaicScore, ScoredRegion, score_mosaic
 from unveil.fills import Mean
@@ -32,6 +30,11 @@ QUICK = Recipe(
 )
 
 
+PASSES = 60  # of the reference
+# Quickshift's usual settings are for larger images.
+RIVALS = {**naming_methods(), "LIME": CoalitionLabels(SuperpixelLime(max_dist=10, ratio=1.0))}
+
+
 @pytest.fixture
 def mosaic(tmp_path):
     """Four tiles of different colors."""
@@ -42,7 +45,7 @@ def mosaic(tmp_path):
 def test_rounds_name_one_color_after_the_other(mosaic):
     """All four tiles give the same logit but for rounding; what one round erases can't be named again."""
     regions = RecipeNaming("quick", QUICK).find(NETWORK, mosaic, 0, None)
-    score = score_mosaic(mosaic, regions, 1.0)
+    score = score_mosaic(mosaic, regions, 1.0, 10)
     assert set(score.found) == set(mosaic.labels)
     assert sorted(score.found.values()) == [1, 2, 3, 4]
     assert score.invented == () == score.marked
@@ -59,22 +62,39 @@ def test_another_seed_is_another_run(mosaic):
 def reference(*areas: int) -> MosaicScore:
     """A reference that named as many labels with these areas, and one more that is marked as an artifact."""
     named = [ScoredRegion(label, 1, "weak", area, 1.0) for label, area in enumerate(areas)]
-    return MosaicScore(0, (), (), (*named, ScoredRegion(5, 1, "artifact", 400, 0.0)), 1.0)
+    return MosaicScore(0, (), (), (*named, ScoredRegion(5, 1, "artifact", 400, 0.0)), 1.0, PASSES)
+
+
+COALITIONS = {"PartitionSHAP": "shap", "ShapBPT": "shap_bpt", "LIME": "skimage"}
 
 
 @pytest.mark.parametrize("name", naming_methods())
 def test_rivals_name_as_many_labels_with_as_much_area(mosaic, name):
-    rival = naming_methods()[name]
+    pytest.importorskip(COALITIONS.get(name, "torch"), exc_type=ImportError)
+    rival = RIVALS[name]
     regions = rival.find(NETWORK, mosaic, 0, reference(100, 60))
     assert len({region.label for region in regions} & set(mosaic.labels)) == 2, "two of the four with equal logits"
     for region in regions:
         assert 0 < region.mask.area_px <= 80
         assert (region.round, region.verdict) == (1, None)
-    if name in ("SmoothGrad", "IntegratedGradients", "h-shap"):
-        score = score_mosaic(mosaic, regions, 1.0)
+    if name in ("SmoothGrad", "IntegratedGradients", "h-shap", *COALITIONS):
+        score = score_mosaic(mosaic, regions, 1.0, 10)
         assert [one.area_px for one in score.regions] == [80, 80]
         assert len(score.found) == 2
     assert rival.find(NETWORK, mosaic, 0, reference()) == ()
+
+
+@pytest.mark.parametrize("name", COALITIONS)
+def test_coalition_methods_take_as_many_passes_as_the_reference(mosaic, name):
+    """Counted at the network; one more predicts the leading labels, and two images may end the last batch.
+
+    The four tiles are LIME's superpixels, so that it has 2^4 different images only.
+    """
+    pytest.importorskip(COALITIONS[name], exc_type=ImportError)
+    with counting_passes() as count:
+        RIVALS[name].find(NETWORK, mosaic, 0, reference(100, 60))
+    least, most = (2**3, 1 + 2**4) if name == "LIME" else (PASSES + 1, PASSES + 3)
+    assert least <= count.total <= most and count.backward == 0
 
 
 def test_regions_of_a_run_with_their_verdicts():

@@ -1,9 +1,12 @@
 """Which photographs are usable, on a network whose label is the color."""
 
 import pytest
-from colored_photographs import COLORS, SIDE, color_network, photographs, write_photograph
+import torch
+from colored_photographs import COLORS, MEAN, SIDE, color_network, photographs, write_photograph
 from PIL import Image as Pillow
+from torch import nn
 
+from unveil.classifiers import Preprocessing, TorchClassifier
 from unveil.evaluation.mosaics.drawing import MosaicCanvas
 from unveil.evaluation.mosaics.kinds import Kind, PhotographPool, Role
 from unveil.evaluation.mosaics.photographs import MosaicError, Photograph
@@ -25,9 +28,46 @@ def test_a_photograph_must_be_named_alone(tmp_path):
     damaged.path.write_bytes(b"no image")
     for kind in Kind:
         pool = find_pool(NETWORK, CANVAS, kind, [*known, wrong, damaged])
-        assert all(names(pool, role) == ["red", "blue"] for role in pool.by_role)
+        for role in pool.by_role:
+            assert names(pool, role) == (["wrong"] if role is Role.FILLER else ["red", "blue"])
         counts = pool.as_dict()
         assert (counts["tested"], counts["unreadable"], counts["not_predicted"]) == (4, 1, 1)
+
+
+def test_a_filler_is_named_in_no_place(tmp_path):
+    """A network that sees red only in the left third: red photographs are named in three of nine places."""
+
+    class LeftThird(nn.Module):
+        def forward(self, x):
+            red = (x[:, 0, :, :16] - x[:, 1, :, :16]).mean((1, 2))
+            return torch.stack([100 * red, torch.ones_like(red)], 1)
+
+    left = TorchClassifier(LeftThird(), Preprocessing.square(SIDE, MEAN, (1.0,) * 3), ("red", "rest"))
+    red, green = photographs(tmp_path, ["red", "green"])
+    never = Photograph("never", write_photograph(tmp_path / "never.png", COLORS["blue"]), 0, 2)
+    pool = find_pool(left, MosaicCanvas(left.preprocessing), Kind.NINE, [red, green, never])
+    assert names(pool, Role.TILE) == ["green"]
+    assert names(pool, Role.FILLER) == ["never"]
+    assert pool.as_dict() == {"tested": 3, "tile": 1, "filler": 1, "unreadable": 0, "not_predicted": 2}
+
+
+def test_only_the_tiles_beside_fillers_are_present(tmp_path):
+    """Each piece alone is named if and only if its label is present, on a network of three labels."""
+    tiles = photographs(tmp_path, ["red", "green", "blue"])
+    gray = write_photograph(tmp_path / "gray.png", (128, 128, 128))
+    fillers = tuple(Photograph(f"gray {label}", gray, label, label) for label in range(1, 12))
+    pool = PhotographPool({Role.TILE: tuple(tiles), Role.FILLER: fillers}, 14)
+    for number in range(6):
+        mosaic = draw_mosaic(NETWORK, CANVAS, Kind.NINE, pool, 0, number)
+        named = {}
+        for index, piece in enumerate(mosaic.pieces):
+            alone = torch.from_numpy(CANVAS.draw_alone(mosaic.pieces, index))[None]
+            leading = NETWORK.predict(alone)[0].probabilities[:3]
+            named[piece.photograph.label] = leading.max() > 0.5
+        assert {label for label, is_named in named.items() if is_named} == set(mosaic.labels)
+        assert set(mosaic.filler_labels) == set(named) - set(mosaic.labels)
+        assert all(mosaic.where(label).sum() == 16**2 for label in mosaic.labels)
+        assert not any(mosaic.where(label).any() for label in mosaic.filler_labels)
 
 
 def test_a_repeated_photograph_is_tested_in_all_forms(tmp_path):

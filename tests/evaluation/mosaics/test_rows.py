@@ -8,8 +8,10 @@ from colored_photographs import color_network, photographs
 
 from unveil.attribution import SmoothGrad, Zennit
 from unveil.classifiers import TorchClassifier
+from unveil.evaluation.coalitions.partition import PartitionShap
 from unveil.evaluation.mosaics.kinds import Kind
-from unveil.evaluation.mosaics.methods import RecipeNaming, naming_methods
+from unveil.evaluation.mosaics.leading import CoalitionLabels, naming_methods
+from unveil.evaluation.mosaics.methods import RecipeNaming
 from unveil.evaluation.mosaics.photographs import MosaicError
 from unveil.evaluation.mosaics.rows import KindBenchmark, MethodRefusedError, MosaicBenchmark, check_methods
 from unveil.fills import Mean
@@ -38,6 +40,11 @@ class Measured:
 
         monkeypatch.setattr(TorchClassifier, "logits", counted)
 
+    def passes_of(self, method: str) -> int:
+        """What was kept for the first mosaic."""
+        kept = json.loads((self.folder / "out" / "scores" / f"different-{method}.json").read_text())
+        return kept["content"]["scores"][0]["passes"]
+
     def __call__(self, *, mosaics=2, seed=0, methods=METHODS, known=None, kind=Kind.DIFFERENT) -> list[dict]:
         self.images = 0
         classifier = color_network()
@@ -62,6 +69,17 @@ def test_rows(measured):
     assert ours["best_rival"] == "GradCAM"
     assert ours["more_than_best_rival"] == ours["found_share"] - rival["found_share"]
     assert "best_rival" not in rival
+
+
+def test_passes_are_counted_and_given_to_coalition_methods(measured):
+    """Each round is 2 samples forward and backward, and the views of the image before and after it.
+
+    One image that is predicted at first and one after each of four rounds make 5; 4 · (2 + 2) passes are gradients.
+    """
+    pytest.importorskip("shap", exc_type=ImportError)
+    ours, rival = measured(mosaics=1, methods=(METHODS[0], CoalitionLabels(PartitionShap())))
+    assert ours["passes"] == measured.passes_of("quick") == 4 * (2 + 2) + 5
+    assert ours["passes"] + 1 <= rival["passes"] <= ours["passes"] + 2
 
 
 def test_nothing_is_computed_twice(measured):

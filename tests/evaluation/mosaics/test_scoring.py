@@ -1,5 +1,6 @@
 """Scores of regions laid by hand on a mosaic of four tiles, with counts derived by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ REGIONS = (
     region(7, 0, 0, 2, 2, number=5, verdict=ARTIFACT),  # marked, but label 7 has another region
     region(8, 0, 0, 3, 3, number=4, verdict=ARTIFACT),  # invented, and marked
 )
-SCORE = score_mosaic(mosaic(1, 2, 3, 3), REGIONS, 2.0)
+SCORE = score_mosaic(mosaic(1, 2, 3, 3), REGIONS, 2.0, 10)
 
 
 def test_counts_of_one_mosaic():
@@ -73,18 +74,20 @@ def test_counts_of_one_mosaic():
 def test_half_of_the_area_is_enough():
     """10 px high across the border of two tiles: 5 px on each side, then 4 in the own one."""
     for own_height, is_found in ((5, True), (4, False)):
-        score = score_mosaic(mosaic(1, 2, 3, 4), [region(1, 10 - own_height, 0, 10, 3)], 1.0)
+        score = score_mosaic(mosaic(1, 2, 3, 4), [region(1, 10 - own_height, 0, 10, 3)], 1.0, 10)
         assert bool(score.found) is is_found
         assert score.regions[0].own_share == own_height / 10
 
 
 def test_an_empty_region_finds_nothing():
     empty = NamedRegion(1, Mask.empty((20, 20)))
-    assert score_mosaic(mosaic(1, 2, 3, 4), [empty], 1.0).found == {}
+    assert score_mosaic(mosaic(1, 2, 3, 4), [empty], 1.0, 10).found == {}
 
 
 def test_the_row_of_two_mosaics():
-    second = score_mosaic(mosaic(1, 2, 4, 5, number=1), [region(2, 0, 10, 9, 9), region(2, 0, 10, 3, 3, number=2)], 4.0)
+    second = score_mosaic(
+        mosaic(1, 2, 4, 5, number=1), [region(2, 0, 10, 9, 9), region(2, 0, 10, 3, 3, number=2)], 4.0, 31
+    )
     row = summarize_mosaics([SCORE, second], 0)
     interval = row.pop("found_share_95"), row.pop("invented_per_mosaic_95")
     assert row == {
@@ -94,6 +97,7 @@ def test_the_row_of_two_mosaics():
         "labels_invented": 1,
         "labels_marked": 2,
         "labels_marked_present": 1,
+        "labels_of_fillers": 0,
         "found_share": 3 / 7,
         "invented_per_mosaic": 0.5,
         "found_by_round": [2 / 7, 2 / 7, 3 / 7, 3 / 7, 3 / 7],
@@ -104,15 +108,43 @@ def test_the_row_of_two_mosaics():
             "none": {"own": 2, "other": 0},
         },
         "seconds": 3.0,
+        "passes": (10 + 31) / 2,
     }
     # Two mosaics: each is drawn twice, or both once.
     assert interval == ([1 / 4, 2 / 3], [0, 1])
 
 
 def test_the_lead_over_a_rival():
-    rival = score_mosaic(mosaic(1, 2, 3, 3), [region(2, 0, 10, 5, 5)], 1.0)
+    rival = score_mosaic(mosaic(1, 2, 3, 3), [region(2, 0, 10, 5, 5)], 1.0, 10)
     assert compare_found([SCORE], [rival], 0).value == pytest.approx((2 - 1) / 3)
+
+
+def test_the_label_of_a_filler_is_neither_found_nor_invented():
+    """Labels 1 and 2 in the upper row, and fillers with labels 3 and 4 in the lower row."""
+    plain = mosaic(1, 2, 3, 4)
+    pieces = tuple(replace(piece, is_filler=piece.top == 10) for piece in plain.pieces)
+    regions = [
+        region(1, 0, 0, 4, 4, verdict=SUPPORTED),
+        region(3, 10, 0, 5, 5, verdict=SUPPORTED),  # the filler's own label in its tile
+        region(4, 10, 10, 5, 5, verdict=ARTIFACT),  # the same, but marked
+        region(9, 10, 0, 3, 3, verdict=WEAK),  # another label in a filler's tile: invented
+    ]
+    score = score_mosaic(replace(plain, pieces=pieces), regions, 1.0, 1)
+    assert (score.present, score.fillers) == ((1, 2), (3, 4))
+    assert (score.found, score.invented, score.marked, score.named_fillers) == ({1: 1}, (9,), (), (3, 4))
+    row = summarize_mosaics([score], 0)
+    assert (row["found_share"], row["invented_per_mosaic"]) == (1 / 2, 1)
+    assert (row["labels_invented"], row["labels_marked"], row["labels_of_fillers"]) == (1, 0, 2)
+    assert {name: tuple(counts.values()) for name, counts in row["verdicts"].items()} == {
+        "supported": (1, 0),
+        "weak": (0, 1),
+        "artifact": (0, 0),
+    }
+    assert MosaicScore.from_dict(score.as_dict()) == score
 
 
 def test_scores_are_the_same_after_json():
     assert MosaicScore.from_dict(SCORE.as_dict()) == SCORE
+    without = SCORE.as_dict()
+    del without["fillers"]  # as before there were fillers
+    assert MosaicScore.from_dict(without) == SCORE

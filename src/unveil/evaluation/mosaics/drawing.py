@@ -35,6 +35,7 @@ class Piece:
         top, left: The first row and column in px.
         height, width: The sides in px.
         form: How the photograph is shown.
+        is_filler: Whether the piece only fills its place, because the network doesn't predict its label from it.
     """
 
     photograph: Photograph
@@ -43,6 +44,7 @@ class Piece:
     height: int
     width: int
     form: Form = Form.PLAIN
+    is_filler: bool = False
 
 
 @dataclass(frozen=True)

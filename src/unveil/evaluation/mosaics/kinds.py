@@ -10,6 +10,7 @@ from unveil.evaluation.mosaics.drawing import Form, MosaicCanvas, Piece
 from unveil.evaluation.mosaics.photographs import MosaicError, Photograph
 
 OBJECT_SHARE = 0.4  # side of a pasted photograph / shorter side of the grid
+MIN_TILES = 2  # beside fillers
 
 
 class Kind(StrEnum):
@@ -17,7 +18,7 @@ class Kind(StrEnum):
 
     DIFFERENT = "different"  # 2 x 2 photographs with different labels
     SHARED = "shared"  # 2 x 2 photographs, two or three of which are one photograph in several forms
-    NINE = "nine"  # 3 x 3 photographs with different labels
+    NINE = "nine"  # 3 x 3 photographs with different labels, with fillers where too few are usable
     PASTED = "pasted"  # a small photograph on top of another one
 
 
@@ -28,12 +29,13 @@ class Role(StrEnum):
     REPEATED = "repeated"  # in all forms, in any place
     OBJECT = "object"  # pasted
     BACKGROUND = "background"
+    FILLER = "filler"  # plain, in any place, without a label that counts as present
 
 
 ROLES = {
     Kind.DIFFERENT: (Role.TILE,),
     Kind.SHARED: (Role.TILE, Role.REPEATED),
-    Kind.NINE: (Role.TILE,),
+    Kind.NINE: (Role.TILE, Role.FILLER),
     Kind.PASTED: (Role.OBJECT, Role.BACKGROUND),
 }
 
@@ -43,7 +45,7 @@ class PhotographPool:
     """The photographs that can be used for mosaics of a kind.
 
     Attributes:
-        by_role: The usable photographs of each role.
+        by_role: The usable photographs of each role. Fillers are those that the network names in no place.
         tested: The number of photographs that were tested.
         unreadable: The number of files that couldn't be read.
     """
@@ -53,8 +55,9 @@ class PhotographPool:
     unreadable: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """Numbers of photographs for results."""
-        usable = {one.id for photographs in self.by_role.values() for one in photographs}
+        """Numbers of photographs for results; fillers count as not predicted, too."""
+        roles = [photographs for role, photographs in self.by_role.items() if role is not Role.FILLER]
+        usable = {one.id for photographs in roles for one in photographs}
         counts = {role.value: len(photographs) for role, photographs in self.by_role.items()}
         left_out = {"unreadable": self.unreadable, "not_predicted": self.tested - self.unreadable - len(usable)}
         return {"tested": self.tested, **counts, **left_out}
@@ -67,6 +70,8 @@ def sides_of(kind: Kind) -> int:
 
 def pieces_to_test(kind: Kind, role: Role, photograph: Photograph, canvas: MosaicCanvas) -> Iterator[Piece]:
     """The pieces that the network must name the label of, each alone, before a photograph is used in a role.
+
+    For a filler, the network must name the label of none of them.
 
     A pasted object and its background are tested here in the middle of the grid and as a whole; they are tested again
     in their own place when a mosaic is drawn.
@@ -88,11 +93,14 @@ def pieces_to_test(kind: Kind, role: Role, photograph: Photograph, canvas: Mosai
 def draw_pieces(kind: Kind, pool: PhotographPool, canvas: MosaicCanvas, rng: np.random.Generator) -> tuple[Piece, ...]:
     """Draw the pieces of one mosaic, without using a label twice but where a photograph is repeated.
 
-    Raises `MosaicError` if too few photographs with different labels are usable.
+    Where fewer than nine photographs are usable, the kind `nine` has at least `MIN_TILES` of them, and fillers in all
+    other places. Raises `MosaicError` if too few photographs with different labels are usable.
     """
     if kind is Kind.PASTED:
         return _draw_pasted(pool, canvas, rng)
     places = canvas.places(sides_of(kind))
+    if kind is Kind.NINE and _count_labels(pool.by_role[Role.TILE]) < len(places):
+        return _draw_with_fillers(pool, places, rng)
     shown: list[tuple[Photograph, Form]] = []
     if kind is Kind.SHARED:
         (repeated,) = _choose(pool.by_role[Role.REPEATED], 1, kind, Role.REPEATED, rng)
@@ -107,6 +115,29 @@ def draw_pieces(kind: Kind, pool: PhotographPool, canvas: MosaicCanvas, rng: np.
         Piece(photograph, top, left, side, side, form)
         for (top, left, side), (photograph, form) in zip(places, (shown[number] for number in order), strict=True)
     )
+
+
+def _draw_with_fillers(
+    pool: PhotographPool, places: Sequence[tuple[int, int, int]], rng: np.random.Generator
+) -> tuple[Piece, ...]:
+    """A random number of tiles, and fillers whose labels no usable photograph has, in random places."""
+    tiles = pool.by_role[Role.TILE]
+    labels = {photograph.label for photograph in tiles}
+    fillers = [photograph for photograph in pool.by_role[Role.FILLER] if photograph.label not in labels]
+    least, most = max(MIN_TILES, len(places) - _count_labels(fillers)), len(labels)
+    count = int(rng.integers(least, most + 1)) if least <= most else least
+    chosen = _choose(tiles, count, Kind.NINE, Role.TILE, rng)
+    filling = _choose(fillers, len(places) - count, Kind.NINE, Role.FILLER, rng)
+    shown = [(photograph, False) for photograph in chosen] + [(photograph, True) for photograph in filling]
+    order = rng.permutation(len(places))
+    return tuple(
+        Piece(photograph, top, left, side, side, is_filler=is_filler)
+        for (top, left, side), (photograph, is_filler) in zip(places, (shown[number] for number in order), strict=True)
+    )
+
+
+def _count_labels(photographs: Sequence[Photograph]) -> int:
+    return len({photograph.label for photograph in photographs})
 
 
 def _draw_pasted(pool: PhotographPool, canvas: MosaicCanvas, rng: np.random.Generator) -> tuple[Piece, ...]:

@@ -37,13 +37,18 @@ class Mosaic:
     @property
     def labels(self) -> tuple[int, ...]:
         """The labels that are present, each once, in the order of their pieces."""
-        return tuple(dict.fromkeys(piece.photograph.label for piece in self.pieces))
+        return tuple(dict.fromkeys(piece.photograph.label for piece in self.pieces if not piece.is_filler))
+
+    @property
+    def filler_labels(self) -> tuple[int, ...]:
+        """The labels of fillers, which count neither as present nor as invented."""
+        return tuple(dict.fromkeys(piece.photograph.label for piece in self.pieces if piece.is_filler))
 
     def where(self, label: int) -> np.ndarray:
         """Where a label is shown: a boolean array (h, w), False everywhere for a label that isn't present."""
         shown = np.zeros(self.canvas.grid, bool)
         for number, piece in enumerate(self.pieces):
-            if piece.photograph.label == label:
+            if piece.photograph.label == label and not piece.is_filler:
                 shown |= self.canvas.inside(self.pieces, number)
         return shown
 
@@ -58,16 +63,20 @@ def find_pool(
     """Test every photograph in every place, form and role of a kind; see `pieces_to_test`.
 
     A label counts as present only if it is among the predicted ones (`Prediction.predicted`) when its piece alone is
-    left on the mean color.
+    left on the mean color. A filler's label must not be among them in any place.
     """
     usable: dict[Role, list[Photograph]] = {role: [] for role in ROLES[kind]}
     unreadable = 0
     for number, photograph in enumerate(photographs, start=1):
+        named: dict[tuple[Piece, ...], list[bool]] = {}
         try:
             for role, known in usable.items():
                 if role is Role.REPEATED and photograph not in usable[Role.TILE]:
                     continue
-                if _is_named(classifier, canvas, list(pieces_to_test(kind, role, photograph, canvas))):
+                pieces = tuple(pieces_to_test(kind, role, photograph, canvas))
+                if pieces not in named:  # a filler is tested by the same pieces as a tile
+                    named[pieces] = _are_named(classifier, [canvas.draw([piece]) for piece in pieces], pieces)
+                if not any(named[pieces]) if role is Role.FILLER else all(named[pieces]):
                     known.append(photograph)
         except ImageError:
             unreadable += 1
@@ -110,19 +119,15 @@ def draw_mosaic(
     )
 
 
-def _is_named(classifier: Classifier, canvas: MosaicCanvas, pieces: Sequence[Piece]) -> bool:
-    """Whether each of these pieces, on a canvas of its own, has its label predicted."""
-    return _all_named(classifier, [canvas.draw([piece]) for piece in pieces], pieces)
-
-
 def _are_named_together(classifier: Classifier, canvas: MosaicCanvas, pieces: Sequence[Piece]) -> bool:
     """Whether each piece of one mosaic has its label predicted when what is seen of it is left alone."""
-    return _all_named(classifier, [canvas.draw_alone(pieces, number) for number in range(len(pieces))], pieces)
+    return all(_are_named(classifier, [canvas.draw_alone(pieces, number) for number in range(len(pieces))], pieces))
 
 
-def _all_named(classifier: Classifier, images: Sequence[np.ndarray], pieces: Sequence[Piece]) -> bool:
+def _are_named(classifier: Classifier, images: Sequence[np.ndarray], pieces: Sequence[Piece]) -> list[bool]:
+    """For each piece, whether its label is predicted for its image."""
     pixels = torch.from_numpy(np.stack(images)).to(classifier.device)
     predictions = classifier.predict(pixels)
-    return all(
+    return [
         piece.photograph.label in prediction.predicted() for piece, prediction in zip(pieces, predictions, strict=True)
-    )
+    ]

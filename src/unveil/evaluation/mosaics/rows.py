@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from unveil.classifiers import Classifier, load_classifier
+from unveil.classifiers.engine.passes import counting_passes
 from unveil.errors import DiskFullError, UnveilError
 from unveil.evaluation.mosaics.drawing import MosaicCanvas
 from unveil.evaluation.mosaics.keeping import Kept, describe_classifier, key_of
-from unveil.evaluation.mosaics.kinds import Kind, PhotographPool
+from unveil.evaluation.mosaics.kinds import ROLES, Kind, PhotographPool
 from unveil.evaluation.mosaics.methods import NamingMethod
 from unveil.evaluation.mosaics.photographs import MosaicError, Photograph, hash_photographs
 from unveil.evaluation.mosaics.pool import Mosaic, draw_mosaic, find_pool, keep_pool
 from unveil.evaluation.mosaics.scoring import MosaicScore, compare_found, score_mosaic, summarize_mosaics
 
 OnStep = Callable[[str, int, int], None]
+SCORE_FORMAT = 2  # scores that were kept before passes were counted are made again
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,7 @@ class KindBenchmark:
         path = own.folder / "pools" / f"{self.kind.value}.json"
         return keep_pool(
             path,
-            key_of(own.key, self.kind.value),
+            key_of(own.key, self.kind.value, *(role.value for role in ROLES[self.kind])),
             own.photographs,
             lambda: find_pool(
                 own.unscaled,
@@ -121,7 +123,7 @@ class KindBenchmark:
         depends = [method.settings, reference.settings if method.needs_reference else None]
         kept = Kept(
             own.folder / "scores" / f"{self.kind.value}-{name}.json",
-            key_of(own.key, self.kind.value, own.seed, *depends),
+            key_of(own.key, self.kind.value, own.seed, SCORE_FORMAT, *depends),
         )
         if "refused" in kept.content:
             raise MethodRefusedError(*kept.content["refused"])
@@ -158,9 +160,13 @@ def check_methods(methods: Sequence[NamingMethod]) -> None:
 def _measure(
     benchmark: MosaicBenchmark, method: NamingMethod, mosaic: Mosaic, reference: MosaicScore | None
 ) -> MosaicScore:
+    # Made once per network and kept, so not counted.
+    benchmark.unscaled.for_averaging()
+    _ = benchmark.unscaled.probe
     began = time.monotonic()
-    regions = method.find(benchmark.unscaled, mosaic, benchmark.seed, reference)
-    return score_mosaic(mosaic, regions, time.monotonic() - began)
+    with counting_passes() as count:
+        regions = method.find(benchmark.unscaled, mosaic, benchmark.seed, reference)
+    return score_mosaic(mosaic, regions, time.monotonic() - began, count.total)
 
 
 def _lead(scores: dict[str, list[MosaicScore]], reference: str, rivals: Sequence[str], seed: int) -> dict[str, Any]:

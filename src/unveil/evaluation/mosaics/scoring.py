@@ -72,6 +72,9 @@ class MosaicScore:
         present: The labels that are present.
         regions: All regions.
         seconds: The duration in s.
+        passes: The number of images that networks were given, forward and backward.
+        fillers: Labels of photographs that only fill their places. A method that names one of them neither finds nor
+            invents it: the photograph is there, but the network doesn't predict its label from it.
     """
 
     number: int
@@ -79,13 +82,15 @@ class MosaicScore:
     present: tuple[int, ...]
     regions: tuple[ScoredRegion, ...]
     seconds: float
+    passes: int
+    fillers: tuple[int, ...] = ()
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> "MosaicScore":
         """From the JSON of `as_dict`."""
         regions = tuple(ScoredRegion(**region) for region in table["regions"])
-        lists = {name: tuple(table[name]) for name in ("photographs", "present")}
-        return cls(table["number"], regions=regions, seconds=table["seconds"], **lists)
+        lists = {name: tuple(table.get(name, ())) for name in ("photographs", "present", "fillers")}
+        return cls(table["number"], regions=regions, seconds=table["seconds"], passes=table["passes"], **lists)
 
     def as_dict(self) -> dict[str, Any]:
         """As it is written to JSON."""
@@ -117,16 +122,22 @@ class MosaicScore:
 
     @property
     def invented(self) -> tuple[int, ...]:
-        """Labels that are named and not marked, and aren't present."""
-        return tuple(label for label in self.areas_px if label not in self.present)
+        """Labels that are named and not marked, and are neither present nor fillers."""
+        return tuple(label for label in self.areas_px if label not in self.present + self.fillers)
 
     @property
     def marked(self) -> tuple[int, ...]:
-        """Labels that are named and whose regions are all marked."""
-        return tuple(dict.fromkeys(one.label for one in self.regions if one.label not in self.areas_px))
+        """Labels that are named and whose regions are all marked, without fillers."""
+        unmarked = (*self.areas_px, *self.fillers)
+        return tuple(dict.fromkeys(one.label for one in self.regions if one.label not in unmarked))
+
+    @property
+    def named_fillers(self) -> tuple[int, ...]:
+        """Labels of fillers that are named, whether they are marked or not."""
+        return tuple(dict.fromkeys(region.label for region in self.regions if region.label in self.fillers))
 
 
-def score_mosaic(mosaic: Mosaic, regions: Sequence[NamedRegion], seconds: float) -> MosaicScore:
+def score_mosaic(mosaic: Mosaic, regions: Sequence[NamedRegion], seconds: float, passes: int) -> MosaicScore:
     """Compare the regions of a method with the truth of a mosaic."""
     scored = []
     for region in regions:
@@ -135,7 +146,8 @@ def score_mosaic(mosaic: Mosaic, regions: Sequence[NamedRegion], seconds: float)
         verdict = None if region.verdict is None else region.verdict.value
         scored.append(ScoredRegion(region.label, region.round, verdict, area, own))
     names = tuple(piece.photograph.id for piece in mosaic.pieces)
-    return MosaicScore(mosaic.number, names, mosaic.labels, tuple(scored), seconds)
+    fillers = mosaic.filler_labels
+    return MosaicScore(mosaic.number, names, mosaic.labels, tuple(scored), seconds, passes, fillers)
 
 
 def summarize_mosaics(scores: Sequence[MosaicScore], seed: int) -> dict[str, Any]:
@@ -143,7 +155,8 @@ def summarize_mosaics(scores: Sequence[MosaicScore], seed: int) -> dict[str, Any
 
     `found_share` is Σ found / Σ present, and `invented_per_mosaic` Σ invented / mosaics, each with its 95 % bootstrap
     interval over the mosaics. `found_by_round` is the share found after each round. `verdicts` counts regions by
-    verdict: `own` for those in a place that shows their label, `other` for all others.
+    verdict: `own` for those in a place that shows their label, `other` for all others but those with a filler's label.
+    `seconds` and `passes` are medians over the mosaics.
     """
     found, present = _counts(scores, lambda one: len(one.found)), _counts(scores, lambda one: len(one.present))
     invented = _counts(scores, lambda one: len(one.invented))
@@ -154,11 +167,13 @@ def summarize_mosaics(scores: Sequence[MosaicScore], seed: int) -> dict[str, Any
         "labels_invented": int(invented.sum()),
         "labels_marked": sum(len(one.marked) for one in scores),
         "labels_marked_present": sum(len(set(one.marked) & set(one.present)) for one in scores),
+        "labels_of_fillers": sum(len(one.named_fillers) for one in scores),
         **_estimate(found, present, seed).as_dict("found_share"),
         **_estimate(invented, np.ones(len(scores)), seed).as_dict("invented_per_mosaic"),
         "found_by_round": _by_round(scores, int(present.sum())),
         "verdicts": _verdicts(scores),
         "seconds": median(one.seconds for one in scores) if scores else None,
+        "passes": median(one.passes for one in scores) if scores else None,
     }
 
 
@@ -186,7 +201,7 @@ def _by_round(scores: Sequence[MosaicScore], present: int) -> list[float | None]
 
 def _verdicts(scores: Sequence[MosaicScore]) -> dict[str, dict[str, int]]:
     table = {verdict.value: {"own": 0, "other": 0} for verdict in Verdict}
-    for region in (region for one in scores for region in one.regions):
+    for region in (region for one in scores for region in one.regions if region.label not in one.fillers):
         row = table.setdefault(region.verdict or WITHOUT_VERDICT, {"own": 0, "other": 0})
         row["own" if region.is_own else "other"] += 1
     return table

@@ -21,6 +21,8 @@ from unveil.attribution import (
     Zennit,
 )
 from unveil.classifiers import Classifier
+from unveil.evaluation.coalitions.base import CoalitionGame, CoalitionMethod
+from unveil.evaluation.coalitions.named import coalition_methods
 from unveil.evaluation.planted.scoring import Trial
 from unveil.images import Image
 from unveil.planted import Scene
@@ -95,8 +97,19 @@ class RoundsMethod(Method):
         return question.trial(rounds, maps), recipe.selector.smooth(maps[0])
 
 
+class MapMethod(Method):
+    """A method that gives a single map, which is cut into regions afterwards."""
+
+    @abstractmethod
+    def saliency(
+        self, classifier: Classifier, question: PlantedQuestion, seed: int, passes: int
+    ) -> Float[np.ndarray, "h w"]:
+        """The smoothed map of the label's logit. `passes` is what the reference needed for the same question, and means
+        nothing to methods with a fixed number of passes."""
+
+
 @dataclass(frozen=True)
-class SingleMapMethod(Method):
+class SingleMapMethod(MapMethod):
     """An `attribution`, under a `name`, with a `magnitude`: a single map, which is cut into regions afterwards."""
 
     name: str
@@ -108,7 +121,9 @@ class SingleMapMethod(Method):
         """Attribution and magnitude as a recipe's tables."""
         return Recipe(attribution=self.attribution, magnitude=self.magnitude).as_dict()
 
-    def saliency(self, classifier: Classifier, question: PlantedQuestion, seed: int) -> Float[np.ndarray, "h w"]:
+    def saliency(
+        self, classifier: Classifier, question: PlantedQuestion, seed: int, passes: int
+    ) -> Float[np.ndarray, "h w"]:
         """The smoothed map of the label's logit."""
         image = Image.from_array(question.scene.pixels)
         pixels = classifier.prepare(image).pixels
@@ -124,6 +139,32 @@ class SingleMapMethod(Method):
         (saliency,) = self.magnitude.saliency(self.attribution.attribute(request).all)
         # Some attributions are NaN everywhere if nothing contributes to the label.
         return np.nan_to_num(saliency.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class CoalitionMapMethod(MapMethod):
+    """The map of a coalition `method`, from as many passes as the reference needed for the same question."""
+
+    method: CoalitionMethod
+
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The method's name."""
+        return self.method.name
+
+    @property
+    def settings(self) -> dict:
+        """The method's settings."""
+        return self.method.settings
+
+    def saliency(
+        self, classifier: Classifier, question: PlantedQuestion, seed: int, passes: int
+    ) -> Float[np.ndarray, "h w"]:
+        """The smoothed map of the label's logit."""
+        image = Image.from_array(question.scene.pixels)
+        pixels, index = classifier.prepare(image).pixels, classifier.labels.index(question.label)
+        game = CoalitionGame(classifier, pixels, [index], f"{seed}/{image.sha256}/one map")
+        return SMOOTH.smooth(self.method.maps(game, passes)[0])
 
 
 def get_rounds_method(name: str) -> RoundsMethod:
@@ -144,6 +185,12 @@ def single_map_methods(masks: int) -> Mapping[str, SingleMapMethod]:
         SingleMapMethod("RISE", Rise(masks=masks), PositiveSum()),
     )
     return {method.name: method for method in methods}
+
+
+def map_methods(masks: int) -> Mapping[str, MapMethod]:
+    """All single maps by name: those of `single_map_methods`, and coalition methods at as many passes as rounds."""
+    coalitions = {name: CoalitionMapMethod(method) for name, method in coalition_methods().items()}
+    return {**single_map_methods(masks), **coalitions}
 
 
 def measure_strengths(classifier: Classifier, scene: Scene, label: str) -> tuple[float, ...]:

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from unveil.classifiers import Classifier
+from unveil.classifiers.engine.passes import counting_passes
 from unveil.errors import UnveilError
 from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.planted.cue_recall import is_found
 from unveil.evaluation.planted.methods import (
     MIN_AREA_PX,
+    MapMethod,
     PlantedQuestion,
     RoundsMethod,
-    SingleMapMethod,
     measure_strengths,
 )
 from unveil.evaluation.planted.scoring import (
@@ -71,36 +73,46 @@ def measure_rounds(
 ) -> tuple[BenchmarkRow, ReferenceAreas]:
     """The row of a recipe, and the areas that its rounds took. `equal_area` scores the recipe's own first map."""
     questions = benchmark.measured.questions
-    trials, equal_area, began = [], [], time.monotonic()
+    _prepare(benchmark.classifier)
+    trials, equal_area, passes, began = [], [], [], time.monotonic()
     for number, question in enumerate(questions, start=1):
-        trial, first_map = method.find(benchmark.classifier, question, benchmark.seed)
+        with counting_passes() as count:
+            trial, first_map = method.find(benchmark.classifier, question, benchmark.seed)
+        passes.append(count.total)
         trials.append(trial)
         equal_area.append(question.trial((cut_at_area(first_map, trial.area, MIN_AREA_PX),)))
         on_done(number, len(questions))
     seconds = time.monotonic() - began
-    areas = ReferenceAreas(tuple(trial.area for trial in trials), tuple(count_found(trial) for trial in trials))
-    return _row(benchmark, trials, equal_area, seconds), areas
+    areas, found = (tuple(count(trial) for trial in trials) for count in (lambda trial: trial.area, count_found))
+    row = _row(benchmark, trials, equal_area, _Cost(seconds, sum(passes)))
+    return row, ReferenceAreas(areas, found, tuple(passes))
 
 
 def measure_single_map(
-    method: SingleMapMethod, benchmark: NetworkBenchmark, reference: ReferenceAreas, on_done: OnDone
+    method: MapMethod, benchmark: NetworkBenchmark, reference: ReferenceAreas, on_done: OnDone
 ) -> BenchmarkRow:
-    """The row of a single map, cut at its own best threshold, and for `equal_area` at the area of the reference."""
+    """The row of a single map, cut at its own best threshold, and for `equal_area` at the area of the reference.
+
+    Methods whose number of passes is a setting get those of the reference. Where it has no region and for the scenes
+    on which the threshold is chosen they get its median.
+    """
     questions, tuning = benchmark.measured.questions, benchmark.tuning.questions
     total = len(questions) + len(tuning)
 
-    def maps_of(some: Sequence[PlantedQuestion], before: int) -> list[Saliency]:
+    def maps_of(some: Sequence[PlantedQuestion], passes: Sequence[int], before: int) -> list[Saliency]:
         maps = []
-        for number, question in enumerate(some, start=before + 1):
-            maps.append(method.saliency(benchmark.classifier, question, benchmark.seed))
+        for number, (question, most) in enumerate(zip(some, passes, strict=True), start=before + 1):
+            maps.append(method.saliency(benchmark.classifier, question, benchmark.seed, most))
             on_done(number, total)
         return maps
 
-    tuning_maps = maps_of(tuning, 0)
+    _prepare(benchmark.classifier)
+    tuning_maps = maps_of(tuning, [reference.usual_passes] * len(tuning), 0)
     pairs = [(question.scene, question.label) for question in tuning]
     share = best_share(tuning_maps, pairs, SHARES, MIN_AREA_PX)
     began = time.monotonic()
-    maps = maps_of(questions, len(tuning))
+    with counting_passes() as count:
+        maps = maps_of(questions, reference.passes_with_region, len(tuning))
     seconds = time.monotonic() - began
     trials = [
         question.trial((cut_at_share(saliency, share, MIN_AREA_PX),))
@@ -111,7 +123,7 @@ def measure_single_map(
         for question, saliency, area_px in zip(questions, maps, reference.areas_px, strict=True)
     ]
     lead = _lead(benchmark, reference, equal_area)
-    return _row(benchmark, trials, equal_area, seconds, threshold=share, lead=lead)
+    return _row(benchmark, trials, equal_area, _Cost(seconds, count.total), threshold=share, lead=lead)
 
 
 def refuse(error: UnveilError) -> RefusedRow:
@@ -125,11 +137,25 @@ def count_found(trial: Trial) -> int:
     return sum(is_found(cue.inside, covered) for cue in trial.cues)
 
 
+@dataclass(frozen=True)
+class _Cost:
+    """What all questions took together: `seconds`, and `passes` through the network."""
+
+    seconds: float
+    passes: int
+
+
+def _prepare(classifier: Classifier) -> None:
+    """Make what is made once per network and kept, so that it isn't counted."""
+    classifier.for_averaging()
+    _ = classifier.probe
+
+
 def _row(
     benchmark: NetworkBenchmark,
     trials: Sequence[Trial],
     equal_area: Sequence[Trial],
-    seconds: float,
+    cost: _Cost,
     *,
     threshold: float | None = None,
     lead: Estimate | None = None,
@@ -138,7 +164,8 @@ def _row(
     return BenchmarkRow(
         scores=scores,
         equal_area=equal_area_scores,
-        seconds=seconds / len(trials),
+        seconds=cost.seconds / len(trials),
+        passes=cost.passes / len(trials),
         missed_by_classifier=benchmark.measured.missed,
         by_suite=_score_suites(trials, equal_area),
         threshold=threshold,

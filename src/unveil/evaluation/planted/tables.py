@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
+from statistics import median
 from typing import Any
 
 from unveil.classifiers import Classifier
@@ -54,19 +56,33 @@ class ReferenceAreas:
     Attributes:
         areas_px: The area of all regions in px, per question.
         found: The number of cues found, per question.
+        passes: The number of images that the network was given, forward and backward, per question.
     """
 
     areas_px: tuple[int, ...]
     found: tuple[int, ...]
+    passes: tuple[int, ...]
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Sequence[int]]) -> "ReferenceAreas":
         """From the JSON of `as_dict`."""
-        return cls(tuple(table["areas"]), tuple(table["found"]))
+        return cls(tuple(table["areas"]), tuple(table["found"]), tuple(table["passes"]))
+
+    @property
+    def usual_passes(self) -> int:
+        """The median of `passes` over questions with a region, rounded up; over all if none has one."""
+        with_region = [one for one, area_px in zip(self.passes, self.areas_px, strict=True) if area_px]
+        return ceil(median(with_region or self.passes))
+
+    @property
+    def passes_with_region(self) -> tuple[int, ...]:
+        """`passes`, with the usual number for questions without a region, where rounds ended before their first map."""
+        usual = self.usual_passes
+        return tuple(one if area_px else usual for one, area_px in zip(self.passes, self.areas_px, strict=True))
 
     def as_dict(self) -> dict[str, list[int]]:
         """As it is written to JSON."""
-        return {"areas": list(self.areas_px), "found": list(self.found)}
+        return {"areas": list(self.areas_px), "found": list(self.found), "passes": list(self.passes)}
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,7 @@ class BenchmarkRow:
         equal_area: The scores of a single map cut at the area of the reference rounds: of the method's own map, or of
             the first map of a recipe.
         seconds: The duration per question in s.
+        passes: The number of images per question that the network was given, forward and backward.
         missed_by_classifier: The number of labels that are present and not predicted.
         by_suite: The scores by suite.
         threshold: The share of the maximum at which single maps are cut, the best one on other scenes; None for
@@ -108,6 +125,7 @@ class BenchmarkRow:
     scores: TrialScores
     equal_area: TrialScores
     seconds: float
+    passes: float
     missed_by_classifier: int
     by_suite: Mapping[str, SuiteScores]
     threshold: float | None = None
@@ -122,6 +140,7 @@ class BenchmarkRow:
             "recall_equal_area": equal_area["recall"],
             "precision_equal_area": equal_area["precision"],
             "seconds": self.seconds,
+            "passes": self.passes,
             "missed_by_classifier": self.missed_by_classifier,
             "intervals": {**between, "recall_equal_area": equal_area["intervals"]["recall"]},
         }

@@ -1,0 +1,1 @@
+"""Coalition methods of other libraries: maps computed from predictions of images of which only some pixels are kept."""
