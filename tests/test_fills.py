@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis.extra import numpy as st_numpy
+from scipy import ndimage
 
 from unveil.errors import MissingLibraryError, RecipeError
-from unveil.fills import Blur, Constant, Fill, FillContext, Inpaint, Mean, Noise, SoftEdge, erase
+from unveil.fills import Blur, Constant, Fill, FillContext, Inpaint, Mean, Noise, SoftEdge, erase, gaussian_blur
 
 SIDE = 24
 PIXELS = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -85,6 +86,18 @@ def test_the_blur_is_a_weighted_mean_of_what_is_kept():
         for channel in range(3):
             values = np.array([float(PIXELS[channel, a, b]) for a, b in near])
             assert float(result[channel, y, x]) == pytest.approx((weights * values).sum() / weights.sum(), abs=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.6, 3.0, 40.0])
+@pytest.mark.parametrize("shape", [(9, 23), (6, 11, 8)])
+def test_the_blur_is_that_of_scipy_in_any_box(sigma, shape):
+    values = torch.rand(2, *shape, dtype=torch.float64)
+    known, wanted = (tuple(slice(a, side - 1) for side in shape) for a in (1, 2))
+    only_known = torch.zeros_like(values)
+    only_known[(slice(None), *known)] = values[(slice(None), *known)]
+    expected = ndimage.gaussian_filter(only_known.numpy(), (0.0, *(sigma,) * len(shape)), mode="constant")
+    blurred = gaussian_blur(values, sigma, known, wanted)
+    np.testing.assert_allclose(blurred.numpy(), expected[(slice(None), *wanted)], rtol=0, atol=1e-14)
 
 
 def test_far_from_anything_kept_the_blur_is_the_mean_color():

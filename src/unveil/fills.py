@@ -5,6 +5,7 @@ Every round erases from the original image, and erased pixels are selected, not 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -131,17 +132,52 @@ class Blur(Fill):
         self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Blur the kept pixels into the erased area."""
-        kept = (~erased.cpu()).double()[None]
-        weight = self._gaussian(kept)
-        blurred = self._gaussian(torch.where(erased.cpu(), 0.0, pixels.cpu().double()))
+        kept = ~erased.cpu()
+        values = torch.cat([torch.where(kept, pixels.cpu().double(), 0.0), kept.double()[None]])
+        # Replacements are needed in the box of erased pixels only, and only the box of kept ones adds to them.
+        wanted = _box(~kept)
+        *blurred, weight = gaussian_blur(values, self.sigma_px, _box(kept), wanted)
         mean = _broadcast(fill_context.mean, pixels).cpu().double()
-        return ((blurred + 1e-6 * mean) / (weight + 1e-6)).to(pixels)
+        result = mean.clone()
+        part = (slice(None), *wanted)
+        result[part] = (torch.stack(blurred) + 1e-6 * mean[part]) / (weight + 1e-6)
+        return result.to(pixels)
 
-    def _gaussian(self, values: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:
-        from scipy.ndimage import gaussian_filter  # noqa: PLC0415 (only this fill needs it)
 
-        sigma = (0.0, *(self.sigma_px,) * (values.ndim - 1))
-        return torch.from_numpy(gaussian_filter(values.numpy(), sigma, mode="constant"))
+def gaussian_blur(
+    values: Float[Tensor, "c *grid"], sigma_px: float, known: tuple[slice, ...], wanted: tuple[slice, ...]
+) -> Float[Tensor, "c *wanted"]:
+    """Convolve every channel with a Gaussian, with zeros outside the box `known`, as one matrix product per axis.
+
+    Returns the box `wanted` of the result. A wide kernel has about as many taps as an axis has pixels, so products take
+    no more operations than the convolution, and are several times as fast.
+    """
+    sides, values = values.shape[1:], values[(slice(None), *known)]
+    for axis, (side, inputs, outputs) in enumerate(zip(sides, known, wanted, strict=True), start=1):
+        weights = _gaussian_matrix(side, sigma_px)[outputs, inputs].to(values)
+        # PyTorch knows lists of dimensions here, its type hints do not.
+        product = torch.tensordot(values, weights, dims=([axis], [1]))  # pyright: ignore[reportArgumentType]
+        values = product.movedim(-1, axis)
+    return values
+
+
+def _box(inside: Bool[Tensor, "*grid"]) -> tuple[slice, ...]:
+    """The smallest box around the pixels inside; empty if there are none."""
+    points = torch.nonzero(inside)
+    if not len(points):
+        return (slice(0, 0),) * inside.ndim
+    return tuple(slice(int(a), int(b) + 1) for a, b in zip(points.amin(0), points.amax(0), strict=True))
+
+
+@lru_cache(maxsize=16)
+def _gaussian_matrix(side: int, sigma_px: float) -> Float[Tensor, "n n"]:
+    """Row i holds the weights of a Gaussian around pixel i, cut at 4 standard deviations; whole kernels sum to 1."""
+    radius = int(4 * sigma_px + 0.5)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    total = torch.exp(-0.5 * (offsets / sigma_px) ** 2).sum()
+    places = torch.arange(side, dtype=torch.float64)
+    apart = (places[:, None] - places).abs()
+    return torch.where(apart <= radius, torch.exp(-0.5 * (apart / sigma_px) ** 2) / total, 0.0)
 
 
 @dataclass(frozen=True)
