@@ -25,12 +25,12 @@ class Colors(nn.Module):
         return shares.clamp_min(1e-12).log()
 
 
-def masked(output: Output = Output.SOFTMAX) -> MaskedClassifier:
+def masked(output: Output = Output.SOFTMAX, network: nn.Module | None = None) -> MaskedClassifier:
     """Black, with a red square at the top left and a green one at the bottom right, both of 12 px."""
     pixels = torch.zeros(3, SIDE, SIDE)
     pixels[0, 4:16, 4:16] = 1
     pixels[1, 30:42, 30:42] = 1
-    classifier = toy(Colors(), labels=LABELS, output=output)
+    classifier = toy(network or Colors(), labels=LABELS, output=output)
     return MaskedClassifier(classifier, pixels, Constant(0.5), "key", 8)
 
 
@@ -55,6 +55,35 @@ def test_gains_are_means_over_margins_and_fills_less_those_of_nothing():
     assert box.gains[2] == pytest.approx(shares(0, 0, 12), rel=1e-5)
     # 3 margins x 2 fills, of which the whole image is the same view; and nothing kept, by either fill.
     assert question.passes == 4 + 1 + 2
+
+
+def test_further_margins_are_tried_only_where_the_first_is_not_clear():
+    red = square(4, 4, 12)
+    share = shares(12)
+    # Far above and far below the threshold, the first margin decides alone; near it, the others are asked as well.
+    for threshold, margins in ((0.9 * share, 3), (1.1 * share, 3), (2.2 * share, 1)):
+        question = masked()
+        (box,) = name_regions(question, LabelCheck((2, 0, 4), (Constant(0.0),), threshold), [red])
+        assert question.passes == 2 * margins + 2
+        assert box.gains[1] == pytest.approx(share, rel=1e-5)
+    assert 2 * share < 1 - 2.2 * share  # neither "nothing" nor "green" comes near
+
+
+class RedSurelyGreenPerhaps(Colors):
+    """P(red) = 1 where there is red, P(green) = .3 where there is green, as sigmoids."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        probabilities = super().forward(x).exp()
+        red = torch.where(probabilities[:, 1] > 1e-6, 20.0, -20.0)
+        green = torch.where(probabilities[:, 2] > 1e-6, float(np.log(0.3 / 0.7)), -20.0)
+        return torch.stack([red * 0 - 20, red, green], 1) + 0 * x.sum()
+
+
+def test_every_label_of_a_sigmoid_has_to_be_clear():
+    for region, margins in ((square(2, 2, 20), 1), (square(2, 2, SIDE - 4), 2)):
+        question = masked(Output.SIGMOID, RedSurelyGreenPerhaps())
+        name_regions(question, LabelCheck((0, 1), (), 0.3), [region])
+        assert question.passes == margins + 1
 
 
 def test_the_largest_gain_names_a_region_if_it_reaches_the_threshold():

@@ -157,7 +157,7 @@ def test_errors_in_a_file_name_their_place(text, message):
 def test_unknown_names_and_files_are_refused(tmp_path):
     with pytest.raises(
         RecipeError,
-        match=r"a recipe recommended, paper, demo, black-box, or a .toml file; got 'papper'; did you mean paper\?",
+        match=r"a recipe recommended, paper, demo, lrp, black-box, or a .toml file; got 'papper'; did you mean paper\?",
     ):
         get_recipe("papper")
     with pytest.raises(RecipeError, match="check the path"):

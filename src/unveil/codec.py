@@ -7,9 +7,11 @@ import reprlib
 import types
 import typing
 from abc import ABC
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
+
+import tomli_w
 
 from unveil.errors import RecipeError
 
@@ -172,3 +174,12 @@ def _type_name(option: Any) -> str:
 def _suggest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else "fix the recipe"
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """The text of a TOML file of plain `values`.
+
+    >>> to_toml({"name": "mine", "joint": True})
+    'name = "mine"\\njoint = true\\n'
+    """
+    return tomli_w.dumps(values)

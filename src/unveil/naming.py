@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from unveil.fills import Fill
 from unveil.masked import BoolMap, MaskedClassifier, MaskedView
 from unveil.masks import Mask
 from unveil.predictions import Output
@@ -37,24 +38,56 @@ class BoxPrediction:
 def name_regions(masked: MaskedClassifier, check: LabelCheck, insides: Sequence[BoolMap]) -> list[BoxPrediction]:
     """Predict the box of each region alone, and name the labels that it shows.
 
-    Each region costs one image per margin and fill, and the first call one more per fill for the image without
-    anything. `masked` is the classifier and image of the run, `check` the settings, and `insides` the regions on the
-    model's grid.
+    Each region costs one image per fill with the first margin, and as many for every further margin where that doesn't
+    decide (see `LabelCheck`); the first call costs one more per fill for the image without anything. `masked` is the
+    classifier and image of the run, `check` the settings, and `insides` the regions on the model's grid.
     """
-    fills = tuple(dict.fromkeys((masked.fill, *check.fills)))
-    boxes = [list(_kept_boxes(inside, check.margins)) for inside in insides]
-    nothing = np.ones(masked.grid, dtype=bool)
-    views = [masked.view(~kept, fill) for kepts in boxes for kept in kepts for fill in fills]
-    masked.evaluate([*views, *(masked.view(nothing, fill) for fill in fills)] if views else [])
-    blank = _mean_probabilities(masked, [masked.view(nothing, fill) for fill in fills]) if views else np.zeros(0)
+    if not insides:
+        return []
+    boxes = _Boxes(masked, check)
+    first, *further = check.margins
+    masked.evaluate([*boxes.blank_views, *(view for inside in insides for view in boxes.views(inside, (first,)))])
+    clear = [_is_clear(masked, check, boxes.gains(inside, (first,))) for inside in insides]
+    unclear = (inside for inside, one in zip(insides, clear, strict=True) if not one)
+    masked.evaluate(view for inside in unclear for view in boxes.views(inside, further))
     return [
-        _named(
-            masked,
-            check,
-            _mean_probabilities(masked, [masked.view(~kept, fill) for kept in kepts for fill in fills]) - blank,
-        )
-        for kepts in boxes
+        _named(masked, check, boxes.gains(inside, (first,) if one else check.margins))
+        for inside, one in zip(insides, clear, strict=True)
     ]
+
+
+def _is_clear(masked: MaskedClassifier, check: LabelCheck, gains: Float[np.ndarray, "labels"]) -> bool:
+    """Whether the first margin is enough: the gains of all labels that can be shown are far from the threshold."""
+    considered = gains.max() if masked.classifier.output is Output.SOFTMAX else gains
+    return bool(np.all((considered < check.threshold / 2) | (considered > 1 - check.threshold)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """The views of boxes alone, and what they gain over an image without anything."""
+
+    masked: MaskedClassifier
+    check: LabelCheck
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The run's own fill, and those of the check."""
+        return tuple(dict.fromkeys((self.masked.fill, *self.check.fills)))
+
+    @property
+    def blank_views(self) -> list[MaskedView]:
+        """The image without anything, with each fill."""
+        nothing = np.ones(self.masked.grid, dtype=bool)
+        return [self.masked.view(nothing, fill) for fill in self.fills]
+
+    def views(self, inside: BoolMap, margins_px: Sequence[int]) -> list[MaskedView]:
+        """The box of a region alone, with each margin and fill."""
+        return [self.masked.view(~kept, fill) for kept in _kept_boxes(inside, margins_px) for fill in self.fills]
+
+    def gains(self, inside: BoolMap, margins_px: Sequence[int]) -> Float[np.ndarray, "labels"]:
+        """q − b for each label, see `LabelCheck`."""
+        blank = _mean_probabilities(self.masked, self.blank_views)
+        return _mean_probabilities(self.masked, self.views(inside, margins_px)) - blank
 
 
 def _kept_boxes(inside: BoolMap, margins_px: Sequence[int]) -> Iterator[BoolMap]:

@@ -74,7 +74,7 @@ def find_regions(
     Args:
         image: Any input of `read_image`: a path, bytes, a file, an array, a tensor, a PIL image, or an `Image`.
         classifier: Any input of `load_classifier`: a name, an `nn.Module`, or a `Classifier`. It isn't changed.
-        recipe: All settings: "recommended", "paper", "demo", "black-box", the path of a TOML file, or a `Recipe`.
+        recipe: All settings: the name of one ("recommended", "paper", …), the path of a TOML file, or a `Recipe`.
         target: Replaces the recipe's target, for example `unveil.Class("Edema")`.
         trust: False leaves the trust cards out.
         seed: The same seed gives the same run, for any batch size.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-RECIPES = ("recommended", "paper", "demo", "black-box")
+RECIPES = ("recommended", "paper", "demo", "lrp", "black-box")
 SOURCES = (
     "torchvision",
     "timm",

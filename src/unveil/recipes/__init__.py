@@ -2,7 +2,7 @@
 
 from unveil.recipes.costs import RunCost, estimate_cost
 from unveil.recipes.label_check import LabelCheck
-from unveil.recipes.named import NAMED, black_box, choose_recipe, demo, get_recipe, paper, recommended
+from unveil.recipes.named import NAMED, black_box, choose_recipe, demo, get_recipe, lrp, paper, recommended
 from unveil.recipes.recipe import RECIPE_CODEC, Recipe
 from unveil.recipes.trust_settings import TrustSettings
 
@@ -18,6 +18,7 @@ __all__ = [
     "demo",
     "estimate_cost",
     "get_recipe",
+    "lrp",
     "paper",
     "recommended",
 ]

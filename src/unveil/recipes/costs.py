@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from unveil.attribution import Attribution, Gradient, Occlusion, Rise, SmoothGrad
+from unveil.attribution import Attribution, Occlusion, Rise, SmoothGrad
 from unveil.attribution.base import GradientMethod
 from unveil.attribution.smoothgrad import UntilStable
 from unveil.classifiers import Classifier, TorchClassifier
@@ -16,6 +16,7 @@ from unveil.targets import Class, Margin, Predicted, Target, Top
 
 if TYPE_CHECKING:
     from unveil.recipes.recipe import Recipe
+    from unveil.recipes.trust_settings import TrustSettings
 
 # Views of the trust cards for each region, besides placements and fills: the region alone, and its boundary.
 _SINGLE_VIEWS, _BOUNDARY_VIEWS, _PLACEMENT_STATES = 4, 6, 2
@@ -86,7 +87,7 @@ def estimate_cost(recipe: "Recipe", classifier: Classifier) -> RunCost:
     if recipe.trust is not None:
         settings = recipe.trust
         views = _SINGLE_VIEWS + _BOUNDARY_VIEWS + _PLACEMENT_STATES + settings.placements + _fill_views(settings.fills)
-        randomized, randomized_gradients = _count_randomized(recipe.attribution, settings.samples, classifier)
+        randomized, randomized_gradients = _count_randomized(recipe, settings, classifier)
         players = min(settings.max_players, (recipe.stop.most_rounds or 0) * _count_regions(recipe.selector, grid))
         # A target that is predicted only after an erasure has a game of its own.
         games = min(len(classifier.labels), rounds * per_round) if isinstance(recipe.target, Predicted) else targets
@@ -153,14 +154,9 @@ def _fill_views(fills: tuple[Fill, ...]) -> int:
     return 2 * (1 + len(fills))
 
 
-def _count_randomized(attribution: Attribution, samples: int, classifier: Classifier) -> tuple[int, int]:
+def _count_randomized(recipe: "Recipe", settings: "TrustSettings", classifier: Classifier) -> tuple[int, int]:
     """Images and gradients per target for a map of the randomized network."""
-    if not samples or not isinstance(classifier, TorchClassifier):
+    method = settings.randomized_method(recipe.attribution)
+    if method is None or not isinstance(classifier, TorchClassifier):
         return 0, 0
-    if isinstance(attribution, Gradient):
-        return 1, 1
-    if isinstance(attribution, SmoothGrad) and isinstance(attribution.method, Gradient):
-        own = attribution.samples
-        count = min(samples, own) if isinstance(own, int) else samples
-        return count, count
-    return 0, 0
+    return _count_images(method, tuple(classifier.preprocessing.crop)) or (0, 0)

@@ -18,7 +18,9 @@ class LabelCheck:
 
         q_l = mean P(l | box kept) and b_l = mean P(l | nothing kept),
 
-    a region *shows* label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. A label that
+    a region *shows* label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. The first
+    margin is tried alone, and is enough where the gain of every such label is below `threshold` / 2 or above
+    1 − `threshold`. A label that
     was predicted only because of what erasing left behind is shown by no region. Chosen on mosaics of photographs, see
     docs/mosaics.md.
 
@@ -31,14 +33,14 @@ class LabelCheck:
     Raises `RecipeError` for settings out of range.
     """
 
-    margins_px: int | tuple[int, ...] = (8, 20, 36)
+    margins_px: int | tuple[int, ...] = (36, 20, 52)
     fills: tuple[Fill, ...] = (Mean(),)
     threshold: float = 0.3
 
     def __post_init__(self) -> None:
         require_numbers(self)
         if not self.margins or not all(0 <= margin <= MAX_MARGIN_PX for margin in self.margins):
-            raise RecipeError(f"margins of 0 to {MAX_MARGIN_PX} px", str(self.margins_px), "[8, 20, 36] suits 224 px")
+            raise RecipeError(f"margins of 0 to {MAX_MARGIN_PX} px", str(self.margins_px), "[36, 20, 52] suits 224 px")
         if not 0 < self.threshold < 1:
             raise RecipeError("a threshold between 0 and 1", str(self.threshold), "0.3 is usual")
 

@@ -4,12 +4,10 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import tomli_w
-
 from unveil import attribution, fills, regions, saliency, stopping, targets
 from unveil.attribution import Attribution, SmoothGrad
 from unveil.classifiers import Classifier
-from unveil.codec import Codec, require_numbers
+from unveil.codec import Codec, require_numbers, to_toml
 from unveil.errors import RecipeError, first_line, require_between
 from unveil.fills import Fill, Mean
 from unveil.recipes.costs import RunCost, estimate_cost
@@ -165,7 +163,7 @@ class Recipe:
 
     def to_toml(self) -> str:
         """Format as TOML that `from_toml` reads back to an equal recipe."""
-        return tomli_w.dumps(self.as_dict())
+        return to_toml(self.as_dict())
 
     @classmethod
     def from_toml(cls, text: str) -> "Recipe":

@@ -1,7 +1,8 @@
 """Settings of the trust cards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from unveil.attribution import Attribution, Gradient, SmoothGrad
 from unveil.codec import require_numbers
 from unveil.errors import RecipeError
 from unveil.fills import Blur, Fill, Mean, Noise
@@ -25,7 +26,8 @@ class TrustSettings:
         samples: The number of SmoothGrad samples for the map of the randomized network, in the first round of each
             track; 0 leaves that test out.
         adaptive: Whether tests that can't change a verdict are left out: a region whose label decides (see
-            `LabelCheck`) isn't compared with other places, fills and its boundary.
+            `LabelCheck`) isn't compared with other places, fills and its boundary, and plain gradients, which pass it,
+            aren't given the parameter randomization test.
 
     Raises `RecipeError` for settings out of range.
     """
@@ -50,3 +52,24 @@ class TrustSettings:
         if not (self.samples == 0 or 2 <= self.samples <= MAX_TRUST_SAMPLES):
             expected = f"0 samples, or 2 to {MAX_TRUST_SAMPLES}"
             raise RecipeError(expected, str(self.samples), "0 leaves the randomization test out")
+
+    def randomized_method(self, attribution: Attribution) -> Attribution | None:
+        """Return the method of the parameter randomization test; None where the test is left out.
+
+        It is `attribution` with at most `samples` samples. Only gradients are tested: other methods may be slow, or
+        belong to the weights that they were made for.
+
+        >>> from unveil.attribution import GuidedBackprop
+        >>> TrustSettings(samples=4).randomized_method(SmoothGrad(GuidedBackprop(), samples=50)).samples
+        4
+        >>> TrustSettings().randomized_method(SmoothGrad()) is None
+        True
+        """
+        method = attribution.method if isinstance(attribution, SmoothGrad) else attribution
+        if not self.samples or not isinstance(method, Gradient) or (self.adaptive and method.rule is None):
+            return None
+        if not isinstance(attribution, SmoothGrad):
+            return attribution
+        own = attribution.samples
+        samples = min(self.samples, own) if isinstance(own, int) else self.samples
+        return replace(attribution, samples=samples, antithetic=False)
