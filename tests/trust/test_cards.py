@@ -26,7 +26,7 @@ from unveil.stopping import Explained, MaxRounds, NotSignificant, StopKind
 from unveil.store import load_run
 from unveil.targets import Class
 from unveil.trust.placement import random_placements
-from unveil.trust.randomization import LAST_WEIGHTS, randomize_last_layers, with_few_samples
+from unveil.trust.randomization import LAST_WEIGHTS, randomize_last_layers
 
 SQUARES = [(2, 3, 6), (20, 8, 8), (30, 30, 10)]
 WEIGHTS = [[0.05, 0.03, 0.02], [0.0, 0.01, 0.0]]
@@ -179,7 +179,7 @@ class Gate(nn.Module):
 
 def test_maps_survive_only_if_the_last_weights_do_not_matter():
     """Weights of a white noise say where to look: drawn anew, they say something else, and maps are unrelated."""
-    _, (gate,) = cards(Gate(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4))
+    _, (gate,) = cards(Gate(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4, adaptive=False))
     assert (gate.randomized_overlap, gate.randomized_rank_correlation) == (1, pytest.approx(1))
 
     class Everywhere(nn.Module):
@@ -192,7 +192,9 @@ def test_maps_survive_only_if_the_last_weights_do_not_matter():
             return x.flatten(1) @ self.weight.T
 
     settings = {"selector": SmoothedThreshold(size_px=5, passes=1, threshold=RelativeToMax(0.9))}
-    _, (noise,) = cards(Everywhere(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4), **settings)
+    _, (noise,) = cards(
+        Everywhere(), stop=MaxRounds(1), trust=dataclasses.replace(GRAYS, samples=4, adaptive=False), **settings
+    )
     assert noise.randomized_overlap is not None
     assert noise.randomized_overlap < 0.5
     assert abs(noise.randomized_rank_correlation) < 0.5  # not 0: towards the grid's edges both smoothed maps fade
@@ -216,10 +218,18 @@ def test_only_the_last_weights_of_a_copy_are_drawn_anew():
 
 
 def test_only_gradients_and_smoothgrad_are_randomized():
-    assert with_few_samples(GuidedBackprop(), 8) == GuidedBackprop()
-    assert with_few_samples(SmoothGrad(GuidedBackprop(), samples=50), 8) == SmoothGrad(GuidedBackprop(), samples=8)
-    assert with_few_samples(SmoothGrad(samples=4), 8) == SmoothGrad(samples=4)
-    assert with_few_samples(Occlusion(), 8) is with_few_samples(Gradient(), 0) is None
+    all_tests = TrustSettings(adaptive=False)
+    guided = SmoothGrad(GuidedBackprop(), samples=50)
+    assert all_tests.randomized_method(GuidedBackprop()) == GuidedBackprop()
+    assert all_tests.randomized_method(guided) == SmoothGrad(GuidedBackprop(), samples=8)
+    assert all_tests.randomized_method(SmoothGrad(samples=4)) == SmoothGrad(samples=4)
+    assert all_tests.randomized_method(Occlusion()) is None
+    assert TrustSettings(samples=0, adaptive=False).randomized_method(Gradient()) is None
+
+
+def test_plain_gradients_are_randomized_only_where_everything_is_tested():
+    assert TrustSettings().randomized_method(SmoothGrad()) is TrustSettings().randomized_method(Gradient()) is None
+    assert TrustSettings().randomized_method(SmoothGrad(GuidedBackprop())) is not None
 
 
 # ---- whole runs

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from unveil.records.run import Round
 
 
+SHOWN_SURELY = 0.4  # gain in probability by which a region alone decides; chosen on mosaics of the tuning half
+
+
 @dataclass(frozen=True)
 class ShownLabel:
     """A label that a region shows: the classifier predicts it when only the region's box is kept.
@@ -37,9 +40,9 @@ class LabelCard:
     Attributes:
         class_index: The index of the label.
         name: The label.
-        verdict: `supported` if at least one region shows the label; `artifact` if none does, and it was predicted only
-            after regions were erased, or its regions show another label; `weak` if it was predicted for the whole image
-            and its regions show nothing.
+        verdict: `supported` if a region shows the label with a gain of at least `SHOWN_SURELY`; `artifact` if none
+            shows it, and it was predicted only after regions were erased, or its regions show another label; `weak` if
+            regions show it with smaller gains, or if it was predicted for the whole image and its regions show nothing.
         reason: Why.
         regions: The places in `Run.regions` of the regions that show the label; for a label that none shows, of the
             regions that were found for it.
@@ -114,7 +117,9 @@ def _judge(label: _Appearance, gain: float | None, predicted_first: bool, exclus
     if label.shown_by:
         count_shown = len(label.shown_by)
         regions = "one region" if count_shown == 1 else f"{count_shown} regions"
-        return Verdict.SUPPORTED, f"{regions} shown alone raise{'s' * (count_shown == 1)} its probability by {gain:.0%}"
+        raised = f"{regions} shown alone raise{'s' * (count_shown == 1)} its probability by {gain:.0%}"
+        sure = gain is not None and gain >= SHOWN_SURELY
+        return (Verdict.SUPPORTED, raised) if sure else (Verdict.WEAK, f"{raised}, less than {SHOWN_SURELY:.0%}")
     by = f" (by {gain:z.0%} at most)" if gain is not None else ""
     if label.contradicted_by and exclusive:
         other = ", ".join(dict.fromkeys(label.contradicted_by))

@@ -111,7 +111,7 @@ def _test_regions(
 ) -> Iterator[_Evidence]:
     if not any(round_.regions for round_ in rounds):
         return
-    randomization = ParameterRandomization(masked, recipe, settings.samples)
+    randomization = ParameterRandomization(masked, recipe, settings)
     erased_at_end = {round_.track: round_.erased_after.to_array() for round_ in rounds}
     labels = {card.class_index: card for card in make_label_cards(rounds, rounds[0].before)}
     for round_ in rounds:

@@ -1,18 +1,18 @@
 """The parameter randomization test (Adebayo et al. 2018): the same map from a network with randomized last layers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
 
-from unveil.attribution import Attribution, AttributionRequest, Gradient, SmoothGrad
+from unveil.attribution import AttributionRequest
 from unveil.classifiers import TorchClassifier
 from unveil.masked import MaskedClassifier
 from unveil.measures import rank_correlation, revealed
-from unveil.recipes import Recipe
+from unveil.recipes import Recipe, TrustSettings
 from unveil.records import Region, Round
 from unveil.seeding import seeded_generator
 from unveil.targets import TargetScore
@@ -37,14 +37,13 @@ class RandomizationResult:
 class ParameterRandomization:
     """Maps of a copy of the classifier whose last `LAST_WEIGHTS` weight arrays are drawn anew.
 
-    Only gradients and SmoothGrad over gradients are tested: other methods may be slow, or belong to the weights that
-    they were made for. The classifier itself isn't changed.
+    `TrustSettings.randomized_method` says which methods are tested. The classifier itself isn't changed.
     """
 
-    def __init__(self, masked: MaskedClassifier, recipe: Recipe, samples: int) -> None:
-        """SmoothGrad takes at most `samples` samples."""
+    def __init__(self, masked: MaskedClassifier, recipe: Recipe, settings: TrustSettings) -> None:
+        """Copy the classifier, if its maps are tested."""
         self._masked, self._recipe = masked, recipe
-        self._method = with_few_samples(recipe.attribution, samples)
+        self._method = settings.randomized_method(recipe.attribution)
         self._randomized: TorchClassifier | None = None
         if self._method is not None and isinstance(masked.classifier, TorchClassifier):
             self._randomized = randomize_last_layers(masked.classifier, masked.stream)
@@ -74,16 +73,6 @@ class ParameterRandomization:
             1 - revealed(region.model_mask.to_array(), np.where(erased, -1.0, randomized_map), area),
             rank_correlation(self._recipe.selector.smooth(saliency)[~erased], randomized_map[~erased]),
         )
-
-
-def with_few_samples(attribution: Attribution, samples: int) -> Attribution | None:
-    """The same method with at most `samples` samples; None for methods that aren't tested, and for 0 samples."""
-    if samples and isinstance(attribution, Gradient):
-        return attribution
-    if samples and isinstance(attribution, SmoothGrad) and isinstance(attribution.method, Gradient):
-        own = attribution.samples
-        return replace(attribution, samples=min(samples, own) if isinstance(own, int) else samples, antithetic=False)
-    return None
 
 
 def randomize_last_layers(classifier: TorchClassifier, stream: str) -> TorchClassifier:
