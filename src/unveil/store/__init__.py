@@ -5,6 +5,7 @@ Opening a record needs neither torch nor the model.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from unveil.store.arrays import ARRAYS, pack, unpack
 from unveil.store.decoding import check_head, decode
 from unveil.store.encoding import encode
 from unveil.store.manifest import FORMAT, MANIFEST, VERSION, from_bytes, read_header, to_bytes
+from unveil.store.previews import read_preview, write_preview
 from unveil.store.tables import Table, damaged
 
 MAX_BYTES = {MANIFEST: 2**28, ARRAYS: 2**32}  # more than any run of an image or a volume needs
@@ -41,6 +43,7 @@ def save_run(
     def write(part: Path) -> None:
         if extra is not None:
             extra(part)
+        write_preview(run, part)
         (part / ARRAYS).write_bytes(packed)
         # Last, so that a folder that has it is finished.
         (part / MANIFEST).write_bytes(content)
@@ -53,15 +56,18 @@ def load_run(folder: str | Path) -> Run:
     """Load the run in `folder`, equal to the one that was saved.
 
     Raises `RecordError` if it isn't a record, isn't finished, was changed or damaged, or comes from a newer version.
+    Warns about a preview that can't be used; the record is complete without it.
     """
     values = from_bytes(_read(Path(folder), MANIFEST))
     manifest = Table(values, "")
     read_header(manifest)
     seal = manifest.table("arrays")
     try:
-        return decode(manifest, unpack(_read(Path(folder), ARRAYS), seal))
+        run = decode(manifest, unpack(_read(Path(folder), ARRAYS), seal))
     except MemoryError as error:
         raise damaged("a record that fits into memory", "not enough memory") from error
+    preview = read_preview(Path(folder), run.source.geometry.source_shape)
+    return run if preview is None else replace(run, preview=preview)
 
 
 def read_manifest(folder: str | Path) -> dict:
