@@ -1,0 +1,108 @@
+"""How fluid the viewer is: a radiograph of 3000 x 3000 pixels at 16 bits with 100 regions, in Chromium without a GPU.
+
+    python benchmarks/viewer.py
+
+Prints one JSON object: ms to the first paint, and the median and the 95th percentile of a frame while the window is
+dragged, while the view is zoomed, and while the pointer moves over regions. `idle` is a page on which nothing happens,
+for comparison: other work on the machine shows there.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from tiny_runs import run
+from unveil.images import Image
+from unveil.images.geometry import Geometry
+from unveil.images.preview import make_preview
+from unveil.masks import Mask
+from unveil.view import make_view
+from view_pages import page_of
+
+SIDE, GRID = 3000, 224
+MEASURE = """async () => {
+  const canvas = document.querySelector("#place > div").shadowRoot.querySelector("canvas");
+  const box = canvas.getBoundingClientRect();
+  canvas.setPointerCapture = () => {};
+  const fire = (Kind, type, x, y, more) => canvas.dispatchEvent(new Kind(type,
+    { clientX: box.left + x, clientY: box.top + y, pointerId: 1, bubbles: true, cancelable: true, ...more }));
+  const frames = async (step) => {
+    const lengths = [];
+    let last = performance.now();
+    for (let index = 0; index < 60; index++) {
+      step(index);
+      await new Promise(requestAnimationFrame);
+      lengths.push(performance.now() - last);
+      last = performance.now();
+    }
+    lengths.sort((a, b) => a - b);
+    return { median: lengths[30], p95: lengths[57] };
+  };
+  const result = { first_paint: performance.getEntriesByType("paint")[0].startTime };
+  fire(PointerEvent, "pointerdown", 200, 200, { button: 2, buttons: 2 });
+  const move = (x, y, buttons) => fire(PointerEvent, "pointermove", x, y, { buttons });
+  const wheel = (deltaY) => fire(WheelEvent, "wheel", 300, 300, { ctrlKey: true, deltaY });
+  result.window = await frames((index) => move(200 + 2 * index, 200 + index, 2));
+  fire(PointerEvent, "pointerup", 200, 200, { button: 2 });
+  result.zoom = await frames((index) => wheel(index < 30 ? -10 : 10));
+  result.hover = await frames((index) => move(20 + 9 * index, 40 + 8 * index, 0));
+  result.idle = await frames(() => 0);
+  return result;
+}"""
+
+
+def radiograph(regions: int) -> str:
+    """The view of a run with that many ragged regions."""
+    draw = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    pixels = 30000 + 12000 * np.sin(x / 90) * np.cos(y / 130) + draw.normal(0, 1500, (SIDE, SIDE))
+    image = Image.from_array(pixels.clip(0, 65535).astype(np.uint16))
+    geometry = Geometry.resize((SIDE, SIDE), (GRID, GRID))
+    first = run().rounds[0]
+    y, x = np.mgrid[:GRID, :GRID]
+    found = []
+    for _ in range(regions):
+        (top, left), radius = draw.uniform(10, GRID - 10, 2), draw.uniform(5, 14)
+        inside = np.hypot(y - top, x - left) + draw.normal(0, 1, (GRID, GRID)) < radius
+        masks = {"mask": Mask.from_array(geometry.region_to_source(inside)), "model_mask": Mask.from_array(inside)}
+        found.append(replace(first.regions[0], **masks))
+    empty, gray = Mask.empty((GRID, GRID)), draw.integers(0, 256, (1, GRID, GRID), dtype=np.uint8)
+    maps = (replace(first.maps[0], saliency=draw.random((GRID, GRID), dtype=np.float32)),)
+    round_ = replace(first, regions=tuple(found), image=gray, erased=empty, erased_after=empty, maps=maps)
+    source = replace(run().source, geometry=geometry, channels=1)
+    shown = replace(run(), rounds=(round_,), trust=None, source=source, final_images={None: gray})
+    return make_view(shown, preview=make_preview(image)).to_json()
+
+
+def main() -> None:
+    """Measure, and print."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--regions", type=int, default=100)
+    regions = parser.parse_args().regions
+    chromium = os.environ.get("UNVEIL_CHROMIUM") or shutil.which("chromium")
+    text = radiograph(regions)
+    with TemporaryDirectory() as folder, sync_playwright() as driver:
+        path = Path(folder) / "page.html"
+        path.write_text(page_of(text), encoding="utf-8")
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(path.as_uri())
+        page.wait_for_timeout(1500)
+        measured = page.evaluate(MEASURE)
+        browser.close()
+    print(json.dumps({"megabytes": len(text) / 1e6, "regions": regions, **measured}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Pages that hold a viewer and nothing else, for the tests in a browser."""
+
+import base64
+import hashlib
+
+from unveil.view import viewer_code
+
+START = """
+const { render } = globalThis[Symbol.for("unveil.viewer")];
+const textOf = (id) => document.getElementById(id).textContent;
+const texts = { view: textOf("view"), compare: textOf("compare"), theme: document.documentElement.dataset.theme };
+globalThis.stop = render({ model: { get: (name) => texts[name] || null }, el: document.getElementById("place") });
+"""
+
+
+def settle(page) -> None:
+    """Wait until what was asked for is decoded and painted."""
+    page.evaluate(
+        "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 150))"
+    )
+
+
+def page_of(text: str, compare: str = "", theme: str = "") -> str:
+    """A page with nothing but the viewer; its policy allows the two scripts by their hashes, and no style and no image."""
+    scripts = (viewer_code(), START)
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in scripts)
+    policy = f"default-src 'none'; script-src {hashes}; base-uri 'none'"
+    data = "".join(
+        f'<script type="application/json" id="{name}">{one}</script>'
+        for name, one in (("view", text), ("compare", compare))
+    )
+    code = "".join(f'<script type="module">{one}</script>' for one in scripts)
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}"><title>A run</title>'
+    body = f'<body><main id="place"></main>{data}{code}</body>'
+    return f'<!doctype html><html lang="en" data-theme="{theme}"><head>{head}</head>{body}</html>'

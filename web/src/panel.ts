@@ -1,0 +1,145 @@
+// Everything around the image: title, controls, what stands on the image's corners, help, and how the run was made.
+import { html, nothing } from "lit-html";
+import type { Pointer } from "./camera";
+import type { ViewDocument } from "./document";
+import { HELP } from "./keys";
+import { barLength, baseName, grouped, percent, short } from "./scales";
+import type { RoundMap } from "./scene";
+import type { Stage } from "./stage";
+import type { Layer, State } from "./state";
+
+const LAYERS: [Layer, string, string][] = [
+  ["original", "Original", "O"],
+  ["saliency", "Saliency", "S"],
+  ["model", "Model input", "M"],
+];
+
+export function titleView(view: ViewDocument) {
+  const first = view.tracks[0].states[0];
+  const predicted = first.predicted.map((index) => {
+    const at = view.labels.findIndex((label) => label.index === index);
+    return at < 0 ? nothing : html`<strong>${view.labels[at].name}</strong> ${percent(first.probabilities[at])}`;
+  });
+  const counts = (["supported", "weak", "artifact"] as const)
+    .map((name) => [name, view.regions.filter((region) => region.trust?.verdict === name).length] as const)
+    .filter(([, count]) => count);
+  return html`<header class="title">
+    <h2 title=${view.source.name}>${baseName(view.source.name)}</h2>
+    <p><span>${view.classifier.name}</span><span class="dot" aria-hidden="true"></span>
+      <span>predicted ${predicted.length ? predicted.map((one, index) => html`${index ? ", " : ""}${one}`) : "nothing"}</span><span class="dot" aria-hidden="true"></span>
+      <span>${view.regions.length} region${view.regions.length === 1 ? "" : "s"}${counts.length ? ": " : ""}${counts.map(([name, count], index) => html`${index ? ", " : ""}${count} ${name}`)}</span></p>
+  </header>`;
+}
+
+export function controlsView(state: State, pointer: Pointer, help: () => void) {
+  return html`
+    <div class="controls">
+      ${roundControl(state)}
+      <div class="row">
+        <div class="segments" role="group" aria-label="Layer">${LAYERS.map(([layer, text, key]) => html`
+          <button aria-pressed=${state.layer.value === layer} title="${text} (${key})" @click=${() => (state.layer.value = layer)}>${text}</button>`)}</div>
+        <div class="tools" role="group" aria-label="View">
+          <button class="icon" aria-pressed=${state.windowTool.value} aria-label="Window and level by dragging" title="Window and level by dragging (or with the right button)" @click=${() => (state.windowTool.value = !state.windowTool.value)}>${icon("window")}</button>
+          <button class="icon" aria-pressed=${state.shared.invert.value} aria-label="Invert" title="Invert (I)" @click=${() => (state.shared.invert.value = !state.shared.invert.value)}>${icon("invert")}</button>
+          ${state.scene.isVolume ? nothing : zoomButtons(pointer)}
+          <button class="icon" aria-label="Keys" title="Keys (?)" @click=${help}>${icon("help")}</button>
+        </div>
+      </div>
+      ${state.layer.value === "saliency" ? html`<div class="row sliders">
+        ${slider("Threshold", state.threshold.value, 0, 0.95, (value) => (state.threshold.value = value))}
+        ${slider("Opacity", state.opacity.value, 0.1, 1, (value) => (state.opacity.value = value))}</div>` : nothing}
+    </div>`;
+}
+
+function zoomButtons(pointer: Pointer) {
+  return html`<button class="icon" aria-label="Zoom out" title="Zoom out (\u2212)" @click=${() => pointer.zoomBy(1 / 1.4)}>${icon("out")}</button>
+          <button class="icon" aria-label="Zoom in" title="Zoom in (+)" @click=${() => pointer.zoomBy(1.4)}>${icon("in")}</button>
+          <button class="icon" aria-label="Whole image" title="Whole image (=)" @click=${() => pointer.whole()}>${icon("whole")}</button>`;
+}
+
+function roundControl(state: State) {
+  const most = state.rounds.value.length;
+  const round = state.round.value;
+  const tracks = state.scene.view.tracks;
+  const coverage = round ? `, ${percent(state.rounds.value[round - 1].coverage)} erased` : "";
+  const text = round ? `Round ${round} of ${most}${coverage}` : most ? `All ${most} rounds` : "No rounds";
+  return html`<div class="row rounds">
+    ${tracks.length > 1 ? html`<label class="track">Target <select @change=${(event: Event) => state.setTrack(Number((event.target as HTMLSelectElement).value))}>
+      ${tracks.map((track, index) => html`<option value=${index} .selected=${index === state.track.value}>${track.name}</option>`)}</select></label>` : nothing}
+    <button class="icon" aria-label="Round before" ?disabled=${round === 0} @click=${() => state.setRound(round - 1)}>${icon("left")}</button>
+    <input type="range" min="0" max=${most} step="1" .value=${String(round)} aria-label="Round" aria-valuetext=${text} ?disabled=${!most}
+      @input=${(event: Event) => state.setRound(Number((event.target as HTMLInputElement).value))}>
+    <button class="icon" aria-label="Round after" ?disabled=${round === most} @click=${() => state.setRound(round + 1)}>${icon("right")}</button>
+    <output>${text}</output></div>`;
+}
+
+function slider(name: string, value: number, low: number, high: number, change: (value: number) => void) {
+  return html`<label>${name}<input type="range" min=${low} max=${high} step="0.01" .value=${String(value)}
+    @input=${(event: Event) => change(Number((event.target as HTMLInputElement).value))}><output>${Math.round(value * 100)}\u202f%</output></label>`;
+}
+
+/** Texts on the corners of the image. */
+export function cornersView(state: State, stage: Stage, map: RoundMap | null) {
+  const { layer, shownRound, shared } = state;
+  const { view } = state.scene;
+  const names: Record<Layer, string> = { original: "", saliency: `Saliency, round ${shownRound.value}`, model: `Model input, round ${shownRound.value}` };
+  const changed = shared.window.value !== null || shared.invert.value || (view.preview?.window ?? null) !== null;
+  return html`
+    <div class="corner top">${state.hidden.value ? "Overlays hidden" : names[layer.value]}</div>
+    ${layer.value === "saliency" && map && !state.hidden.value ? html`<div class="corner bar"><span>${short(map.limit)}</span><i></i><span>0</span></div>` : nothing}
+    <div class="corner window">${changed ? windowText(state, stage) : nothing}</div>
+    <div class="corner scale">${scaleBar(state, stage)}${state.scene.isVolume ? nothing : html`<span>${zoomText(stage)}</span>`}</div>`;
+}
+
+function zoomText(stage: Stage): string {
+  return `${Math.round(Math.min(stage.frame.sx, stage.frame.sy) * 100)}\u202f%`;
+}
+
+function windowText(state: State, stage: Stage): string {
+  const [low, high] = stage.windowShares();
+  const [zero, one] = state.scene.view.source.value_range ?? [0, 255];
+  const [from, to] = [low, high].map((share) => zero + share * (one - zero));
+  const inverted = state.shared.invert.value ? ", inverted" : "";
+  return `W ${short(to - from)}  C ${short((from + to) / 2)}${inverted}`;
+}
+
+function scaleBar(state: State, stage: Stage) {
+  const spacing = state.scene.view.source.spacing_mm;
+  if (!spacing) return nothing;
+  const pxPerMm = stage.frame.sx / spacing[spacing.length - 1];
+  const length = barLength(pxPerMm, 120);
+  return html`<span class="length">${short(length)} mm<svg width=${length * pxPerMm + 2} height="7" aria-hidden="true"><path d="M1 0v6h${length * pxPerMm}v-6"></path></svg></span>`;
+}
+
+export function helpView(close: () => void) {
+  return html`<form method="dialog"><h3>Keys</h3>
+    <dl>${HELP.map(([key, text]) => html`<div><dt>${key.split(" ").map((one) => (/^(or|\u2026)$/.test(one) ? html`<span>${one}</span>` : html`<kbd>${one}</kbd>`))}</dt><dd>${text}</dd></div>`)}</dl>
+    <p>Drag to move, Ctrl and the wheel to zoom. Drag with the right button for window (across) and level (up and down).</p>
+    <button type="button" @click=${close}>Close</button></form>`;
+}
+
+/** How the run was made, and what stands below everything. */
+export function originView(view: ViewDocument) {
+  const { source, classifier } = view;
+  const rows: [string, string][] = [
+    ["Image", `${source.name}, ${source.shape.join(" \u00d7 ")}, SHA-256 ${source.sha256.slice(0, 12)}`],
+    ["Classifier", `${classifier.name}, ${grouped(classifier.labels)} labels, ${classifier.output}, weights ${classifier.fingerprint.slice(0, 12)}`],
+    ["Run", `seed ${view.seed}, ${view.seconds.toFixed(1)} s on ${classifier.device} in ${classifier.precision}`],
+    ["Stopped", view.tracks.map((track) => (track.name === null ? "" : `${track.name}: `) + track.stop.text).join("; ")],
+    ["Versions", Object.entries(view.versions).map(([name, version]) => `${name} ${version}`).join(", ")],
+  ];
+  return html`<details class="origin"><summary>How this was made</summary>
+    <dl>${rows.map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
+      ${view.command ? html`<div><dt>Repeat</dt><dd><code>${view.command}</code></dd></div>` : nothing}
+      <div><dt>Recipe</dt><dd><pre tabindex="0">${JSON.stringify(view.recipe, null, 1)}</pre></dd></div></dl></details>
+    <p class="note">Not for diagnosis. Regions are what this classifier relies on, and not what is true.</p>`;
+}
+
+const ICONS: Record<string, string> = {
+  left: "M10 3 5 8l5 5", right: "m6 3 5 5-5 5", in: "M8 3v10M3 8h10", out: "M3 8h10", whole: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
+  help: "M5.6 6a2.4 2.4 0 1 1 3.5 2.1C8.300 8.600 8 9 8 9.900M8 12.300v.4", invert: "M8 2.500a5.500 5.500 0 1 0 0 11zM8 2.500a5.500 5.500 0 0 1 0 11", window: "M2.500 12.500 6 5l3 5 2-3.500 2.500 6",
+};
+
+function icon(name: string) {
+  return html`<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" class="sign ${name}"><path d=${ICONS[name]}></path></svg>`;
+}

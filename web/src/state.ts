@@ -1,0 +1,121 @@
+// The state of a viewer: signals, and what follows from them.
+import { type Signal, computed, signal } from "@preact/signals-core";
+import type { Region, Round } from "./document";
+import { Scene } from "./scene";
+
+export type Layer = "original" | "saliency" | "model";
+export type SortKey = "number" | "round" | "label" | "verdict" | "drop" | "probability" | "stability" | "area" | "suspicion";
+
+/** What two viewers side by side share. `zoom` is relative to the whole image; `x`, `y` are shares of it at the center. */
+export interface Camera {
+  zoom: number;
+  x: number;
+  y: number;
+}
+
+export const WHOLE: Camera = { zoom: 1, x: 0.5, y: 0.5 };
+
+export interface Shared {
+  camera: Signal<Camera>;
+  /** Shares of the range of values; null for the window of the view. */
+  window: Signal<[number, number] | null>;
+  invert: Signal<boolean>;
+}
+
+export function makeShared(): Shared {
+  return { camera: signal(WHOLE), window: signal(null), invert: signal(false) };
+}
+
+export class State {
+  readonly track = signal(0);
+  /** 0 shows the regions of all rounds. */
+  readonly round = signal(0);
+  readonly layer = signal<Layer>("original");
+  readonly threshold = signal(0.2);
+  readonly opacity = signal(0.75);
+  readonly hidden = signal(false);
+  readonly windowTool = signal(false);
+  readonly hovered = signal<string | null>(null);
+  readonly pinned = signal<string | null>(null);
+  readonly hoveredLabel = signal<number | null>(null);
+  readonly sort = signal<{ key: SortKey; down: boolean }>({ key: "number", down: false });
+  readonly logOdds = signal(false);
+  /** Why something can't be drawn. */
+  readonly problem = signal("");
+  /** What the live region says. */
+  readonly said = signal("");
+
+  readonly rounds = computed<Round[]>(() => this.scene.rounds(this.track.value));
+  readonly active = computed(() => this.hovered.value ?? this.pinned.value);
+  readonly activeRegion = computed(() => this.regions.find((one) => one.id === this.active.value) ?? null);
+  /** The round whose map and image are shown: the first one while all are. */
+  readonly shownRound = computed(() => this.round.value || this.activeRegion.value?.round || 1);
+  readonly shownTarget = computed(() => this.activeRegion.value?.target ?? null);
+
+  constructor(readonly scene: Scene, readonly shared: Shared) {}
+
+  get regions(): Region[] {
+    return this.scene.view.regions;
+  }
+
+  /** Whether a region is drawn: those of the track, up to the round. */
+  isVisible(region: Region): boolean {
+    return region.track === this.track.value && (this.round.value === 0 || region.round <= this.round.value);
+  }
+
+  /** Whether a region is drawn strongly. */
+  isCurrent(region: Region): boolean {
+    return this.round.value === 0 || region.round === this.round.value;
+  }
+
+  setRound(round: number): void {
+    const most = this.rounds.value.length;
+    this.round.value = Math.min(Math.max(round, 0), most);
+    this.say(this.round.value ? `Round ${this.round.value} of ${most}. ${this.describeRound()}` : "All rounds");
+  }
+
+  setTrack(track: number): void {
+    this.track.value = track;
+    this.round.value = Math.min(this.round.value, this.rounds.value.length);
+    this.pinned.value = null;
+  }
+
+  pin(id: string | null): void {
+    this.pinned.value = id;
+    const region = this.regions.find((one) => one.id === id);
+    if (!region) return;
+    if (region.track !== this.track.value) this.track.value = region.track;
+    if (this.round.value && region.round !== this.round.value) this.round.value = region.round;
+    this.say(describe(region, this.labelOf(region)));
+  }
+
+  /** Pin the next region in the order of the table; -1 for the one before. */
+  step(order: Region[], by: number): void {
+    if (!order.length) return;
+    const at = order.findIndex((one) => one.id === this.pinned.value);
+    const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length;
+    this.pin(order[next].id);
+  }
+
+  labelOf(region: Region): string {
+    const target = this.scene.view.targets[region.target]?.name ?? "";
+    return region.other_label ? `${target} \u2192 ${region.other_label.name}` : target;
+  }
+
+  say(text: string): void {
+    this.said.value = text;
+  }
+
+  private describeRound(): string {
+    const own = this.regions.filter((one) => one.track === this.track.value && one.round === this.round.value);
+    return own.map((one) => describe(one, this.labelOf(one))).join(". ") || "No region";
+  }
+}
+
+/** A region in words, for those who don't see it. */
+export function describe(region: Region, label: string): string {
+  const verdict = region.trust?.verdict ?? "no trust card";
+  const drop = `drop ${region.drop < 0 ? "minus " : ""}${Math.abs(region.drop).toFixed(2)}`;
+  const against = region.opposes ? ", speaks against its target" : "";
+  return `Region ${region.number}, ${label}, ${verdict}, ${drop}${against}`;
+}
