@@ -291,7 +291,24 @@ def test_leftovers_of_killed_calls_are_removed_by_the_next_one(paths, tmp_path):
     (result.folder / ".figure.part-0123abcd.png").write_bytes(b"half")
     list(run_images(paths[:1], classifier(), RECIPE, out=tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["one"]
-    assert sorted(path.name for path in result.folder.iterdir()) == ["arrays.safetensors", "figure.png", "run.json"]
+    assert sorted(path.name for path in result.folder.iterdir()) == [
+        "arrays.safetensors",
+        "figure.png",
+        "preview.png",
+        "run.json",
+    ]
+
+
+def test_a_preview_of_the_image_is_kept_unless_it_is_not_wanted(paths, tmp_path):
+    kept, without = (
+        next(run_images(paths[:1], classifier(), RECIPE, out=tmp_path / str(preview), preview=preview, figure="none"))
+        for preview in (True, False)
+    )
+    assert kept.run == without.run
+    assert load_run(without.folder).preview is None
+    preview = load_run(kept.folder).preview
+    pixels = read_image(paths[0]).pixels.transpose(1, 2, 0)
+    assert np.array_equal(preview.to_array(), np.rint(pixels * 255))
 
 
 def test_a_record_of_another_version_is_not_kept(paths, tmp_path):

@@ -6,13 +6,15 @@ for result in unveil.run_images(paths, classifier, out="runs"):
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unveil.atomic import check_folder, check_publishable
 from unveil.classifiers import load_classifier
-from unveil.errors import DiskFullError, ImageError, RecordError, UnveilError, UnveilWarning, named_line
+from unveil.errors import DiskFullError, ImageError, RecordError, TargetError, UnveilError, UnveilWarning, named_line
 from unveil.images import Image, read_image
+from unveil.images.preview import make_preview
 from unveil.images.scaling import checked_range
 from unveil.leftovers import remove_leftovers
 from unveil.recipes import Recipe, choose_recipe
@@ -21,18 +23,21 @@ from unveil.rounds import OnProgress, find_regions
 from unveil.runs.folders import choose_folder, folder_names
 from unveil.runs.job import ImageResult, OtherRecordError, RunJob, RunStatus
 from unveil.runs.keeping import load_matching
+from unveil.runs.targets import ImageSettings, read_targets
 from unveil.seeding import check_seed
 from unveil.store import is_run, save_run
 from unveil.store.figures import FigureFormat
 
 __all__ = [
     "ImageResult",
+    "ImageSettings",
     "OtherRecordError",
     "RunJob",
     "RunStatus",
     "add_figures",
     "folder_names",
     "load_matching",
+    "read_targets",
     "run_images",
     "run_or_keep",
 ]
@@ -47,12 +52,14 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     *,
     out: str | Path,
     target: Any = None,
+    settings: Sequence[ImageSettings] | None = None,
     trust: bool = True,
     seed: int = 0,
     batch_size: int | None = None,
     value_range: tuple[float, float] | None = None,
     overwrite: bool = False,
     figure: FigureFormat | str = FigureFormat.PNG,
+    preview: bool = True,
     on_image: OnImage = lambda name: lambda progress: None,
 ) -> Iterator[ImageResult]:
     """Find the regions of many images, and write one record per image; yields one `ImageResult` per image, in order.
@@ -60,11 +67,13 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     - `images`: paths. `out`: the folder of the records. `folder_names` names the folder of each image; an image that
       has a record from an earlier call, alone or with others, keeps its folder.
     - `classifier`, `recipe`, `target`, `trust`, `seed`, `batch_size`: as in `find_regions`.
+    - `settings`: a target, and if wanted a pixel size, of its own for each image, as `read_targets` reads them.
     - `value_range`: the original values of each image that become 0 and 1, as in `read_image`.
     - `overwrite`: replace a record that was made with other settings. A record of another image is never replaced.
     - `figure`: format of the figure in each record: png, svg, pdf or none. It is drawn after the record is written; one
       that can't be drawn is a `warning` of the result, as are values that look wrongly scaled. Kept records get the
       figures that they lack.
+    - `preview`: keep the source's pixels beside each record (at most 2048 pixels along the longer side), for viewers.
     - `on_image`: called with an image's name before its run; returns the `on_progress` of that run.
 
     A record of an earlier call with the same image, classifier, recipe, seed and version of `unveil` is kept, so a call
@@ -78,10 +87,13 @@ def run_images(  # noqa: PLR0913 (the settings of find_regions, and those of rec
     chosen = choose_recipe(recipe, target, trust=trust)
     scale = None if value_range is None else checked_range(value_range)
     seed = check_seed(seed)
-    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure), scale)
+    job = RunJob(load_classifier(classifier), chosen, seed, batch_size, overwrite, FigureFormat(figure), scale, preview)
     paths = [Path(path) for path in images]
+    if settings is not None and (target is not None or len(settings) != len(paths)):
+        got = f"{len(settings)} settings for {len(paths)} images" if target is None else "a target for all images too"
+        raise TargetError("settings for each image, and no other target", got, "give one of both")
     remove_leftovers(Path(out))
-    return _results(job, paths, Path(out), on_image)
+    return _results(job, paths, Path(out), on_image, settings)
 
 
 def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnProgress]) -> tuple[Run, bool]:
@@ -100,6 +112,8 @@ def run_or_keep(job: RunJob, image: Image, folder: Path, begin: Callable[[], OnP
         return existing, True
     check_publishable(folder, is_run if job.overwrite else lambda there: False)
     run = find_regions(image, job.classifier, job.recipe, seed=job.seed, batch_size=job.batch_size, on_progress=begin())
+    if job.preview:
+        run = replace(run, preview=make_preview(image))
     try:
         # Another process may have been faster.
         existing = load_matching(job, image, folder)
@@ -141,9 +155,15 @@ def add_figures(run: Run, folder: Path, figure: FigureFormat) -> RecordError | N
     return None
 
 
-def _results(job: RunJob, paths: Sequence[Path], out: Path, on_image: OnImage) -> Iterator[ImageResult]:
-    for path, name in zip(paths, folder_names(paths), strict=True):
-        result, full = _run_one(job, path, out, name, on_image)
+def _results(
+    job: RunJob, paths: Sequence[Path], out: Path, on_image: OnImage, settings: Sequence[ImageSettings] | None
+) -> Iterator[ImageResult]:
+    for place, (path, name) in enumerate(zip(paths, folder_names(paths), strict=True)):
+        own = job
+        if settings is not None:
+            one = settings[place]
+            own = replace(job, recipe=job.recipe.with_target(one.target), spacing_mm=one.spacing_mm)
+        result, full = _run_one(own, path, out, name, on_image)
         yield result
         if full is not None:
             # Nothing more can be written, so the remaining images aren't computed.
@@ -173,4 +193,5 @@ def _run_one(
 def _read(job: RunJob, path: Path) -> Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnveilWarning)  # it becomes the warning of the result
-        return read_image(path, value_range=job.value_range, channels=job.classifier.preprocessing.channels)
+        image = read_image(path, value_range=job.value_range, channels=job.classifier.preprocessing.channels)
+    return image if job.spacing_mm is None else replace(image, spacing_mm=job.spacing_mm)

@@ -2,18 +2,13 @@
 
 import hashlib
 import os
-import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from unveil.errors import RecordError
 from unveil.images import Image
 from unveil.store import is_run, read_manifest
-
-MAX_NAME_BYTES = 100
-# Names that Windows keeps for devices, with whatever ending.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+from unveil.texts import safe_name
 
 
 def folder_names(images: Iterable[Path]) -> list[str]:
@@ -59,19 +54,7 @@ def stem_name(path: Path) -> str:
     >>> stem_name(Path("a/CON.png")), stem_name(Path(".hidden.nii.gz"))
     ('CON_', 'hidden')
     """
-    # By its bytes, so that a name is the same in every locale.
-    text = os.fsencode(path.stem).decode("utf-8", errors="replace")
-    text = unicodedata.normalize("NFC", text.removesuffix(".nii"))
-    safe = re.sub("/+", "_", "".join(char if _is_kept(char) else "/" for char in text))
-    safe = safe.strip(".")
-    while len(safe.encode()) > MAX_NAME_BYTES:
-        safe = safe[:-1]
-    # Windows drops dots at the end.
-    safe = safe.rstrip(".") or "image"
-    if _RESERVED.fullmatch(safe):
-        stem, dot, rest = safe.partition(".")
-        safe = f"{stem}_{dot}{rest}"
-    return os.fsdecode(safe.encode())
+    return safe_name(path.stem.removesuffix(".nii"))
 
 
 def hashed_name(path: Path) -> str:
@@ -83,8 +66,3 @@ def hashed_name(path: Path) -> str:
 def _full(path: Path) -> bytes:
     # By its bytes, and without "..": one file has one name.
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100 (Path.absolute keeps "..")
-
-
-def _is_kept(char: str) -> bool:
-    # Marks belong to the letters before them: Indic vowels, for instance.
-    return char.isalnum() or char in "._-" or unicodedata.category(char).startswith("M")

@@ -57,6 +57,8 @@ class RunJob:
         overwrite: Whether a record that was made with other settings is replaced.
         figure: The format of the figure in each record.
         value_range: The values of the image files that become 0 and 1; None for those that their type implies.
+        preview: Whether a preview of the source's pixels is kept beside each record.
+        spacing_mm: The size of a pixel along y and x in mm; None for what the image's file says.
     """
 
     classifier: Classifier
@@ -66,3 +68,5 @@ class RunJob:
     overwrite: bool = False
     figure: FigureFormat = FigureFormat.PNG
     value_range: tuple[float, float] | None = None
+    preview: bool = False
+    spacing_mm: tuple[float, float] | None = None
