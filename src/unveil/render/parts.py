@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,15 @@ def write_figure(figure: Figure, path: Path) -> Path:
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(part, dpi=200, metadata=dates)
     return path
+
+
+def figure_as_png(figure: Figure, dpi: int = 110) -> bytes:
+    """The bytes of a `figure` as a PNG file, with `dpi` pixels per inch."""
+    buffer = BytesIO()
+    with figure_style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
 
 
 def target_colors(run: Run, track: str | None) -> dict[str, str]:

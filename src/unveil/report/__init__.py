@@ -1,0 +1,9 @@
+"""Reports: a page of one run or of many, which holds everything it shows and can be read without JavaScript.
+
+from unveil.report import save_report
+save_report([run], "report.html")
+"""
+
+from unveil.report.writing import ReportKind, save_report
+
+__all__ = ["ReportKind", "save_report"]
