@@ -26,7 +26,12 @@ def test_one_image_becomes_a_record_and_a_figure(shell: Shell):
     code, out, err = shell("run", shell.photograph("a dog.png"), *shell.common)
     assert (code, out) == (0, "")
     folder = shell.folder / "out" / "a_dog"
-    assert sorted(path.name for path in folder.iterdir()) == ["arrays.safetensors", "figure.png", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "arrays.safetensors",
+        "figure.png",
+        "preview.png",
+        "run.json",
+    ]
     run = unveil.load_run(folder)
     assert (len(run.rounds), run.recipe["name"], run.classifier.name) == (2, "quick", "small")
     assert run.classifier.labels[run.first.predicted()[0]] in err
@@ -374,7 +379,7 @@ def test_figures_in_every_format_for_every_track(shell: Shell, form):
     assert shell("run", shell.photograph("a.png"), *shell.common, "--figure", form)[0] == 0
     names = sorted(path.name for path in (shell.folder / "out/a").iterdir())
     expected = [] if form == "none" else [f"figure-2.{form}", f"figure.{form}"]
-    assert names == sorted(["arrays.safetensors", "run.json", *expected])
+    assert names == sorted(["arrays.safetensors", "preview.png", "run.json", *expected])
 
 
 def test_names_that_differ_in_their_folder_or_case_only(shell: Shell):

@@ -14,11 +14,15 @@ from unveil.cli.benchmark import benchmark_app
 from unveil.cli.console import FAILED, INTERRUPTED, add_command, show_error, show_warning
 from unveil.cli.demo import demo
 from unveil.cli.evaluate import evaluate
+from unveil.cli.export import export_app
 from unveil.cli.maximize import maximize
 from unveil.cli.models import models
 from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
+from unveil.cli.report import report
 from unveil.cli.run import run
+from unveil.cli.show import show
+from unveil.cli.table import table
 from unveil.errors import UnveilError, UnveilWarning
 
 HELP = """Find every region of an image that a classifier relies on, round after round.
@@ -34,8 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, models, patterns, maximize, evaluate):
+for command in (run, show, table, report, demo, models, patterns, maximize, evaluate):
     add_command(app, command)
+app.add_typer(export_app, name="export")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(benchmark_app, name="benchmark")
 

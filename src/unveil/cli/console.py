@@ -54,6 +54,16 @@ def write_result(text: str) -> None:
     typer.echo(text, file=_standard_output.get())
 
 
+def result_stream() -> Any:
+    """Standard output, for results that are written piece by piece."""
+    return _standard_output.get() or sys.stdout
+
+
+def result_console() -> Console:
+    """A console that prints results: on standard output, as wide as the terminal."""
+    return Console(file=result_stream())
+
+
 def write_json(value: Any) -> None:
     """The result, for machines."""
     write_result(json.dumps(value, indent=2, allow_nan=False))

@@ -1,6 +1,7 @@
 """`unveil demo`: runs on planted scenes, whose evidence is known. Needs no network connection and no data."""
 
 import json
+import webbrowser
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +37,9 @@ def demo(
     figures: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of scenes to draw.", rich_help_panel=options.RESULTS)
     ] = 4,
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=options.RESULTS)
+    ] = False,
     as_json: options.AsJson = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -50,6 +54,7 @@ def demo(
     from unveil.images import Image  # noqa: PLC0415
     from unveil.planted import draw_scene  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
+    from unveil.report import save_report  # noqa: PLC0415
     from unveil.rounds import find_regions  # noqa: PLC0415
     from unveil.runs import add_figures  # noqa: PLC0415
     from unveil.seeding import check_seed  # noqa: PLC0415
@@ -59,7 +64,7 @@ def demo(
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
     chosen = replace(get_recipe(recipe), trust=None)
-    total, drawn = CueTally(), 0
+    total, drawn, folders = CueTally(), 0, []
     with progress(scenes, "scenes") as bars:
         for number in range(scenes):
             scene = draw_scene(FIRST_SEED + 1000 * seed + number)
@@ -69,7 +74,7 @@ def demo(
             total += count_cues(run, scene, ROUNDS)
             draw = drawn < figures and worth_drawing(run, scene)
             drawn += draw
-            run.save(out / name, overwrite=True)
+            folders.append(run.save(out / name, overwrite=True))
             if warning := add_figures(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE):
                 show_warning(str(warning))
             bars.done()
@@ -77,6 +82,10 @@ def demo(
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")
     console.print(_table(total, console.width), "")
     console.print(f"records, and figures of {drawn} scenes: {as_text(str(out))}", soft_wrap=True)
+    page, _ = save_report(folders, out / "report.html", title=f"{scenes} planted scenes")
+    console.print(f"a page of all of them: {as_text(str(page))}", soft_wrap=True)
+    if open_report:
+        webbrowser.open(page.resolve().as_uri())
     if as_json:
         write_json(result)
 

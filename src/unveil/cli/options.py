@@ -101,6 +101,14 @@ FigureKind = Annotated[
         metavar="KIND", help="Format of the figure in each record: png, svg, pdf or none.", rich_help_panel=RESULTS
     ),
 ]
+KeepPreview = Annotated[
+    bool,
+    typer.Option(
+        "--preview/--no-preview",
+        help="Keep the image's pixels beside each record (at most 2048 x 2048), for viewers.",
+        rich_help_panel=RESULTS,
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace records made with other settings.", rich_help_panel=RESULTS)
 ]

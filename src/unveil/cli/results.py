@@ -4,17 +4,40 @@ from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 
-from unveil.cli.labels import labels_as_json
+from unveil.cli.labels import label_table, labels_as_json
 from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
-from unveil.cli.trust import trust_as_json
+from unveil.cli.trust import trust_as_json, trust_table
+from unveil.targets import class_score
 
 if TYPE_CHECKING:
     from unveil.predictions import Prediction
     from unveil.records import Region, Round, Run
+
+
+def describe_run(run: "Run") -> str:
+    """A run in one line, with Rich's markup: what was predicted, how much was found, and why the run ended."""
+    stops = "; ".join(dict.fromkeys(reason.text for reason in run.stops.values()))
+    count = len(run.regions)
+    labels = [class_score(index, run.classifier.labels).name for index in run.first.predicted()[:3]]
+    predicted = ", ".join(map(as_text, labels)) or "nothing"
+    regions = f"{count} region{'s' * (count != 1)} in {len(run.rounds)} round{'s' * (len(run.rounds) != 1)}"
+    return f"predicted {predicted}; {regions}, {run.seconds:.1f} s ({as_text(stops)})"
+
+
+def print_tables(run: "Run", console: Console) -> None:
+    """Print the tables of a run: its regions, its labels and its trust cards. Nothing for a run without regions."""
+    if not run.regions:
+        return
+    console.print(region_table(run, console.width))
+    if (labels := label_table(run, console.width)) is not None:
+        console.print()
+        console.print(labels)
+    if (cards := trust_table(run, console.width)) is not None:
+        console.print("", cards)
 
 
 def region_table(run: "Run", width: int) -> Table | Group:

@@ -1,6 +1,7 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +13,15 @@ from unveil.atomic import check_folder
 from unveil.cli import options, preparation
 from unveil.cli.console import SOME_FAILED, console, show_error, show_warning, write_json
 from unveil.cli.inputs import check_images
-from unveil.cli.labels import label_table
+from unveil.cli.overview import RunOverview, overview_table, summarize_run
 from unveil.cli.progress import progress
-from unveil.cli.results import region_table, run_as_json
+from unveil.cli.results import describe_run, print_tables, run_as_json
 from unveil.cli.texts import as_text
-from unveil.cli.trust import trust_table
-from unveil.errors import DiskFullError
+from unveil.errors import DiskFullError, TargetError
 from unveil.store.figures import FigureFormat
-from unveil.targets import class_score
 
 if TYPE_CHECKING:
     from unveil.classifiers import Classifier
-    from unveil.records import Run
     from unveil.runs import ImageResult
     from unveil.targets import Target
 
@@ -39,6 +37,15 @@ def run(
     head: options.Head = None,
     returns: options.ReturnKind = None,
     target: options.TargetText = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv",
+            help="A target of its own for each image: columns image, target, and if wanted threshold and spacing.",
+            show_default="one target for all",
+            rich_help_panel=options.WHAT,
+        ),
+    ] = None,
     size: preparation.Size = None,
     channels: preparation.Channels = None,
     mean: preparation.MeanText = None,
@@ -65,6 +72,7 @@ def run(
     seed: options.Seed = 0,
     out: Annotated[Path, options.out_option("the records, one per image")] = Path("unveil-runs"),
     figure: options.FigureKind = FigureFormat.PNG,
+    preview: options.KeepPreview = True,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
     device: options.Device = "auto",
@@ -74,19 +82,21 @@ def run(
     """Find every region that a classifier relies on, in one or many images.
 
     Each image gets a folder under --out: run.json, arrays and a figure. Run the same call again after a stop: finished
-    records are kept. An image that fails doesn't stop the others; the exit code is then 1.
+    records are kept. An image that fails doesn't stop the others; the exit code is then 1. Several images end with a
+    table of all of them, the most suspicious first.
 
     Example: unveil run dog.jpg --model torchvision/resnet50 --recipe paper --out runs
     """
     from unveil.attribution.parsing import parse_attribution  # noqa: PLC0415 (torch)
     from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.recipes import get_recipe  # noqa: PLC0415
-    from unveil.runs import run_images  # noqa: PLC0415
+    from unveil.runs import read_targets, run_images  # noqa: PLC0415
     from unveil.seeding import check_seed  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
     check_images(images)
     check_folder(out)
+    settings = None if targets is None else read_targets(_alone(targets, target), images)
     chosen = get_recipe(recipe)
     if target is not None:
         chosen = chosen.with_target(parse_target(target))
@@ -107,11 +117,12 @@ def run(
         device=device,
         precision=precision,
     )
-    check_target(chosen.target, classifier)
+    _check_targets([chosen.target] if settings is None else [one.target for one in settings], classifier)
     cost = chosen.cost(classifier)
     if cost.forward * len(images) > LARGE_COST:
         console.print(f"[dim]{as_text(cost.describe(len(images)))}[/]", soft_wrap=True, highlight=False)
     results: list[dict] = []
+    overviews: list[RunOverview] = []
     warned: Counter[str] = Counter()
     with progress(len(images), "images") as bars, suppress(DiskFullError):
         for result in run_images(
@@ -119,19 +130,25 @@ def run(
             classifier,
             chosen,
             out=out,
+            settings=settings,
             seed=seed,
             batch_size=batch_size,
             value_range=changes.value_range,
             overwrite=overwrite,
             figure=figure,
+            preview=preview,
             on_image=bars.begin,
         ):
             _show(result, tables=len(images) == 1, warned=warned)
             results.append(_as_json(result))
+            if result.run is not None:
+                overviews.append(summarize_run(result.run, result.image.name))
             bars.done()
     for warning, count in warned.items():
         if count > 1:
             show_warning(f"{count} images in all: {warning}")
+    if len(overviews) > 1:
+        console.print("", overview_table(overviews, console.width))
     if as_json:
         write_json({"runs": results})
     failed = sum(result["status"] == "failed" for result in results)
@@ -141,6 +158,18 @@ def run(
             rest = f", and {left} weren't started because the disk is full" if left else ""
             show_error(f"{failed} of {len(images)} images failed{rest}; the other records are complete")
         raise typer.Exit(SOME_FAILED)
+
+
+def _check_targets(targets: "Iterable[Target]", classifier: "Classifier") -> None:
+    for target in dict.fromkeys(targets):
+        check_target(target, classifier)
+
+
+def _alone(targets: Path, target: str | None) -> Path:
+    """The table of targets, unless there is a target for all images too."""
+    if target is not None:
+        raise TargetError("one of --target and --targets", "both", "write the target into the table")
+    return targets
 
 
 def check_target(target: "Target", classifier: "Classifier") -> None:
@@ -161,18 +190,13 @@ def _show(result: "ImageResult", *, tables: bool, warned: Counter[str]) -> None:
         show_error(error if str(result.image) in error else f"{result.image}: {error}")
         return
     kept = " (kept)" if result.status == "kept" else ""
-    console.print(f"{name}: {_summary(result.run)} → {folder}{kept}", soft_wrap=True)
+    console.print(f"{name}: {describe_run(result.run)} → {folder}{kept}", soft_wrap=True)
     if result.warning:
         warned[result.warning] += 1
         if warned[result.warning] == 1:
             show_warning(f"{result.image}: {result.warning}")
-    if tables and result.run.regions:
-        console.print(region_table(result.run, console.width))
-        if (labels := label_table(result.run, console.width)) is not None:
-            console.print()
-            console.print(labels)
-        if (cards := trust_table(result.run, console.width)) is not None:
-            console.print("", cards)
+    if tables:
+        print_tables(result.run, console)
 
 
 def _as_json(result: "ImageResult") -> dict:
@@ -183,12 +207,3 @@ def _as_json(result: "ImageResult") -> dict:
         "warning": result.warning,
     }
     return {**head, "error": result.error} if result.run is None else {**head, **run_as_json(result.run)}
-
-
-def _summary(run: "Run") -> str:
-    stops = "; ".join(dict.fromkeys(reason.text for reason in run.stops.values()))
-    count = len(run.regions)
-    labels = [class_score(index, run.classifier.labels).name for index in run.first.predicted()[:3]]
-    predicted = ", ".join(map(as_text, labels)) or "nothing"
-    regions = f"{count} region{'s' * (count != 1)} in {len(run.rounds)} round{'s' * (len(run.rounds) != 1)}"
-    return f"predicted {predicted}; {regions}, {run.seconds:.1f} s ({as_text(stops)})"
