@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 from unveil.errors import RecordError
 from unveil.images.geometry import Geometry
 from unveil.images.placement import Placement
+from unveil.images.preview import Preview
 from unveil.masks import Mask
 from unveil.predictions import Output, Prediction, ProbeOutput
 from unveil.records.equality import records_equal
@@ -26,6 +27,7 @@ from unveil.targets import TargetScore, class_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
+    from pandas import DataFrame  # noqa: TID251 (a type only)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +131,11 @@ class Run:
 
     `first`: the prediction before anything was erased. `stops`: for each track, why it ended. `final_images`: for each
     track, the image with everything erased (8 bits, on the model's grid). `trust`: a trust card per region, in the
-    order of `regions`; None where they were left out. `seconds`: how long the run took.
+    order of `regions`; None where they were left out. `seconds`: how long the run took. `preview`: the source's pixels
+    for people to look at; None where none was made.
 
-    Two runs are equal if all their values but `seconds` are, including logits, maps and images, bit for bit.
+    Two runs are equal if all their values but `seconds` and `preview` are, including logits, maps and images, bit for
+    bit.
     """
 
     source: Source
@@ -145,10 +149,11 @@ class Run:
     seconds: float
     final_images: dict[str | None, UInt8[np.ndarray, c * grid]] = field(repr=False)
     trust: TrustCards | None = None
+    preview: Preview | None = None
 
     def __eq__(self, other: object) -> bool:
-        """True for equal values in all fields but `seconds`."""
-        return records_equal(self, other, skip=("seconds",)) if isinstance(other, Run) else NotImplemented
+        """True for equal values in all fields but `seconds` and `preview`."""
+        return records_equal(self, other, skip=("seconds", "preview")) if isinstance(other, Run) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -234,6 +239,13 @@ class Run:
         from unveil.store import save_run  # noqa: PLC0415
 
         return save_run(self, Path(folder), overwrite=overwrite)
+
+    def to_frame(self) -> DataFrame:
+        """A data frame with one row per region, and one per round and target without any; the columns are those of
+        `unveil table`. Raises `MissingLibraryError` without pandas."""
+        from unveil.export.frames import runs_to_frame  # noqa: PLC0415 (optional)
+
+        return runs_to_frame([self])
 
     def _names(self, indices) -> tuple[str, ...]:
         return tuple(class_score(index, self.classifier.labels).name for index in indices)

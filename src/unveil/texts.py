@@ -1,0 +1,61 @@
+"""Texts from outside (labels, names of files, reasons) as terminals, tables and file systems may get them."""
+
+import os
+import re
+import unicodedata
+
+MAX_NAME_BYTES = 100
+# Spreadsheets take a cell that begins with one of these for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# Names that Windows keeps for devices, with whatever ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+
+def escape_control(text: str) -> str:
+    """A text from outside as the terminal may get it: control characters as escapes, so that no name can move the
+    cursor, change colors or forge a line.
+
+    >>> print(escape_control("a\\x1b[2Jb"))
+    a\\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text from outside as a cell of a CSV table: in one line, and with an apostrophe in front where a spreadsheet
+    would take it for a formula. Spaces in front don't hide a formula.
+
+    >>> spreadsheet_text('=HYPERLINK("x")'), spreadsheet_text("husky")
+    ('\\'=HYPERLINK("x")', 'husky')
+    """
+    return ("'" if text.lstrip(" ").startswith(FORMULA_STARTS) else "") + escape_control(text)
+
+
+def safe_name(text: str) -> str:
+    """A text from outside as the name of a file or folder: letters, digits, `.`, `_` and `-`, in at most
+    `MAX_NAME_BYTES` bytes of UTF-8. Letters of all scripts are kept; whatever else is there becomes `_`.
+
+    >>> safe_name("a/b: c"), safe_name(".."), safe_name("CON")
+    ('a_b_c', 'image', 'CON_')
+    """
+    try:
+        # By its bytes, so that the name of a file is the same in every locale.
+        text = os.fsencode(text).decode("utf-8", errors="replace")
+    except UnicodeEncodeError:  # no name of a file
+        text = text.encode("utf-8", errors="replace").decode("utf-8")
+    text = unicodedata.normalize("NFC", text)
+    safe = re.sub("/+", "_", "".join(char if _is_kept(char) else "/" for char in text))
+    safe = safe.strip(".")
+    while len(safe.encode()) > MAX_NAME_BYTES:
+        safe = safe[:-1]
+    # Windows drops dots at the end.
+    safe = safe.rstrip(".") or "image"
+    if _RESERVED.fullmatch(safe):
+        stem, dot, rest = safe.partition(".")
+        safe = f"{stem}_{dot}{rest}"
+    return os.fsdecode(safe.encode())
+
+
+def _is_kept(char: str) -> bool:
+    # Marks belong to the letters before them: Indic vowels, for instance.
+    return char.isalnum() or char in "._-" or unicodedata.category(char).startswith("M")
