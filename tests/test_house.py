@@ -17,15 +17,26 @@ ROOT = Path(unveil.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 LAYERS = (
     ("errors",),
-    ("masks", "box_filter", "seeding", "predictions", "inpainting", "batching", "atomic", "leftovers", "codec"),
+    (
+        "masks",
+        "box_filter",
+        "seeding",
+        "predictions",
+        "inpainting",
+        "batching",
+        "atomic",
+        "leftovers",
+        "codec",
+        "texts",
+    ),
     ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping"),
     ("patterns", "records"),
     ("attribution", "saliency"),
     ("measures", "masked"),
     ("recipes",),
-    ("trust", "store", "render", "naming"),
-    ("context",),
+    ("trust", "store", "render", "naming", "view"),
+    ("export", "context", "report"),
     ("recording",),
     ("rounds", "maximization"),
     ("runs",),
@@ -45,15 +56,20 @@ MODULE_OF = {
     "pytorch_grad_cam": "attribution/adapters/grad_cam.py",
     "torchxrayvision": "classifiers/sources/torchxrayvision.py",
     "onnxruntime": "classifiers/sources/onnx.py",
+    "shap": "evaluation/coalitions/partition.py",
+    "shap_bpt": "evaluation/coalitions/binary_partition.py",
+    "skimage": "evaluation/coalitions/superpixels.py",
     "cv2": "inpainting.py",
+    "pandas": "export/frames.py",
     "matplotlib": "render/",
     "typer": "cli/",
     "rich": "cli/",
     "tomllib": "recipes/",
-    "tomli_w": "recipes/",
+    "tomli_w": "codec.py",
+    "jinja2": "report/",
 }
-# Upwards on purpose, when called: a run draws and saves itself.
-UPWARDS = {("records", "render"), ("records", "store")}
+# Upwards on purpose, when called: a run draws, saves and exports itself.
+UPWARDS = {("records", "render"), ("records", "store"), ("records", "export")}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -273,6 +289,7 @@ TOPICS = {
     "evaluation/paper/test_experiment_pictures.py",
     "evaluation/paper/test_experiment_results.py",
     "store/test_store_damage.py",
+    "view/test_viewer.py",
     "test_assets.py",
     "test_conformance.py",
     "test_docs.py",
