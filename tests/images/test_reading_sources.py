@@ -89,7 +89,8 @@ def test_every_way_to_give_an_image_gives_the_same(tmp_path, mode):
     content = path.read_bytes()
     if mode == "YCbCr":
         try:
-            Pillow.open(path).load()
+            with Pillow.open(path) as opened:
+                opened.load()
         except OSError:
             pytest.skip("this version of Pillow can't read the YCbCr TIFF files that it writes")
     expected = outcome(path, str(path))
