@@ -51,8 +51,7 @@ class RunOverview:
 
 def summarize_run(run: "Run", name: str) -> RunOverview:
     """The overview of a `run` of the image `name`. What became of its first label is that of the first track."""
-    cards = [None] * len(run.regions) if run.trust is None else run.trust.cards
-    verdicts = [None if card is None else card.verdict for card in cards]
+    verdicts = run.verdicts
     suspicions = [region_suspicion(one.drop, verdict) for one, verdict in zip(run.regions, verdicts, strict=True)]
     rounds = run.of_track(run.tracks[0])
     first, last = _what_became(run, rounds[-1].after if rounds else run.first)

@@ -9,11 +9,12 @@ from unveil.atomic import check_file
 from unveil.cli import options
 from unveil.cli.console import console
 from unveil.cli.progress import progress
+from unveil.cli.records import RunPaths
 from unveil.cli.texts import as_text
 
 
 def report(
-    paths: Annotated[list[Path], typer.Argument(help="Folders of records, or folders that hold such folders.")],
+    paths: RunPaths,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="The page to write.", rich_help_panel=options.RESULTS)
     ] = Path("report.html"),

@@ -21,7 +21,7 @@ from unveil.records.half_floats import from_half, to_half
 from unveil.records.html import run_as_html
 from unveil.records.labels import LabelCard, make_label_cards
 from unveil.records.region import Region
-from unveil.records.trust import TrustCard, TrustCards
+from unveil.records.trust import TrustCard, TrustCards, Verdict
 from unveil.stopping import StopReason
 from unveil.targets import TargetScore, class_score
 
@@ -193,6 +193,11 @@ class Run:
         if not places:
             raise RecordError("a region of this run", repr(region), "take it from run.regions")
         return None if self.trust is None else self.trust.cards[places[0]]
+
+    @property
+    def verdicts(self) -> tuple[Verdict | None, ...]:
+        """The verdict on each region, in the order of `regions`; None for each in a run without trust cards."""
+        return (None,) * len(self.regions) if self.trust is None else tuple(card.verdict for card in self.trust.cards)
 
     @cached_property
     def labels(self) -> tuple[LabelCard, ...]:

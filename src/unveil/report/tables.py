@@ -38,7 +38,7 @@ class RunRow:
 
 def make_row(run: Run, name: str) -> RunRow:
     """The row of a run whose id in the page is `name`."""
-    verdicts = _verdicts(run)
+    verdicts = run.verdicts
     scores = [region_suspicion(region.drop, one) for region, one in zip(run.regions, verdicts, strict=True)]
     shown = [label.name for region in run.regions for label in region.shown or ()]
     searched = [one.target for round_ in run.rounds for one in round_.maps]
@@ -54,10 +54,6 @@ def make_row(run: Run, name: str) -> RunRow:
         labels=tuple(dict.fromkeys(searched + shown)),
         suspicion=round(sum(scores) / len(scores), 4) if scores else 0.0,
     )
-
-
-def _verdicts(run: Run) -> list[Verdict | None]:
-    return [card.verdict for card in run.trust.cards] if run.trust else [None] * len(run.regions)
 
 
 def report_facts(run: Run, view: View) -> dict[str, Any]:
@@ -113,7 +109,7 @@ def _answer(run: Run) -> str:
     first = f"The classifier predicts {labels or 'no label'}."
     if not run.regions:
         return f"{first} No region was found: {run.stop.text}."
-    verdicts = _verdicts(run)
+    verdicts = run.verdicts
     kinds = [(str(kind), sum(one is kind for one in verdicts)) for kind in Verdict]
     parts = [f"{count} {kind}" for kind, count in kinds if count]
     count, rounds = len(run.regions), len(run.rounds)

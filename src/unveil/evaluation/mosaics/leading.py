@@ -72,14 +72,14 @@ class LeadingLabels(NamingMethod):
 
 
 @dataclass(frozen=True)
-class AttributedLabels(LeadingLabels):
-    """The leading labels, with the map of an attribution each.
+class LabelsOfMethod(LeadingLabels):
+    """The leading labels, with maps of a method that has a name and settings of its own.
 
     Attributes:
         method: The maps.
     """
 
-    method: SingleMapMethod
+    method: SingleMapMethod | CoalitionMethod
 
     @property
     def title(self) -> str:
@@ -88,8 +88,19 @@ class AttributedLabels(LeadingLabels):
 
     @property
     def map_settings(self) -> dict:
-        """The tables of attribution and magnitude."""
+        """The method's settings."""
         return self.method.settings
+
+
+@dataclass(frozen=True)
+class AttributedLabels(LabelsOfMethod):
+    """The leading labels, with the map of an attribution each.
+
+    Attributes:
+        method: The maps.
+    """
+
+    method: SingleMapMethod
 
     def maps(
         self, classifier: Classifier, pixels: Float[Tensor, "c h w"], labels: Sequence[int], stream: str, passes: int
@@ -129,7 +140,7 @@ class HierarchicalLabels(LeadingLabels):
 
 
 @dataclass(frozen=True)
-class CoalitionLabels(LeadingLabels):
+class CoalitionLabels(LabelsOfMethod):
     """The leading labels, with the map of a coalition method each, from as many passes as the reference needed.
 
     Attributes:
@@ -137,16 +148,6 @@ class CoalitionLabels(LeadingLabels):
     """
 
     method: CoalitionMethod
-
-    @property
-    def title(self) -> str:
-        """The name of the maps."""
-        return self.method.name
-
-    @property
-    def map_settings(self) -> dict:
-        """The method's settings."""
-        return self.method.settings
 
     def maps(
         self, classifier: Classifier, pixels: Float[Tensor, "c h w"], labels: Sequence[int], stream: str, passes: int
