@@ -61,6 +61,13 @@ def test_the_tables_of_a_page_hold_the_numbers_of_the_record(recipe, tmp_path):
         assert row[6] == f"{region.area_px:,} px"
 
 
+def test_a_page_says_that_regions_were_tested_only_where_they_were(tmp_path):
+    one = run()
+    assert one.trust
+    assert "and tested." in page_of(tmp_path, one)
+    assert "and tested." not in page_of(tmp_path, one, replace(one, trust=None))
+
+
 def test_labels_have_their_verdicts_and_reasons(tmp_path):
     one = three_labels()
     rows = Texts(page_of(tmp_path, one)).rows

@@ -137,7 +137,7 @@ class _Content:
             .get_template("page.html")
             .render(
                 title=title,
-                lead=_lead(len(self.rows)),
+                lead=_lead(len(self.rows), tested=not self._has_untested),
                 version=__version__,
                 policy=_policy([viewer_code(), script], style, kind),
                 style=style,
@@ -189,11 +189,11 @@ def _as_text(values: object) -> str:
     return json.dumps(values, separators=(",", ":")).translate(ESCAPES)
 
 
-def _lead(count: int) -> str:
+def _lead(count: int, *, tested: bool) -> str:
     found = "one image" if count == 1 else f"each of {count:,} images"
     return (
-        f"The regions that a classifier relies on in {found}: found one after the other by erasing what was found, "
-        "and tested."
+        f"The regions that a classifier relies on in {found}: found one after the other by erasing what was found"
+        f"{', and tested' * tested}."
     )
 
 
