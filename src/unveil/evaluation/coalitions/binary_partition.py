@@ -39,7 +39,7 @@ class ShapBpt(CoalitionMethod):
 def _library() -> Any:
     try:
         with quiet():
-            import shap_bpt  # noqa: PLC0415 (optional)
+            import shap_bpt  # noqa: PLC0415  # pyright: ignore[reportMissingImports] (optional)
     except ImportError as error:
         raise MissingLibraryError("shap-bpt", "shap-bpt", "its Owen values") from error
     return shap_bpt
