@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 MAX_NAME_BYTES = 100
+LARGEST_SHARE, LARGEST_MULTIPLE = 1.5, 100  # a share up to the first is said in per cent, multiples up to the second
 # Spreadsheets take a cell that begins with one of these for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 # Names that Windows keeps for devices, with whatever ending.
@@ -19,6 +20,20 @@ def escape_control(text: str) -> str:
     a\\x1b[2Jb
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def format_multiple(share: float) -> str:
+    """A `share` of something that can be more than all of it, as a multiple: empty up to 150 %, which are easier to
+    read in per cent; without a decimal from 10 on; and `more than 100` beyond, where the whole is close to 0.
+
+    >>> format_multiple(1.4), format_multiple(1.84), format_multiple(27.06), format_multiple(4e6)
+    ('', '1.8', '27', 'more than 100')
+    """
+    if not share > LARGEST_SHARE:
+        return ""
+    if share > LARGEST_MULTIPLE:
+        return f"more than {LARGEST_MULTIPLE}"
+    return f"{share:.1f}" if share < 9.95 else f"{share:.0f}"
 
 
 def spreadsheet_text(text: str) -> str:

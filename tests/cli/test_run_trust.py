@@ -1,8 +1,15 @@
 """`unveil run` and trust cards: the table, JSON, and a run without them."""
 
 import json
+import re
+from dataclasses import replace
 
+import pytest
+from rich.console import Console
+
+from tiny_runs import run as tiny_run
 from unveil import load_run
+from unveil.cli.trust import trust_table
 
 
 def test_cards_are_printed_and_carried_by_json(shell):
@@ -33,3 +40,15 @@ def test_without_cards_nothing_of_them_is_told_and_the_record_is_another(shell):
     code, _, err = shell("run", path, *shell.common)
     assert code == 1
     assert "another" in " ".join(err.split())
+
+
+@pytest.mark.parametrize(("share", "cell"), [(0.006, "1%"), (1.5, "150%"), (27.06, "27×"), (3e6, "> 100×")])
+def test_a_boundary_that_takes_more_than_the_whole_drop_is_given_as_a_multiple(share, cell):
+    run = tiny_run()
+    card = replace(run.trust.cards[0], boundary_share=share)
+    table = trust_table(replace(run, trust=replace(run.trust, cards=(card, *run.trust.cards[1:]))), 200)
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table)
+    _, first, *_ = captured.get().splitlines()
+    assert re.split(r"\s{2,}", first.strip()).count(cell) == 1

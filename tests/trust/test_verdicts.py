@@ -101,3 +101,22 @@ def test_a_shape_that_fits_nowhere_else_is_weak_and_at_a_rim_an_artifact():
 )
 def test_reasons_in_words(null, q, agreement, border, reason):
     assert judge(CUE, null, q, 0.1, agreement, border)[1] == reason
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (1.0, "100% of its drop remains when only its boundary is erased"),
+        (1.5, "150% of its drop remains when only its boundary is erased"),
+        (1.51, "erasing only its boundary lowers the score 1.5 times as much as erasing all of it"),
+        (9.94, "erasing only its boundary lowers the score 9.9 times as much as erasing all of it"),
+        (9.96, "erasing only its boundary lowers the score 10 times as much as erasing all of it"),
+        (27.06, "erasing only its boundary lowers the score 27 times as much as erasing all of it"),
+        (3e6, "erasing only its boundary lowers the score more than 100 times as much as erasing all of it"),
+    ],
+)
+def test_more_than_the_whole_drop_is_said_as_a_multiple(share, said):
+    boundary = BoundaryShare(share, 0.2)
+    assert judge(CUE, RARE, 0.025, 0.1, AGREE, boundary) == (Verdict.WEAK, said)
+    doubtful = judge(CUE, PlacementResult(5 / 40, 39, 4), 0.125, 0.1, AGREE, boundary)[1]
+    assert doubtful == f"{said}; 4 of 39 other places lower the score as much (q = 0.12)"

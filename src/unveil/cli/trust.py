@@ -9,6 +9,7 @@ from rich.table import Table
 from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
 from unveil.records import Verdict
+from unveil.texts import format_multiple
 
 if TYPE_CHECKING:
     from unveil.records import Run
@@ -51,7 +52,7 @@ def trust_table(run: "Run", width: int) -> Group | None:
                 f"{card.sufficiency:+z.2f}",
                 "" if card.q_value is None else f"{card.q_value:.3f}",
                 "" if card.fill_agreement is None else f"{card.fill_agreement:z.0%}",
-                "" if card.boundary_share is None else f"{card.boundary_share:z.0%}",
+                "" if card.boundary_share is None else _format_share(card.boundary_share),
                 "" if card.shapley_value is None else f"{card.shapley_value:+z.2f}",
                 verdict,
             )
@@ -74,3 +75,9 @@ def trust_as_json(run: "Run") -> dict | None:
         "cards": [{**asdict(card), "verdict": str(card.verdict)} for card in run.trust.cards],
         "games": [{"target": game.target, **asdict(game)} for game in run.trust.games],
     }
+
+
+def _format_share(share: float) -> str:
+    """In per cent; as a multiple where that would be more than 150 %."""
+    multiple = format_multiple(share).replace("more than ", "> ")
+    return f"{multiple}×" if multiple else f"{share:z.0%}"

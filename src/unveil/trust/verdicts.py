@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 
 from unveil.records import SHOWN_SURELY, LabelCard, Region, Verdict
+from unveil.texts import format_multiple
 from unveil.trust.erasure import BoundaryShare, FillAgreement
 from unveil.trust.placement import PlacementResult
 
@@ -64,7 +65,7 @@ def judge(
         return Verdict.ARTIFACT, f"{rim}; {doubt}"
     if boundary is None or not edge:
         return Verdict.WEAK, doubt
-    remains = f"{boundary.drop_share:.0%} of its drop remains when only its boundary is erased"
+    remains = _remainder(boundary.drop_share)
     if doubt and q_value is not None and q_value <= alpha and boundary.drop_share >= NEARLY_ALL:
         return Verdict.ARTIFACT, f"{remains}; {doubt}"
     return Verdict.WEAK, f"{remains}; {doubt}" if doubt else remains
@@ -88,6 +89,14 @@ def _doubt(
         drops = ", ".join(f"{drop:+z.2f}" for drop in fills.drops)
         return f"its drop depends on the fill: {region.drop:+z.2f} with the run's own, {drops} with others"
     return ""
+
+
+def _remainder(share: float) -> str:
+    """How much of the drop is left with the boundary alone erased; as a multiple where it is more than all of it."""
+    multiple = format_multiple(share)
+    if multiple:
+        return f"erasing only its boundary lowers the score {multiple} times as much as erasing all of it"
+    return f"{share:.0%} of its drop remains when only its boundary is erased"
 
 
 def _comparison(placement: PlacementResult) -> str:
