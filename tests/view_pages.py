@@ -13,11 +13,16 @@ globalThis.stop = render({ model: { get: (name) => texts[name] || null }, el: do
 """
 
 
+SETTLED = """() => new Promise((done) => {
+  const isBusy = () => [...document.querySelectorAll("*")].some((one) => one.shadowRoot?.querySelector("[aria-busy=true]"));
+  const look = () => (isBusy() ? requestAnimationFrame(look) : requestAnimationFrame(() => requestAnimationFrame(done)));
+  setTimeout(look, 150);
+})"""
+
+
 def settle(page) -> None:
     """Wait until what was asked for is decoded and painted."""
-    page.evaluate(
-        "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 150))"
-    )
+    page.evaluate(SETTLED)
 
 
 def page_of(text: str, compare: str = "", theme: str = "") -> str:

@@ -11,7 +11,11 @@ export interface Pixels {
   color: boolean;
 }
 
+type Decoder = { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
+
 function bytesOf(blob: ViewBlob): Uint8Array<ArrayBuffer> {
+  const decode = (Uint8Array as Decoder).fromBase64; // in browsers since 2025, several times as fast
+  if (decode) return decode.call(Uint8Array, blob.data);
   const text = atob(blob.data);
   const bytes = new Uint8Array(text.length);
   for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);

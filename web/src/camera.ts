@@ -2,7 +2,7 @@
 import { select } from "d3-selection";
 import { type D3ZoomEvent, zoom, zoomIdentity } from "d3-zoom";
 import { effect } from "@preact/signals-core";
-import type { Stage } from "./stage";
+import type { AnyStage } from "./frame";
 import { type Camera, type State, WHOLE } from "./state";
 
 const LEAST = 0.5; // times the whole image
@@ -18,7 +18,7 @@ export interface Pointer {
 
 type Size = () => [number, number];
 
-export function attachPointer(stage: Stage, state: State, size: Size, hasFocus: () => boolean): Pointer {
+export function attachPointer(stage: AnyStage, state: State, size: Size, hasFocus: () => boolean): Pointer {
   const canvas = select<HTMLCanvasElement, unknown>(stage.canvas);
   const camera = state.shared.camera;
   let own = false; // whether a change of the camera comes from here
@@ -59,24 +59,24 @@ function accepts(event: Event, state: State, hasFocus: () => boolean): boolean {
 }
 
 /** The size of the whole image on the screen at a zoom of 1. */
-function fitted(stage: Stage, zoomNow: number, state: { width: number; height: number }): [number, number] {
+function fitted(stage: AnyStage, zoomNow: number, state: { width: number; height: number }): [number, number] {
   return [(state.width * stage.frame.sx) / zoomNow, (state.height * stage.frame.sy) / zoomNow];
 }
 
-function toCamera(transform: { k: number; x: number; y: number }, stage: Stage, [width, height]: [number, number]): Camera {
+function toCamera(transform: { k: number; x: number; y: number }, stage: AnyStage, [width, height]: [number, number]): Camera {
   const [wide, high] = fitted(stage, stage.zoomNow, stage.sides);
   const center = (middle: number, moved: number) => (middle - moved) / transform.k - middle;
   return { zoom: transform.k, x: center(width / 2, transform.x) / wide + 0.5, y: center(height / 2, transform.y) / high + 0.5 };
 }
 
-function toTransform(camera: Camera, stage: Stage, [width, height]: [number, number]) {
+function toTransform(camera: Camera, stage: AnyStage, [width, height]: [number, number]) {
   const [wide, high] = fitted(stage, stage.zoomNow, stage.sides);
   const moved = (middle: number, share: number, side: number) => middle - camera.zoom * ((share - 0.5) * side + middle);
   return zoomIdentity.translate(moved(width / 2, camera.x, wide), moved(height / 2, camera.y, high)).scale(camera.zoom);
 }
 
 /** Dragging with the right button, or the left one with the tool: across for the width, up and down for the level. */
-function attachWindow(stage: Stage, state: State): () => void {
+function attachWindow(stage: AnyStage, state: State): () => void {
   const { canvas } = stage;
   let start: { x: number; y: number; low: number; high: number } | null = null;
   const down = (event: PointerEvent) => {
@@ -98,18 +98,28 @@ function attachWindow(stage: Stage, state: State): () => void {
   return listen(canvas, { pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, contextmenu: menu });
 }
 
-function attachHover(stage: Stage, state: State): () => void {
+function attachHover(stage: AnyStage, state: State): () => void {
   const { canvas } = stage;
-  const under = (event: MouseEvent) => {
+  const { scene, shared } = state;
+  const at = (event: MouseEvent) => {
     const { sx, sy, ox, oy } = stage.frame;
     const box = canvas.getBoundingClientRect();
-    const [x, y] = [(event.clientX - box.left - ox) / sx, (event.clientY - box.top - oy) / sy];
-    return state.scene.regionAt(x, y, (region) => state.isVisible(region))?.id ?? null;
+    return [(event.clientX - box.left - ox) / sx, (event.clientY - box.top - oy) / sy];
+  };
+  const under = (event: MouseEvent) => {
+    const [x, y] = at(event);
+    return scene.regionAt(x, y, (region) => state.isVisible(region))?.id ?? null;
   };
   const move = (event: PointerEvent) => {
-    if (!event.buttons) state.hovered.value = under(event);
+    if (event.buttons) return;
+    state.hovered.value = under(event);
+    const [x, y] = at(event);
+    if (!scene.isVolume) shared.cursor.value = { from: state, x: x / scene.width, y: y / scene.height };
   };
-  const leave = () => (state.hovered.value = null);
+  const leave = () => {
+    state.hovered.value = null;
+    shared.cursor.value = null;
+  };
   const click = (event: MouseEvent) => {
     if (!event.defaultPrevented && !state.windowTool.value) state.pin(under(event));
   };

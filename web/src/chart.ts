@@ -31,8 +31,8 @@ export function chartView(state: State, width: number) {
   return html`
     <section class="panel curves" aria-label="Probabilities by round">
       <header><h3>Probabilities</h3>
-        <label class="switch"><input type="checkbox" .checked=${state.logOdds.value}
-          @change=${(event: Event) => (state.logOdds.value = (event.target as HTMLInputElement).checked)}>log-odds</label></header>
+        <label class="switch"><input type="checkbox" .checked=${state.shared.logOdds.value}
+          @change=${(event: Event) => (state.shared.logOdds.value = (event.target as HTMLInputElement).checked)}>log-odds</label></header>
       <svg viewBox="0 0 ${width} ${HEIGHT}" width=${width} height=${HEIGHT} role="img"
         aria-label="Curves of ${named.map(({ label }) => label.name).join(", ")}; the table below has the numbers">
         ${axes(plot, track, state)}
@@ -52,7 +52,7 @@ function plotOf(state: State, count: number, width: number): Plot {
   const right = width - NAMES;
   const x = scaleLinear([0, Math.max(count - 1, 1)], [LEFT, right]);
   const bend = (value: number) => Math.log(value / (1 - value));
-  const log = state.logOdds.value;
+  const log = state.shared.logOdds.value;
   const y = log ? scaleLinear([bend(LEAST), bend(1 - LEAST)], [HEIGHT - BOTTOM, TOP]) : scaleLinear([0, 1], [HEIGHT - BOTTOM, TOP]);
   const inside = (value: number) => Math.min(Math.max(value, LEAST), 1 - LEAST);
   return {
@@ -79,18 +79,13 @@ function curve(plot: Plot, track: Track, index: number, name: string) {
 }
 
 function labelCurve(state: State, plot: Plot, track: Track, label: Label, index: number, place: number) {
-  const hovered = state.hoveredLabel.value;
-  const region = state.activeRegion.value;
-  const own = region ? state.scene.view.targets[region.target]?.class_index : null;
-  const active = hovered === label.index || own === label.index;
-  const faded = !active && (hovered !== null || own !== null);
   const last = track.states[track.states.length - 1];
   const lost = track.states.some((one) => one.disappeared.includes(label.index)) && !last.predicted.includes(label.index);
-  const names = ["label", `c${label.color % PALETTE_SIZE}`, label.verdict ?? "", active ? "active" : "", faded ? "faded" : ""];
+  const names = ["label", `c${label.color % PALETTE_SIZE}`, label.verdict ?? ""];
   const enter = () => (state.hoveredLabel.value = label.index);
   const leave = () => (state.hoveredLabel.value = null);
   const end = plot.y(last.probabilities[index]);
-  return svg`<g class=${names.join(" ")} @pointerenter=${enter} @pointerleave=${leave}>
+  return svg`<g class=${names.join(" ")} data-label=${label.index} @pointerenter=${enter} @pointerleave=${leave}>
     ${curve(plot, track, index, "near")}${curve(plot, track, index, "")}
     ${track.states.map((one, at) => svg`<circle class=${one.appeared.includes(label.index) ? "new" : "dot"} cx=${plot.x(at)}
       cy=${plot.y(one.probabilities[index])} r=${one.appeared.includes(label.index) ? 5 : 2.6}><title>${label.name}: ${percent(one.probabilities[index])}</title></circle>`)}

@@ -10,7 +10,9 @@ export function traceContours(inside: Uint8Array, height: number, width: number)
   const at = (x: number, y: number) => x >= 0 && y >= 0 && x < width && y < height && inside[y * width + x] === 1;
   const open = new Set<number>(); // edges that aren't walked yet: 4 per corner, by direction
   const key = (x: number, y: number, direction: number) => (y * (width + 1) + x) * 4 + direction;
-  for (let y = 0; y < height; y++) {
+  const first = inside.indexOf(1);
+  const [top, bottom] = first < 0 ? [0, 0] : [Math.floor(first / width), Math.floor(inside.lastIndexOf(1) / width) + 1];
+  for (let y = top; y < bottom; y++) {
     for (let x = 0; x < width; x++) {
       if (!at(x, y)) continue;
       if (!at(x, y - 1)) open.add(key(x, y, 0));
@@ -20,8 +22,8 @@ export function traceContours(inside: Uint8Array, height: number, width: number)
     }
   }
   const polygons: Polygon[] = [];
-  for (const first of open) {
-    const polygon = walk(first, open, width + 1);
+  for (const edge of open) {
+    const polygon = walk(edge, open, width + 1);
     if (polygon.length >= 4) polygons.push(polygon);
   }
   return polygons;

@@ -1,6 +1,6 @@
 // Keys: what each does, also as the list that the help shows.
 import type { Pointer } from "./camera";
-import type { Stage } from "./stage";
+import type { AnyStage } from "./frame";
 import type { Layer, State } from "./state";
 import { sortedRegions } from "./table";
 
@@ -9,7 +9,7 @@ export const HELP: [string, string][] = [
   ["1 \u2026 9", "jump to a round"],
   ["\u2191 \u2193", "region before, after"],
   ["Shift or H", "hide all overlays while held"],
-  ["O S M", "original, saliency, model input"],
+  ["O S M D", "original, saliency, model input, difference"],
   ["I", "invert"],
   ["W F", "window to the values, full range"],
   ["+ \u2212 = 0", "zoom in, out, whole image, 1:1"],
@@ -17,11 +17,11 @@ export const HELP: [string, string][] = [
   ["Esc", "choose no region"],
   ["?", "this list"],
 ];
-const LAYERS: Record<string, Layer> = { o: "original", s: "saliency", m: "model" };
+const LAYERS: Record<string, Layer> = { o: "original", s: "saliency", m: "model", d: "difference" };
 
 export interface Actions {
   state: State;
-  stage: Stage;
+  stage: AnyStage;
   pointer: Pointer;
   reset: () => void;
   help: () => void;
@@ -41,7 +41,7 @@ export function pressKey(event: KeyboardEvent, actions: Actions): boolean {
   const layer = LAYERS[event.key.toLowerCase()];
   if (layer) {
     state.layer.value = layer;
-    state.say({ original: "Original image", saliency: "Saliency", model: "Model input" }[layer]);
+    state.say({ original: "Original image", saliency: "Saliency", model: "Model input", difference: "Difference" }[layer]);
     return true;
   }
   if (/^[1-9]$/.test(event.key)) {
@@ -53,7 +53,7 @@ export function pressKey(event: KeyboardEvent, actions: Actions): boolean {
   return action !== undefined;
 }
 
-function plain(key: string, actions: Actions, state: State, stage: Stage, pointer: Pointer): (() => void) | undefined {
+function plain(key: string, actions: Actions, state: State, stage: AnyStage, pointer: Pointer): (() => void) | undefined {
   const window = state.shared.window;
   const table: Record<string, () => void> = {
     ArrowLeft: () => state.setRound(state.round.value - 1),
@@ -70,6 +70,7 @@ function plain(key: string, actions: Actions, state: State, stage: Stage, pointe
     " ": () => actions.reset(),
     Escape: () => state.pin(null),
     "?": () => actions.help(),
+    ...stage.keys,
   };
   return table[key.length === 1 ? key.toLowerCase() : key];
 }

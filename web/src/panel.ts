@@ -3,15 +3,14 @@ import { html, nothing } from "lit-html";
 import type { Pointer } from "./camera";
 import type { ViewDocument } from "./document";
 import { HELP } from "./keys";
-import { barLength, baseName, grouped, percent, short } from "./scales";
-import type { RoundMap } from "./scene";
-import type { Stage } from "./stage";
+import { baseName, grouped, percent } from "./scales";
 import type { Layer, State } from "./state";
 
 const LAYERS: [Layer, string, string][] = [
   ["original", "Original", "O"],
   ["saliency", "Saliency", "S"],
   ["model", "Model input", "M"],
+  ["difference", "Difference", "D"],
 ];
 
 export function titleView(view: ViewDocument) {
@@ -45,8 +44,8 @@ export function controlsView(state: State, pointer: Pointer, help: () => void) {
           <button class="icon" aria-label="Keys" title="Keys (?)" @click=${help}>${icon("help")}</button>
         </div>
       </div>
-      ${state.layer.value === "saliency" ? html`<div class="row sliders">
-        ${slider("Threshold", state.threshold.value, 0, 0.95, (value) => (state.threshold.value = value))}
+      ${state.layer.value === "saliency" || state.layer.value === "difference" ? html`<div class="row sliders">
+        ${state.layer.value === "saliency" ? slider("Threshold", state.threshold.value, 0, 0.95, (value) => (state.threshold.value = value)) : nothing}
         ${slider("Opacity", state.opacity.value, 0.1, 1, (value) => (state.opacity.value = value))}</div>` : nothing}
     </div>`;
 }
@@ -76,39 +75,6 @@ function roundControl(state: State) {
 function slider(name: string, value: number, low: number, high: number, change: (value: number) => void) {
   return html`<label>${name}<input type="range" min=${low} max=${high} step="0.01" .value=${String(value)}
     @input=${(event: Event) => change(Number((event.target as HTMLInputElement).value))}><output>${Math.round(value * 100)}\u202f%</output></label>`;
-}
-
-/** Texts on the corners of the image. */
-export function cornersView(state: State, stage: Stage, map: RoundMap | null) {
-  const { layer, shownRound, shared } = state;
-  const { view } = state.scene;
-  const names: Record<Layer, string> = { original: "", saliency: `Saliency, round ${shownRound.value}`, model: `Model input, round ${shownRound.value}` };
-  const changed = shared.window.value !== null || shared.invert.value || (view.preview?.window ?? null) !== null;
-  return html`
-    <div class="corner top">${state.hidden.value ? "Overlays hidden" : names[layer.value]}</div>
-    ${layer.value === "saliency" && map && !state.hidden.value ? html`<div class="corner bar"><span>${short(map.limit)}</span><i></i><span>0</span></div>` : nothing}
-    <div class="corner window">${changed ? windowText(state, stage) : nothing}</div>
-    <div class="corner scale">${scaleBar(state, stage)}${state.scene.isVolume ? nothing : html`<span>${zoomText(stage)}</span>`}</div>`;
-}
-
-function zoomText(stage: Stage): string {
-  return `${Math.round(Math.min(stage.frame.sx, stage.frame.sy) * 100)}\u202f%`;
-}
-
-function windowText(state: State, stage: Stage): string {
-  const [low, high] = stage.windowShares();
-  const [zero, one] = state.scene.view.source.value_range ?? [0, 255];
-  const [from, to] = [low, high].map((share) => zero + share * (one - zero));
-  const inverted = state.shared.invert.value ? ", inverted" : "";
-  return `W ${short(to - from)}  C ${short((from + to) / 2)}${inverted}`;
-}
-
-function scaleBar(state: State, stage: Stage) {
-  const spacing = state.scene.view.source.spacing_mm;
-  if (!spacing) return nothing;
-  const pxPerMm = stage.frame.sx / spacing[spacing.length - 1];
-  const length = barLength(pxPerMm, 120);
-  return html`<span class="length">${short(length)} mm<svg width=${length * pxPerMm + 2} height="7" aria-hidden="true"><path d="M1 0v6h${length * pxPerMm}v-6"></path></svg></span>`;
 }
 
 export function helpView(close: () => void) {

@@ -7,11 +7,27 @@ const WHOLE = 1 << 20; // pixels of a level that are windowed at once, and kept
 /** Left, top, width and height. */
 export type Box = [number, number, number, number];
 
+/** How the image is shown: the values that are black and white, and canvas pixels per pixel of CSS. */
+export interface Look {
+  window: [number, number];
+  invert: boolean;
+  ratio: number;
+  /** Whether it moves, so that a coarser image is good enough. */
+  moving: boolean;
+}
+
+interface Windowed {
+  canvas: HTMLCanvasElement;
+  data: ImageData;
+  key: string;
+}
+
+const empty = (): Windowed => ({ canvas: makeCanvas(1, 1), data: new ImageData(1, 1), key: "" });
+
 export class Picture {
   private readonly levels: Pixels[];
-  private readonly canvas = makeCanvas(1, 1);
-  private data = new ImageData(1, 1);
-  private kept = "";
+  private readonly wholes = empty();
+  private readonly part = empty();
 
   constructor(readonly pixels: Pixels) {
     this.levels = [pixels];
@@ -22,19 +38,34 @@ export class Picture {
     return this.pixels.values instanceof Uint16Array ? 65536 : 256;
   }
 
-  /** Draw the image into the box `to` of a canvas that shows `width` x `height`; `ratio` is its pixels per pixel of CSS. */
-  draw(context: CanvasRenderingContext2D, to: Box, [width, height]: [number, number], ratio: number, window: [number, number], invert: boolean): void {
-    const level = this.level((to[2] / this.pixels.width) * ratio);
+  /** Draw the image into the box `to` of a canvas that shows `width` x `height`; false if it is coarser than the screen. */
+  draw(context: CanvasRenderingContext2D, to: Box, [width, height]: [number, number], look: Look): boolean {
+    const { window, invert } = look;
+    const scale = (to[2] / this.pixels.width) * look.ratio;
+    const exact = this.level(scale);
+    const level = look.moving ? this.movable(exact) : exact;
     const { width: wide, height: high } = level;
     const whole = wide * high <= WHOLE;
     const [left, right] = whole ? [0, wide] : visible(to[0], to[2], width, wide);
     const [top, bottom] = whole ? [0, high] : visible(to[1], to[3], height, high);
-    if (right <= left || bottom <= top) return;
+    if (right <= left || bottom <= top) return true;
+    const target = whole ? this.wholes : this.part;
     const key = [wide, left, right, top, bottom, ...window, invert].join(" ");
-    if (this.kept !== key) this.apply(level, [left, top, right - left, bottom - top], window, invert);
-    this.kept = key;
+    if (target.key !== key) apply(target, level, [left, top, right - left, bottom - top], windowTable(this.range, window[0], window[1], invert));
+    target.key = key;
     const [sx, sy] = [to[2] / wide, to[3] / high];
-    context.drawImage(this.canvas, to[0] + left * sx, to[1] + top * sy, (right - left) * sx, (bottom - top) * sy);
+    context.drawImage(target.canvas, to[0] + left * sx, to[1] + top * sy, (right - left) * sx, (bottom - top) * sy);
+    return level === exact;
+  }
+
+  /** The finest level up to this one that is windowed as a whole, and so needn't be again while the image moves. */
+  private movable(level: Pixels): Pixels {
+    let index = this.levels.indexOf(level);
+    while (this.levels[index].width * this.levels[index].height > WHOLE) {
+      this.levels[index + 1] ??= halved(this.levels[index]);
+      index++;
+    }
+    return this.levels[index];
   }
 
   /** The coarsest level that still has a pixel per pixel of the screen. */
@@ -46,29 +77,28 @@ export class Picture {
     }
     return this.levels[index];
   }
+}
 
-  /** Put a part of a level into the canvas, which is used again while its size stays the same. */
-  private apply(level: Pixels, [left, top, width, height]: Box, window: [number, number], invert: boolean): void {
-    const table = windowTable(this.range, window[0], window[1], invert);
-    if (this.canvas.width !== width || this.canvas.height !== height || this.data.width !== width) {
-      [this.canvas.width, this.canvas.height] = [width, height];
-      this.data = new ImageData(width, height);
-    }
-    const rgba = new Uint32Array(this.data.data.buffer);
-    const { values } = level;
-    let place = 0;
-    for (let y = top; y < top + height; y++) {
-      let from = y * level.width + left;
-      if (!level.color) for (let x = 0; x < width; x++) rgba[place++] = table[values[from++]];
-      else {
-        for (let x = 0; x < width; x++, from++) {
-          const [red, green, blue] = [table[values[4 * from]] & 255, table[values[4 * from + 1]] & 255, table[values[4 * from + 2]] & 255];
-          rgba[place++] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
-        }
+/** Put a part of a level into a canvas, which is used again while its size stays the same. */
+function apply(target: Windowed, level: Pixels, [left, top, width, height]: Box, table: Uint32Array): void {
+  if (target.data.width !== width || target.data.height !== height) {
+    [target.canvas.width, target.canvas.height] = [width, height];
+    target.data = new ImageData(width, height);
+  }
+  const rgba = new Uint32Array(target.data.data.buffer);
+  const { values } = level;
+  let place = 0;
+  for (let y = top; y < top + height; y++) {
+    let from = y * level.width + left;
+    if (!level.color) for (let x = 0; x < width; x++) rgba[place++] = table[values[from++]];
+    else {
+      for (let x = 0; x < width; x++, from++) {
+        const [red, green, blue] = [table[values[4 * from]] & 255, table[values[4 * from + 1]] & 255, table[values[4 * from + 2]] & 255];
+        rgba[place++] = (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
       }
     }
-    contextOf(this.canvas, true).putImageData(this.data, 0, 0);
   }
+  contextOf(target.canvas, true).putImageData(target.data, 0, 0);
 }
 
 /** From where to where an axis is visible, in pixels of a level with one more at each end. */
@@ -81,15 +111,14 @@ function visible(start: number, length: number, room: number, count: number): [n
 function halved(pixels: Pixels): Pixels {
   const channels = pixels.color ? 4 : 1;
   const [width, height] = [pixels.width >> 1, pixels.height >> 1];
-  const values = new (pixels.values.constructor as new (length: number) => Uint8Array)(width * height * channels);
-  const step = pixels.width * channels;
+  const from = pixels.values;
+  const values = new (from.constructor as new (length: number) => Uint8Array)(width * height * channels);
+  const row = pixels.width * channels;
   let place = 0;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      for (let c = 0; c < channels; c++) {
-        const from = 2 * y * step + 2 * x * channels + c;
-        const { values: v } = pixels;
-        values[place++] = (v[from] + v[from + channels] + v[from + step] + v[from + step + channels] + 2) >> 2;
+      for (let at = 2 * y * row + 2 * x * channels, end = at + channels; at < end; at++) {
+        values[place++] = (from[at] + from[at + channels] + from[at + row] + from[at + row + channels] + 2) >> 2;
       }
     }
   }

@@ -32,6 +32,24 @@ export function colorMap(values: Float32Array, threshold: number): Uint8ClampedA
   return pixels;
 }
 
+const ORANGE = [255, 170, 64];
+const BLUE = [92, 178, 255];
+const FAINT = 1.5; // steps of the image that are no difference yet
+
+/** The pixels of differences: orange where the first is brighter, blue where it is darker, transparent without one. */
+export function signedMap(values: Float32Array, limit: number): Uint8ClampedArray<ArrayBuffer> {
+  const pixels = new Uint8ClampedArray(values.length * 4);
+  values.forEach((value, index) => {
+    const size = Math.abs(value);
+    if (size < FAINT) return;
+    const bright = 0.2 + 0.8 * Math.sqrt(Math.min(size / limit, 1));
+    const color = value > 0 ? ORANGE : BLUE;
+    for (let channel = 0; channel < 3; channel++) pixels[index * 4 + channel] = color[channel] * bright;
+    pixels[index * 4 + 3] = 255;
+  });
+  return pixels;
+}
+
 /** The gray of each of `count` original values in a window, as one number per pixel (ABGR in memory order RGBA). */
 export function windowTable(count: number, low: number, high: number, invert: boolean): Uint32Array {
   const table = new Uint32Array(count);

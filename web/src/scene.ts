@@ -1,21 +1,10 @@
 // The scene: what a view holds, prepared for drawing. Pixels are decoded when they are first shown.
 import { bitmapOf, canvasOf, pixelsOf, type Pixels } from "./blobs";
-import { type Point, type Polygon, cutCorners, toPath, traceContours } from "./contours";
+import type { Point } from "./contours";
+import { type Difference, differenceOf } from "./difference";
 import type { Region, Round, SaliencyMap, ViewDocument } from "./document";
-import { decodeMask, isInside, runEnds } from "./masks";
 import { colorMap } from "./scales";
-
-const CUTS = [0, 0.06, 0.12, 0.18, 0.25, 0.35, 0.5];
-const MOST_CUT = 2.5; // px on the screen
-
-export interface Shape {
-  region: Region;
-  /** The outline in pixels of the source. Corners of a pixel that is `size` px wide on the screen are cut a little. */
-  path: (size: number) => Path2D;
-  /** The topmost point of the outline, where its number stands. */
-  top: Point;
-  ends: Float64Array;
-}
+import { Shape } from "./shapes";
 
 /** One map for drawing: shares of `limit`, on the model's grid. */
 export interface RoundMap {
@@ -39,7 +28,7 @@ export class Scene {
     const spacing = view.source.spacing_mm?.slice(-2) ?? [1, 1];
     const smaller = Math.min(...spacing);
     this.aspect = [spacing[1] / smaller, spacing[0] / smaller];
-    this.shapes = view.source.shape.length === 2 ? view.regions.map((region) => shapeOf(view, region)) : [];
+    this.shapes = view.source.shape.length === 2 ? view.regions.map((region) => new Shape(view, region)) : [];
   }
 
   get isVolume(): boolean {
@@ -60,7 +49,7 @@ export class Scene {
   regionAt(x: number, y: number, visible: (region: Region) => boolean): Region | null {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height) return null;
     const place = Math.floor(y) * this.width + Math.floor(x);
-    const under = this.shapes.filter(({ ends, region }) => visible(region) && isInside(ends, place));
+    const under = this.shapes.filter((shape) => visible(shape.region) && shape.has(place));
     under.sort((a, b) => a.region.area_px - b.region.area_px);
     return under[0]?.region ?? null;
   }
@@ -93,6 +82,17 @@ export class Scene {
     return map && canvasOf(colorMap(map.values, threshold), map.width, map.height);
   }
 
+  /** What was erased before a round; 0: in the end. */
+  difference(track: number, round: number): Promise<Difference> {
+    return this.once(`difference ${track} ${round}`, async () => {
+      const rounds = this.rounds(track);
+      const { final } = this.view.tracks[track];
+      const blobs = [rounds[0]?.image ?? final, (round && rounds[round - 1]?.image) || final, final];
+      const [first, second, last] = await Promise.all(blobs.map(pixelsOf));
+      return differenceOf(first, second, last);
+    });
+  }
+
   private once<T>(name: string, make: () => Promise<T>): Promise<T> {
     const kept = this.cache.get(name) ?? make();
     this.cache.set(name, kept);
@@ -111,36 +111,4 @@ async function combine(maps: SaliencyMap[]): Promise<RoundMap | null> {
     for (let index = 0; index < values.length; index++) values[index] = Math.max(values[index], pixels.values[index] * factor);
   }
   return { values, limit, maximum: Math.max(...maps.map((one) => one.maximum)), height, width };
-}
-
-/** Outlines come from the model's grid, whose pixels are what was found, unless the source is about as fine or coarser. */
-function shapeOf(view: ViewDocument, region: Region): Shape {
-  const { scale, offset } = view.source.geometry;
-  const coarse = Math.min(...scale) < 2;
-  const mask = coarse ? region.mask : region.model_mask;
-  const [height, width] = mask.shape;
-  const outlines = traceContours(decodeMask(mask), height, width);
-  const [sy, sx, oy, ox] = coarse ? [1, 1, 0, 0] : [...scale, ...offset];
-  const [bottom, right] = view.source.shape;
-  const place = (polygon: Polygon) => polygon.map(([x, y]) => within(x * sx + ox, y * sy + oy, right, bottom));
-  const paths = new Map<number, Path2D>();
-  const path = (size: number) => {
-    const cut = CUTS.filter((one) => one * size * sx <= MOST_CUT).pop() ?? 0;
-    const made = paths.get(cut) ?? toPath(outlines.map((polygon) => place(cut ? cutCorners(polygon, cut) : polygon)));
-    paths.set(cut, made);
-    return made;
-  };
-  return { region, path, top: topOf(outlines.map(place)), ends: runEnds(region.mask) };
-}
-
-function within(x: number, y: number, right: number, bottom: number): Point {
-  return [Math.min(Math.max(x, 0), right), Math.min(Math.max(y, 0), bottom)];
-}
-
-function topOf(polygons: Polygon[]): Point {
-  const points = polygons.flat();
-  const least = Math.min(...points.map(([, y]) => y));
-  const highest = points.filter(([, y]) => y === least);
-  const middle = highest.reduce((sum, [x]) => sum + x, 0) / (highest.length || 1);
-  return points.length ? [middle, least] : [0, 0];
 }

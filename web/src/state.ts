@@ -1,9 +1,10 @@
 // The state of a viewer: signals, and what follows from them.
-import { type Signal, computed, signal } from "@preact/signals-core";
+import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals-core";
 import type { Region, Round } from "./document";
 import { Scene } from "./scene";
+import type { Shape } from "./shapes";
 
-export type Layer = "original" | "saliency" | "model";
+export type Layer = "original" | "saliency" | "model" | "difference";
 export type SortKey = "number" | "round" | "label" | "verdict" | "drop" | "probability" | "stability" | "area" | "suspicion";
 
 /** What two viewers side by side share. `zoom` is relative to the whole image; `x`, `y` are shares of it at the center. */
@@ -20,39 +21,93 @@ export interface Shared {
   /** Shares of the range of values; null for the window of the view. */
   window: Signal<[number, number] | null>;
   invert: Signal<boolean>;
+  windowTool: Signal<boolean>;
+  /** 0 shows the regions of all rounds. */
+  round: Signal<number>;
+  layer: Signal<Layer>;
+  threshold: Signal<number>;
+  opacity: Signal<number>;
+  hidden: Signal<boolean>;
+  logOdds: Signal<boolean>;
+  /** What the live region says. */
+  said: Signal<string>;
+  /** Where the pointer is, as shares of the image, and over whose. */
+  cursor: Signal<{ from: State; x: number; y: number } | null>;
+  /** The point through which the planes of volumes go, in voxels of the source; null for the middle. */
+  point: Signal<number[] | null>;
+  /** The numbers of rounds of all runs. */
+  counts: ReadonlySignal<number>[];
 }
 
 export function makeShared(): Shared {
-  return { camera: signal(WHOLE), window: signal(null), invert: signal(false) };
+  return {
+    camera: signal(WHOLE),
+    window: signal(null),
+    invert: signal(false),
+    windowTool: signal(false),
+    round: signal(0),
+    layer: signal<Layer>("original"),
+    threshold: signal(0.2),
+    opacity: signal(0.75),
+    hidden: signal(false),
+    logOdds: signal(false),
+    said: signal(""),
+    cursor: signal(null),
+    point: signal(null),
+    counts: [],
+  };
 }
 
 export class State {
   readonly track = signal(0);
-  /** 0 shows the regions of all rounds. */
-  readonly round = signal(0);
-  readonly layer = signal<Layer>("original");
-  readonly threshold = signal(0.2);
-  readonly opacity = signal(0.75);
-  readonly hidden = signal(false);
-  readonly windowTool = signal(false);
   readonly hovered = signal<string | null>(null);
   readonly pinned = signal<string | null>(null);
   readonly hoveredLabel = signal<number | null>(null);
   readonly sort = signal<{ key: SortKey; down: boolean }>({ key: "number", down: false });
-  readonly logOdds = signal(false);
   /** Why something can't be drawn. */
   readonly problem = signal("");
-  /** What the live region says. */
-  readonly said = signal("");
+  /** Regions of another run, to be drawn as well. */
+  readonly companions = signal<Shape[]>([]);
+  /** Numbers of colors in place of the targets' own. */
+  colors: number[] | null = null;
 
   readonly rounds = computed<Round[]>(() => this.scene.rounds(this.track.value));
+  /** 0 shows the regions of all rounds; a run with fewer rounds than another stays at its last one. */
+  readonly round = computed(() => Math.min(this.shared.round.value, this.rounds.value.length));
   readonly active = computed(() => this.hovered.value ?? this.pinned.value);
   readonly activeRegion = computed(() => this.regions.find((one) => one.id === this.active.value) ?? null);
   /** The round whose map and image are shown: the first one while all are. */
   readonly shownRound = computed(() => this.round.value || this.activeRegion.value?.round || 1);
   readonly shownTarget = computed(() => this.activeRegion.value?.target ?? null);
 
-  constructor(readonly scene: Scene, readonly shared: Shared) {}
+  constructor(readonly scene: Scene, readonly shared: Shared) {
+    shared.counts.push(computed(() => this.rounds.value.length));
+  }
+
+  get layer(): Signal<Layer> {
+    return this.shared.layer;
+  }
+
+  get hidden(): Signal<boolean> {
+    return this.shared.hidden;
+  }
+
+  get opacity(): Signal<number> {
+    return this.shared.opacity;
+  }
+
+  get threshold(): Signal<number> {
+    return this.shared.threshold;
+  }
+
+  get windowTool(): Signal<boolean> {
+    return this.shared.windowTool;
+  }
+
+  /** The number of rounds of the run that has most. */
+  get mostRounds(): number {
+    return Math.max(0, ...this.shared.counts.map((count) => count.value));
+  }
 
   get regions(): Region[] {
     return this.scene.view.regions;
@@ -68,15 +123,28 @@ export class State {
     return this.round.value === 0 || region.round === this.round.value;
   }
 
+  /** Whether a region is pointed at, chosen, or one of a label that is pointed at. */
+  isMarked(region: Region): boolean {
+    const label = this.hoveredLabel.value;
+    if (label !== null) return this.scene.view.targets[region.target]?.class_index === label;
+    return region.id === this.active.value;
+  }
+
+  /** The number of a region's color. */
+  colorOf(region: Region): number {
+    return this.colors?.[region.target] ?? region.target;
+  }
+
   setRound(round: number): void {
-    const most = this.rounds.value.length;
-    this.round.value = Math.min(Math.max(round, 0), most);
-    this.say(this.round.value ? `Round ${this.round.value} of ${most}. ${this.describeRound()}` : "All rounds");
+    const most = this.mostRounds;
+    const now = Math.min(Math.max(round, 0), most);
+    this.shared.round.value = now;
+    this.say(now ? `Round ${now} of ${most}. ${this.describeRound()}` : "All rounds");
   }
 
   setTrack(track: number): void {
     this.track.value = track;
-    this.round.value = Math.min(this.round.value, this.rounds.value.length);
+    this.shared.round.value = Math.min(this.shared.round.value, this.mostRounds);
     this.pinned.value = null;
   }
 
@@ -85,7 +153,7 @@ export class State {
     const region = this.regions.find((one) => one.id === id);
     if (!region) return;
     if (region.track !== this.track.value) this.track.value = region.track;
-    if (this.round.value && region.round !== this.round.value) this.round.value = region.round;
+    if (this.round.value && region.round !== this.round.value) this.shared.round.value = region.round;
     this.say(describe(region, this.labelOf(region)));
   }
 
@@ -103,7 +171,7 @@ export class State {
   }
 
   say(text: string): void {
-    this.said.value = text;
+    this.shared.said.value = text;
   }
 
   private describeRound(): string {

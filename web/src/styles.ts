@@ -34,6 +34,7 @@ h2,h3,p,dl,dd,pre{margin:0;font:inherit}
 .corner.scale{bottom:9px;right:11px;display:flex;gap:14px;align-items:flex-end}
 .corner.bar{top:10px;right:11px;display:grid;justify-items:end;gap:3px}
 .corner.bar i{width:10px;height:96px;border-radius:3px;border:1px solid rgba(255,255,255,.55);background:linear-gradient(#fcfdbf,#fec287,#fb8761,#e55064,#b5367a,#812581,#4f127b)}
+.corner.bar i.signed{background:linear-gradient(#ffaa40,#996626 25%,#33220d 49%,#000 50%,#122433 51%,#376b99 75%,#5cb2ff)}
 .length{display:grid;justify-items:center;gap:1px}
 .length path{fill:none;stroke:#fff;stroke-width:1.6;filter:drop-shadow(0 0 1px #000)}
 .controls{padding:12px 2px 0;display:grid;gap:11px}

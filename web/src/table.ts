@@ -56,16 +56,14 @@ export function tableView(state: State, toggle: (id: string) => void) {
 }
 
 function row(state: State, region: Region, toggle: (id: string) => void) {
-  const active = region.id === state.active.value;
   const pinned = region.id === state.pinned.value;
-  const quiet = !state.isVisible(region);
   const label = state.labelOf(region);
   const change = region.probability_before === null || region.probability_after === null
     ? "" : html`${percent(region.probability_before)} <span class="to">\u2192</span> ${percent(region.probability_after)}`;
   return html`
-    <tr class="${active ? "active" : ""} ${quiet ? "quiet" : ""}" data-region=${region.id}
+    <tr data-region=${region.id} data-row=${region.id}
       @pointerenter=${() => (state.hovered.value = region.id)} @pointerleave=${() => (state.hovered.value = null)} @click=${() => toggle(region.id)}>
-      <td class="number"><button class="badge c${region.target % PALETTE_SIZE}" aria-pressed=${pinned} aria-label="Region ${region.number}: ${label}"
+      <td class="number"><button class="badge c${state.colorOf(region) % PALETTE_SIZE}" aria-pressed=${pinned} aria-label="Region ${region.number}: ${label}"
         @focus=${() => (state.hovered.value = region.id)} @blur=${() => (state.hovered.value = null)}>${region.number}</button></td>
       <td class="round">${region.round}</td>
       <td class="label">${label}${region.opposes ? html`<span class="against">speaks against it</span>` : nothing}</td>
@@ -74,7 +72,7 @@ function row(state: State, region: Region, toggle: (id: string) => void) {
       <td class="probability">${change}</td>
       <td class="stability">${region.stability === null ? "" : percent(region.stability)}</td>
     </tr>
-    ${region.trust || pinned ? html`<tr class="more ${active ? "active" : ""} ${quiet ? "quiet" : ""}"><td></td><td colspan="6">
+    ${region.trust || pinned ? html`<tr class="more" data-row=${region.id}><td></td><td colspan="6">
       <span class="reason">${region.trust?.reason ?? ""}</span>${pinned ? details(state, region) : nothing}</td></tr>` : nothing}`;
 }
 

@@ -1,26 +1,23 @@
 // The viewer: anywidget's contract, in one shadow root. `model.get("view")` is the text of a view.
 import { effect, untracked } from "@preact/signals-core";
 import { html, nothing, render as renderHtml } from "lit-html";
-import { attachPointer, listen, type Pointer } from "./camera";
+import { listen } from "./camera";
 import { chartView } from "./chart";
 import type { ViewDocument } from "./document";
 import { pressKey, releaseKey } from "./keys";
-import { controlsView, cornersView, helpView, originView, titleView } from "./panel";
-import { Scene, type RoundMap } from "./scene";
-import { Stage } from "./stage";
+import { markElements } from "./marks";
+import { Pane } from "./pane";
+import { controlsView, helpView, originView, titleView } from "./panel";
+import { Scene } from "./scene";
 import { type Shared, State, makeShared, WHOLE } from "./state";
 import { STYLES } from "./styles";
 import { tableView } from "./table";
-import { VolumeStage } from "./volume";
 
 export interface Model {
   get(name: string): unknown;
   on?(name: string, handler: () => void): void;
   off?(name: string, handler: () => void): void;
 }
-
-const LEAST_HEIGHT = 280;
-const MOST_HEIGHT = 620;
 
 /** Reads the text of a view; another format or version is an error that says so. */
 export function parseView(text: unknown): ViewDocument {
@@ -36,48 +33,49 @@ function messageOf(error: unknown): string {
 
 class Viewer {
   readonly state: State;
-  private readonly stage: Stage | VolumeStage;
-  private readonly pointer: Pointer;
+  private readonly pane: Pane;
   private readonly stops: (() => void)[] = [];
-  private map: RoundMap | null = null;
-  private width = 0;
+  private width: number;
   private readonly root = document.createElement("div");
   private readonly dialog = document.createElement("dialog");
   private readonly live = document.createElement("div");
 
-  constructor(readonly view: ViewDocument, shared: Shared, private readonly host: HTMLElement) {
+  constructor(readonly view: ViewDocument, shared: Shared, host: HTMLElement) {
     this.state = new State(new Scene(view), shared);
-    this.stage = this.state.scene.isVolume ? new VolumeStage(this.state) : new Stage(this.state);
     this.root.className = "viewer";
     this.live.className = "unseen";
     this.live.setAttribute("aria-live", "polite");
     this.dialog.setAttribute("aria-label", "Keys");
-    this.host.append(this.root);
-    this.pointer = attachPointer(this.stage as Stage, this.state, () => this.stageSize(), () => this.hasFocus());
+    host.append(this.root);
+    this.width = Math.floor(this.root.clientWidth);
+    this.pane = new Pane(this.state);
     this.attachKeys();
-    this.watch();
+    const size = new ResizeObserver(() => this.resize());
+    this.stops.push(
+      effect(() => this.renderAll()),
+      effect(() => markElements(this.root, this.state)),
+      () => size.disconnect(),
+    );
+    size.observe(this.root);
   }
 
   stop(): void {
-    this.pointer.stop();
+    this.pane.stop();
     for (const end of this.stops) end();
     this.root.remove();
   }
 
-  private hasFocus(): boolean {
-    return (this.root.getRootNode() as ShadowRoot).activeElement === this.stage.canvas;
-  }
-
   private attachKeys(): void {
-    const actions = { state: this.state, stage: this.stage as Stage, pointer: this.pointer, reset: () => this.reset(), help: () => this.help() };
+    const { state, pane } = this;
+    const actions = { state, stage: pane.stage, pointer: pane.pointer, reset: () => this.reset(), help: () => this.help() };
     const down = (event: KeyboardEvent) => {
       if (this.dialog.open || !pressKey(event, actions)) return;
       event.preventDefault();
       event.stopPropagation();
     };
-    const up = (event: KeyboardEvent) => releaseKey(event, this.state);
+    const up = (event: KeyboardEvent) => releaseKey(event, state);
     const out = (event: FocusEvent) => {
-      if (!this.root.contains(event.relatedTarget as Node | null)) this.state.hidden.value = false;
+      if (!this.root.contains(event.relatedTarget as Node | null)) state.hidden.value = false;
     };
     this.stops.push(listen(this.root, { keydown: down, keyup: up, focusout: out }));
   }
@@ -92,79 +90,32 @@ class Viewer {
     this.dialog.showModal();
   }
 
-  private watch(): void {
-    let frame = 0;
-    const paint = () => {
-      frame = 0;
-      this.stage.draw(...this.stageSize());
-      this.renderCorners();
-    };
-    const schedule = () => (frame ||= requestAnimationFrame(paint));
-    const size = new ResizeObserver(() => {
-      const width = Math.floor(this.root.clientWidth);
-      if (width === this.width) return;
-      this.width = width;
-      this.renderAll();
-      this.stage.resize(...this.stageSize());
-      schedule();
-    });
-    size.observe(this.root);
-    this.stops.push(
-      effect(() => this.renderAll()),
-      effect(() => {
-        this.readDrawn();
-        void this.prepare().catch((error: unknown) => (this.state.problem.value = messageOf(error))).then(schedule);
-        schedule();
-      }),
-      () => size.disconnect(),
-      () => cancelAnimationFrame(frame),
-    );
-  }
-
-  /** Everything that the stage draws from, so that a change of it paints again. */
-  private readDrawn(): void {
-    const { round, track, layer, threshold, opacity, hidden, active, hoveredLabel, shared, shownRound, shownTarget } = this.state;
-    for (const one of [round, track, layer, threshold, opacity, hidden, active, hoveredLabel, shownRound, shownTarget]) void one.value;
-    void [shared.camera.value, shared.window.value, shared.invert.value];
-  }
-
-  private async prepare(): Promise<void> {
-    const { scene, layer, track, shownRound, shownTarget } = this.state;
-    const wanted = untracked(() => layer.value === "saliency" && !scene.isVolume ? scene.map(track.value, shownRound.value, shownTarget.value) : null);
-    await untracked(() => this.stage.prepare());
-    this.map = await wanted;
-  }
-
-  private stageSize(wide?: number): [number, number] {
-    const width = Math.max(120, wide ?? this.root.querySelector(".stage")?.clientWidth ?? this.width);
-    const { scene } = this.state;
-    const shape = scene.isVolume ? 0.62 : (scene.height * scene.aspect[1]) / (scene.width * scene.aspect[0]);
-    return [width, Math.round(Math.min(Math.max(width * shape, LEAST_HEIGHT), MOST_HEIGHT))];
+  private resize(): void {
+    const width = Math.floor(this.root.clientWidth);
+    if (width === this.width) return;
+    this.width = width;
+    untracked(() => this.renderAll());
   }
 
   private renderAll(): void {
-    const { state } = this;
+    const { state, pane } = this;
     const toggle = (id: string) => state.pin(state.pinned.value === id ? null : id);
     const beside = this.width >= 1060;
     // The curves go to the shorter column.
-    const below = beside && this.stageSize(this.width * 0.53)[1] + 110 < 60 + 92 * state.regions.length;
+    const below = beside && pane.heightAt(this.width * 0.53) + 110 < 60 + 92 * state.regions.length;
     const chart = Math.max(300, this.width * (beside ? (below ? 0.54 : 0.46) : 1) - 34);
     const curves = this.width ? chartView(state, Math.floor(chart)) : nothing;
-    this.live.textContent = state.said.value;
-    this.stage.canvas.setAttribute("aria-label", this.describe());
+    this.live.textContent = state.shared.said.value;
+    pane.stage.canvas.setAttribute("aria-label", this.describe());
     renderHtml(html`
       ${titleView(this.view)}
       <div class="columns ${beside ? "beside" : ""}">
-        <div class="left">${state.problem.value ? html`<p class="problem" role="alert">This view can't be drawn: ${state.problem.value}</p>` : nothing}<div class="stage">${this.stage.canvas}<div class="corners"></div></div>
-          ${controlsView(state, this.pointer, () => this.help())}${below ? curves : nothing}</div>
+        <div class="left">${state.problem.value ? html`<p class="problem" role="alert">This view can't be drawn: ${state.problem.value}</p>` : nothing}${pane.element}
+          ${controlsView(state, pane.pointer, () => this.help())}${below ? curves : nothing}</div>
         <div class="right">${tableView(state, toggle)}${below ? nothing : curves}</div>
       </div>
       <footer>${originView(this.view)}</footer>${this.live}${this.dialog}`, this.root);
-  }
-
-  private renderCorners(): void {
-    const corners = this.root.querySelector<HTMLElement>(".corners");
-    if (corners) untracked(() => renderHtml(cornersView(this.state, this.stage as Stage, this.map), corners));
+    untracked(() => markElements(this.root, state));
   }
 
   private describe(): string {

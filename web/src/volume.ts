@@ -4,7 +4,7 @@ import { cutCorners, toPath, traceContours } from "./contours";
 import type { Region } from "./document";
 import { decodeMask, sliceVolume } from "./masks";
 import { ON_IMAGE, colorMap, windowTable } from "./scales";
-import type { Frame } from "./stage";
+import type { AnyStage, Frame, Left } from "./frame";
 import type { State } from "./state";
 
 const OPPOSITE: Record<string, string> = { R: "L", L: "R", A: "P", P: "A", S: "I", I: "S" };
@@ -21,7 +21,9 @@ interface Plane {
   sy: number;
 }
 
-export class VolumeStage {
+export class VolumeStage implements AnyStage {
+  readonly keys = {};
+  readonly differenceLimit = 0;
   readonly canvas = makeCanvas(1, 1);
   readonly frame: Frame = { sx: 1, sy: 1, ox: 0, oy: 0, width: 1, height: 1 };
   private readonly shape: number[];
@@ -37,8 +39,6 @@ export class VolumeStage {
     this.mm = geometry.scale.map((scale, axis) => scale * (spacing_mm?.[axis] ?? 1));
     this.point = this.shape.map((side) => side >> 1);
     if (state.regions.length) this.moveTo(state.regions[0]);
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
     this.canvas.addEventListener("pointerdown", (event) => this.pick(event));
     this.canvas.addEventListener("pointermove", (event) => event.buttons === 1 && !state.windowTool.value && this.pick(event));
     state.pinned.subscribe((id) => {
@@ -95,13 +95,18 @@ export class VolumeStage {
     this.planes = [at(0, 1, 2, left, 0), at(1, 0, 2, left, high * unit + GAP), at(2, 0, 1, left + wide * unit + GAP, high * unit + GAP)];
   }
 
-  draw(width: number, height: number): void {
+  place(): string {
+    return "";
+  }
+
+  draw(width: number, height: number): Left {
     const context = contextOf(this.canvas);
     const ratio = this.canvas.width / Math.max(width, 1);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     this.layOut(width, height);
     for (const plane of this.planes) this.drawPlane(context, plane);
+    return "nothing";
   }
 
   private drawPlane(context: CanvasRenderingContext2D, plane: Plane): void {
@@ -142,7 +147,7 @@ export class VolumeStage {
     context.strokeStyle = "rgba(0, 0, 0, .72)";
     context.lineWidth = active ? 5 : 3.6;
     context.stroke(path);
-    context.strokeStyle = ON_IMAGE[region.target % ON_IMAGE.length];
+    context.strokeStyle = ON_IMAGE[this.state.colorOf(region) % ON_IMAGE.length];
     context.lineWidth = active ? 3.2 : 1.8;
     context.setLineDash(region.trust?.verdict === "weak" ? [7, 4] : region.trust?.verdict === "artifact" ? [1.2, 4] : []);
     context.stroke(path);
