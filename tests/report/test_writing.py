@@ -5,7 +5,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from labeled_runs import three_labels
@@ -133,24 +132,24 @@ def test_many_runs_are_sorted_filtered_and_opened_by_keys(tmp_path, visit):
     runs = several()
     path, _ = save_report(runs, tmp_path / "report.html")
     page = visit(path)
-    rows = page.locator(".runs tbody tr")
+    rows = page.locator(".runs tbody tr.link")
     assert rows.count() == len(runs)
     page.get_by_label("Search").fill("2.png")
     assert rows.count() == 1
-    assert page.locator("output").inner_text() == f"1 of {len(runs)} runs"
+    assert page.locator(".filters output").inner_text() == f"1 of {len(runs)} runs"
     page.get_by_label("Search").fill("")
     page.locator("select[name=verdict]").select_option("artifact")
     marked = [one for one in runs if one.trust and any(str(card.verdict) == "artifact" for card in one.trust.cards)]
     assert rows.count() == len(marked)
     page.locator("select[name=verdict]").select_option("")
     page.get_by_role("button", name="image").press("Enter")
-    names = rows.locator("td:first-child").all_inner_texts()
+    names = rows.locator("td.name").all_inner_texts()
     assert names == sorted(names)
     page.get_by_role("button", name="1.png").press("Enter")
     page.wait_for_selector(".open .viewer canvas")
     assert page.locator("#open-head").inner_text() == "1.png"
     page.get_by_role("button", name="All runs").press("Enter")
-    page.wait_for_selector(".runs tbody tr")
+    page.wait_for_selector(".runs tbody tr.link")
 
 
 @pytest.mark.browser
@@ -182,34 +181,3 @@ def test_pages_have_no_serious_barriers(tmp_path, visit, dark, count):
     assert [
         (one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in ("serious", "critical")
     ] == []
-
-
-def test_runs_in_similar_places_name_each_other(tmp_path):
-    first, other = run(next(iter(RECIPES))), run(list(RECIPES)[1])
-    counts = writing.PlaceCounts()
-    for one in (first, other, first):
-        counts.add(one)
-    assert counts.alike(["a", "b", "c"])[0][0] == "c"
-    maps = {one["name"]: one for one in counts.heat_maps()}
-    for name, one in maps.items():
-        assert one["runs"] == sum(
-            any(region.target == name for region in each.regions) for each in (first, other, first)
-        )
-
-
-def test_the_heat_map_counts_runs_per_place(tmp_path):
-    one = run(next(iter(RECIPES)))
-    counts = writing.PlaceCounts()
-    for _ in range(3):
-        counts.add(one)
-    full = {region.target for region in one.regions if _fills_a_cell(region.model_mask.to_array())}
-    assert full
-    for item in counts.heat_maps():
-        assert item["most"] <= 3
-        if item["name"] in full:
-            assert item["most"] == 3
-
-
-def _fills_a_cell(inside: np.ndarray) -> bool:
-    """Whether a square of 2 px, and so a cell of the coarse grid (32 / 28 px), lies inside."""
-    return bool((inside[:-1, :-1] & inside[1:, :-1] & inside[:-1, 1:] & inside[1:, 1:]).any())

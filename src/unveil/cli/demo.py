@@ -19,6 +19,8 @@ from unveil.cli.texts import as_text
 from unveil.store.figures import FigureFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from unveil.evaluation.planted.cue_recall import CueTally
     from unveil.planted import Scene
     from unveil.records import Run
@@ -64,8 +66,10 @@ def demo(
     classifier = load_classifier("planted/demo", device=device, precision=precision)
     # The table counts what is true, so nothing is asked about trust: that would take several times as long.
     chosen = replace(get_recipe(recipe), trust=None)
-    total, drawn, folders = CueTally(), 0, []
-    with progress(scenes, "scenes") as bars:
+    total, drawn = CueTally(), 0
+
+    def runs() -> "Iterator[Run]":
+        nonlocal total, drawn
         for number in range(scenes):
             scene = draw_scene(FIRST_SEED + 1000 * seed + number)
             name = f"scene-{scene.seed}"
@@ -74,15 +78,19 @@ def demo(
             total += count_cues(run, scene, ROUNDS)
             draw = drawn < figures and worth_drawing(run, scene)
             drawn += draw
-            folders.append(run.save(out / name, overwrite=True))
+            run.save(out / name, overwrite=True)
             if warning := add_figures(run, out / name, FigureFormat.PNG if draw else FigureFormat.NONE):
                 show_warning(str(warning))
+            yield run
             bars.done()
+
+    # The report takes each run when it is made, so that no record is read again.
+    with progress(scenes, "scenes") as bars:
+        page, _ = save_report(runs(), out / "report.html", title=f"{scenes} planted scenes")
     result = summary(total)
     write_text(out / "demo.json", json.dumps(result, indent=2) + "\n")
     console.print(_table(total, console.width), "")
     console.print(f"records, and figures of {drawn} scenes: {as_text(str(out))}", soft_wrap=True)
-    page, _ = save_report(folders, out / "report.html", title=f"{scenes} planted scenes")
     console.print(f"a page of all of them: {as_text(str(page))}", soft_wrap=True)
     if open_report:
         webbrowser.open(page.resolve().as_uri())

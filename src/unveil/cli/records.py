@@ -32,7 +32,7 @@ class RecordReader:
         from unveil.store.finding import find_runs  # noqa: PLC0415
 
         self.folders: Sequence[Path] = find_runs(paths)
-        self._failed = 0
+        self.failed = 0
 
     def __iter__(self) -> "Iterator[tuple[Path, Run]]":
         """Each record that can be opened, with its folder."""
@@ -42,15 +42,19 @@ class RecordReader:
             try:
                 run = load_run(folder)
             except UnveilError as error:
-                self._failed += 1
-                show_error(f"{folder}: {error}")
+                self.leave_out(folder, error)
             else:
                 yield folder, run
 
+    def leave_out(self, folder: str | Path, error: UnveilError) -> None:
+        """Print that a record can't be opened, and count it."""
+        self.failed += 1
+        show_error(f"{folder}: {error}")
+
     def finish(self) -> None:
         """End the command with exit code 1 if a record couldn't be opened."""
-        if not self._failed:
+        if not self.failed:
             return
         if len(self.folders) > 1:
-            show_error(f"{self._failed} of {len(self.folders)} records can't be read; the others are complete")
+            show_error(f"{self.failed} of {len(self.folders)} records can't be read; the others are complete")
         raise typer.Exit(SOME_FAILED)

@@ -9,7 +9,7 @@ from unveil.atomic import check_file
 from unveil.cli import options
 from unveil.cli.console import console
 from unveil.cli.progress import progress
-from unveil.cli.records import RunPaths
+from unveil.cli.records import RecordReader, RunPaths
 from unveil.cli.texts import as_text
 
 
@@ -38,11 +38,21 @@ def report(
 
     Example: unveil report unveil-runs --out audit.html
     """
-    from unveil.report import save_report  # noqa: PLC0415
-    from unveil.store.finding import find_runs  # noqa: PLC0415
+    from unveil.report import ReportKind, save_report  # noqa: PLC0415
 
     check_file(out)
-    records = find_runs(paths)
-    with progress(len(records), "runs") as bars:
-        page, _ = save_report(records, out, title=title, anonymous=anonymous, on_run=lambda done: bars.done())
-    console.print(as_text(f"report of {len(records)} run{'s' * (len(records) != 1)}: {page}"), soft_wrap=True)
+    records = RecordReader(paths)
+    with progress(len(records.folders), "runs") as bars:
+        page, kind = save_report(
+            records.folders,
+            out,
+            title=title,
+            anonymous=anonymous,
+            on_run=lambda done: bars.done(),
+            on_error=records.leave_out,
+        )
+    count = len(records.folders) - records.failed
+    why = " (a folder, because one file would be larger than 50 MB)" * (kind is ReportKind.FOLDER)
+    line = f"report of {count:,} run{'s' * (count != 1)}: {as_text(str(page))}{why}"
+    console.print(line, soft_wrap=True, highlight=False)
+    records.finish()

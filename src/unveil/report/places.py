@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from scipy import ndimage
 
 from unveil.images.png_encoding import encode_png
 from unveil.records import Run
 
 SIDE, MOST_LABELS, ALIKE, MIN_SIMILARITY = 28, 6, 5, 0.5
+CELLS = 14  # per side, of the grid on which a reader asks for a place
 # From the page's dark blue to a light yellow, in steps of equal lightness, readable without color.
 COLORS = np.array([(13, 17, 38), (58, 28, 99), (140, 41, 98), (222, 73, 62), (251, 155, 60), (252, 243, 190)], float)
 
@@ -23,7 +24,8 @@ class PlaceCounts:
         """Nothing is counted yet."""
         self._sums: dict[str, Float[np.ndarray, "side side"]] = defaultdict(lambda: np.zeros((SIDE, SIDE)))
         self._runs: dict[str, int] = defaultdict(int)
-        self._all: list[Float[np.ndarray, n]] = []
+        self._blurred: list[Float[np.ndarray, n]] = []
+        self._cells: list[UInt8[np.ndarray, bytes]] = []
 
     def add(self, run: Run) -> None:
         """Count the regions of one run."""
@@ -37,7 +39,10 @@ class PlaceCounts:
             self._runs[name] += 1
         together = np.max(list(covered.values()), axis=0) if covered else np.zeros((SIDE, SIDE))
         blurred = ndimage.uniform_filter(together, 5)[2::4, 2::4].ravel()
-        self._all.append(blurred / (np.linalg.norm(blurred) or 1.0))
+        self._blurred.append((blurred / (np.linalg.norm(blurred) or 1.0)).astype(np.float32))
+        step = SIDE // CELLS
+        cells = together.reshape(CELLS, step, CELLS, step).max(axis=(1, 3)) >= 0.5
+        self._cells.append(np.packbits(cells.ravel(), bitorder="little"))
 
     def heat_maps(self) -> list[dict]:
         """A picture for each of the labels with most runs, the most frequent first."""
@@ -52,17 +57,32 @@ class PlaceCounts:
             for name in names
         ]
 
-    def alike(self, names: Sequence[str]) -> list[list[str]]:
-        """For each run, the names of at most `ALIKE` others whose regions are in similar places (cosine), nearest
-        first."""
-        table = np.array(self._all) if self._all else np.zeros((0, 1))
+    def alike(self) -> list[list[int]]:
+        """For each run, the places of at most `ALIKE` others whose regions are in similar places, nearest first.
+
+        Similarity is the cosine of two runs' maps on a 7 x 7 grid, at least `MIN_SIMILARITY`.
+        """
+        table = np.array(self._blurred) if self._blurred else np.zeros((0, 1), np.float32)
         found = []
-        for place in range(len(names)):
+        for place in range(len(table)):
             similar = table @ table[place]
             similar[place] = -1.0
-            nearest = np.argsort(-similar, kind="stable")[:ALIKE]
-            found.append([names[other] for other in nearest if similar[other] >= MIN_SIMILARITY])
+            near = np.flatnonzero(similar >= MIN_SIMILARITY)
+            if len(near) > ALIKE:
+                # Ties with the last are kept, so that the order of runs decides between them.
+                last = np.partition(similar[near], -ALIKE)[-ALIKE]
+                near = near[similar[near] >= last]
+            nearest = near[np.argsort(-similar[near], kind="stable")[:ALIKE]]
+            found.append(nearest.tolist())
         return found
+
+    def cells(self, order: Sequence[int]) -> str:
+        """Which cells of a 14 x 14 grid the regions of each run cover by at least half, as bits in base64.
+
+        Runs are in the given order, each with 25 bytes; the first cell is the lowest bit of the first byte.
+        """
+        rows = [self._cells[place].tobytes() for place in order]
+        return base64.b64encode(b"".join(rows)).decode("ascii")
 
 
 def _coarse(inside: np.ndarray) -> Float[np.ndarray, "side side"]:

@@ -1,59 +1,16 @@
 """What a report says of one run, as texts: the answer, tables, settings and limits."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from unveil.codec import to_toml
 from unveil.records import Run, Verdict
-from unveil.view import View, region_suspicion
+from unveil.report.rows import first_prediction
+from unveil.view import View
 
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run in the index of a report.
-
-    Attributes:
-        id: The id of the run in the page.
-        name: The name of the image.
-        first: The label that is predicted for the whole image, with its probability.
-        rounds: The number of rounds.
-        supported: The number of supported regions.
-        weak: The number of weak regions.
-        artifact: The number of artifacts.
-        untested: The number of regions without a trust card.
-        labels: The labels that were searched for or shown.
-        suspicion: The mean of `region_suspicion` over the regions; 0 without regions.
-    """
-
-    id: str
-    name: str
-    first: str
-    rounds: int
-    supported: int
-    weak: int
-    artifact: int
-    untested: int
-    labels: tuple[str, ...]
-    suspicion: float
-
-
-def make_row(run: Run, name: str) -> RunRow:
-    """The row of a run whose id in the page is `name`."""
-    verdicts = run.verdicts
-    scores = [region_suspicion(region.drop, one) for region, one in zip(run.regions, verdicts, strict=True)]
-    shown = [label.name for region in run.regions for label in region.shown or ()]
-    searched = [one.target for round_ in run.rounds for one in round_.maps]
-    return RunRow(
-        id=name,
-        name=run.source.name,
-        first=", ".join(f"{name} {share:.0%}" for name, share in _predicted(run)) or "nothing",
-        rounds=len(run.rounds),
-        supported=sum(one is Verdict.SUPPORTED for one in verdicts),
-        weak=sum(one is Verdict.WEAK for one in verdicts),
-        artifact=sum(one is Verdict.ARTIFACT for one in verdicts),
-        untested=sum(one is None for one in verdicts),
-        labels=tuple(dict.fromkeys(searched + shown)),
-        suspicion=round(sum(scores) / len(scores), 4) if scores else 0.0,
-    )
+GENERAL_LIMITS = (
+    "A region is what this classifier relies on, not what is true: a supported region can be a shortcut.",
+    "Not a medical device: no finding here is a diagnosis.",
+)
 
 
 def report_facts(run: Run, view: View) -> dict[str, Any]:
@@ -75,7 +32,7 @@ def report_facts(run: Run, view: View) -> dict[str, Any]:
         ],
         "regions": [_region(table, names, unit) for table in view.document["regions"]],
         "limits": _limits(run),
-        "settings": _settings(run),
+        "settings": run_settings(run),
         "command": view.document["command"],
     }
 
@@ -97,15 +54,9 @@ def _region(table: dict, names: list[str], unit: str) -> dict[str, Any]:
     }
 
 
-def _predicted(run: Run) -> list[tuple[str, float]]:
-    """The labels that are predicted for the whole image, at most three, with their probabilities."""
-    chosen = [int(index) for index in run.first.leading(3) if index in set(run.first.predicted())]
-    return [(run.classifier.labels[index], float(run.first.probabilities[index])) for index in chosen]
-
-
 def _answer(run: Run) -> str:
     """What the run found, in two sentences."""
-    labels = " and ".join(f"{name} ({share:.0%})" for name, share in _predicted(run))
+    labels = " and ".join(f"{name} ({share:.0%})" for name, share in first_prediction(run))
     first = f"The classifier predicts {labels or 'no label'}."
     if not run.regions:
         return f"{first} No region was found: {run.stop.text}."
@@ -131,19 +82,27 @@ def _limits(run: Run) -> list[str]:
         *stops,
         *empty,
         f"{coverage:.0%} of the model's grid was erased in the end; nothing is said about the rest.",
-        "A region is what this classifier relies on, not what is true: a supported region can be a shortcut.",
+        GENERAL_LIMITS[0],
         *([] if run.trust else ["The regions weren't tested: the run was made without trust cards."]),
     ]
 
 
-def _settings(run: Run) -> list[tuple[str, str]]:
-    info, versions = run.classifier, run.versions
+def run_settings(run: Run) -> list[tuple[str, str]]:
+    """What was used for this run alone: names with their values."""
     return [
         ("image", f"{run.source.name}, SHA-256 of its pixels {run.source.sha256}"),
+        ("seed", str(run.seed)),
+        ("duration", f"{run.seconds:.1f} s"),
+    ]
+
+
+def method_settings(run: Run) -> tuple[tuple[str, str], ...]:
+    """What many runs share: the classifier, and what it was run with; `recipe` is the last, in TOML."""
+    info = run.classifier
+    return (
         ("classifier", f"{info.name}, {len(info.labels)} labels, {info.output}"),
         ("weights", f"SHA-256 {info.fingerprint}"),
         ("precision", f"{info.precision} on {info.device}; averaged gradients: {info.averaging_precision}"),
-        ("seed", str(run.seed)),
-        ("duration", f"{run.seconds:.1f} s"),
-        ("versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
-    ]
+        ("versions", ", ".join(f"{name} {value}" for name, value in run.versions.items())),
+        ("recipe", to_toml(run.recipe)),
+    )

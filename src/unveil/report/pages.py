@@ -1,0 +1,54 @@
+"""The HTML of a page: its templates, its scripts and style, and the policy that allows these and nothing else."""
+
+import base64
+import hashlib
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from unveil.view import ESCAPES, viewer_code
+
+SCRIPTS = ("rows.js", "table.js", "places.js", "report.js")  # in this order, one module
+
+
+def render(name: str, **values: Any) -> str:
+    """A template with its values; texts are escaped."""
+    return _environment().get_template(name).render(**values)
+
+
+def render_page(*, files_beside: bool, **values: Any) -> str:
+    """A whole page.
+
+    Args:
+        files_beside: Whether the page loads scripts and pictures from files beside it.
+        values: What the template shows.
+    """
+    style, script, viewer = read_static("report.css"), "\n".join(map(read_static, SCRIPTS)), viewer_code()
+    beside = " 'self' file:" * files_beside
+    policy = (
+        f"default-src 'none'; script-src {_hash(viewer)} {_hash(script)}{beside}; style-src {_hash(style)}; "
+        f"img-src data: blob:{beside}; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+    return render("page.html", policy=policy, style=style, script=script, viewer=viewer, **values)
+
+
+def as_page_text(values: object) -> str:
+    """JSON that can stand in any element of a page."""
+    return json.dumps(values, separators=(",", ":")).translate(ESCAPES)
+
+
+def read_static(name: str) -> str:
+    """A file of the page that isn't a template."""
+    return files("unveil.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader("unveil.report"), autoescape=True, undefined=StrictUndefined)

@@ -1,0 +1,49 @@
+"""A small picture of a run: the model's input with the contours of all regions, for lists and for paper."""
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from scipy import ndimage
+
+from unveil.images.png_encoding import encode_png
+from unveil.images.preview import reduce_area
+from unveil.records import Run, Verdict
+
+SIDE_PX = 128  # along the longer side
+# By verdict, as in the viewer; a dark line beside each keeps it visible on any image.
+CONTOURS = {
+    Verdict.SUPPORTED: (67, 197, 158),
+    Verdict.WEAK: (232, 176, 74),
+    Verdict.ARTIFACT: (240, 138, 93),
+    None: (255, 255, 255),
+}
+KEPT_BITS = np.uint8(0b11111000)  # of a color: a picture of this size doesn't need more, and is a third smaller
+
+
+def run_thumbnail(run: Run) -> bytes:
+    """A PNG file of at most 128 x 128 pixels; of a volume, the slice with the largest part of the regions."""
+    image = run.rounds[0].image if run.rounds else next(iter(run.final_images.values()))
+    masks = [region.model_mask.to_array() for region in run.regions]
+    if image.ndim == 4:
+        sizes = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(image.shape[1]))
+        depth = int(np.argmax(sizes)) if masks else image.shape[1] // 2
+        image, masks = image[:, depth], [mask[depth] for mask in masks]
+    return encode_png(_drawn(image, masks, list(run.verdicts)))
+
+
+def _drawn(image: UInt8[np.ndarray, "c h w"], masks: list, verdicts: list) -> UInt8[np.ndarray, "a b 3"]:
+    height, width = image.shape[1:]
+    ratio = min(1.0, SIDE_PX / max(height, width))
+    shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+    planes = image if len(image) == 3 else np.repeat(image[:1], 3, axis=0)
+    small = np.stack([reduce_area(plane.astype(float), shape) for plane in planes], axis=-1)
+    pixels = np.rint(small).astype(np.uint8) & KEPT_BITS
+    for mask, verdict in zip(masks, verdicts, strict=True):
+        inside = reduce_area(mask.astype(float), shape) >= 0.5
+        pixels[_ring(inside)] >>= 1
+        pixels[inside & ~ndimage.binary_erosion(inside)] = CONTOURS[verdict]
+    return pixels
+
+
+def _ring(inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """The pixels just outside."""
+    return ndimage.binary_dilation(inside) & ~inside
