@@ -1,8 +1,11 @@
 """`unveil report`: pages of what `unveil run` wrote."""
 
+import webbrowser
+
 from commands import Shell
 
 from tiny_runs import RECIPES, run
+from unveil.report import writing
 
 
 def test_a_page_of_a_folder_of_runs(shell: Shell):
@@ -47,3 +50,16 @@ def test_records_below_one_folder_may_be_given_twice(shell: Shell):
     code, _, err = shell("report", shell.folder / "runs", shell.folder / "runs" / "a", "--out", shell.folder / "a.html")
     assert code == 0
     assert "report of 1 run:" in err
+
+
+def test_a_page_is_opened_on_request_and_a_folder_is_said(shell: Shell, monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    run().save(shell.folder / "runs" / "a")
+    shell("report", shell.folder / "runs", "--out", shell.folder / "a.html")
+    assert opened == []
+    monkeypatch.setattr(writing, "MOST_BYTES", 1000)
+    code, _, err = shell("report", shell.folder / "runs", "--out", shell.folder / "b.html", "--open")
+    assert code == 0
+    assert "larger than 50 MB" in err
+    assert opened == [(shell.folder / "b" / "index.html").as_uri()]

@@ -1,5 +1,6 @@
 """`unveil report`: a page of one run or of many."""
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,9 @@ def report(
         bool,
         typer.Option("--anonymous", help="Hashes in place of the names of images.", rich_help_panel=options.RESULTS),
     ] = False,
+    open_report: Annotated[
+        bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=options.RESULTS)
+    ] = False,
 ) -> None:
     """Write a page of one run or of many, which opens in any browser, sends nothing, and reads without JavaScript.
 
@@ -55,4 +59,6 @@ def report(
     why = " (a folder, because one file would be larger than 50 MB)" * (kind is ReportKind.FOLDER)
     line = f"report of {count:,} run{'s' * (count != 1)}: {as_text(str(page))}{why}"
     console.print(line, soft_wrap=True, highlight=False)
+    if open_report:
+        webbrowser.open(page.resolve().as_uri())
     records.finish()

@@ -49,9 +49,10 @@ class ReportContent:
         self.spool.add("\n".join(lines))
         self.rows.append(row)
         self._places.add(run)
-        self._stops.update(stop.text for stop in run.stops.values())
+        # By kind, because texts have numbers in them.
+        self._stops.update(str(stop.kind) for stop in run.stops.values())
         if not run.regions:
-            self._without_regions[run.stop.text] += 1
+            self._without_regions[str(run.stop.kind)] += 1
         return run
 
     def _method_number(self, settings: tuple) -> int:
@@ -113,8 +114,9 @@ class ReportContent:
         """What wasn't found in all of the runs, and why."""
         count, empty = len(self.rows), sum(self._without_regions.values())
         untested = sum(row.untested for row in self.rows)
-        lines = [f"No region was found in {empty:,} of {count:,} runs{_reasons(self._without_regions)}."]
-        lines.append(f"Runs ended for these reasons{_reasons(self._stops)}.")
+        none = f"No region was found in {empty:,} of {count:,} runs: {_reasons(self._without_regions)}."
+        lines = [none if empty else f"Each of the {count:,} runs found a region."]
+        lines.append(f"Why runs ended: {_reasons(self._stops)}.")
         if untested:
             lines.append(f"{_many(untested, 'region')} weren't tested: their runs were made without trust cards.")
         if unread:
@@ -125,7 +127,7 @@ class ReportContent:
 def _reasons(counts: Counter[str]) -> str:
     known = [f"{text} ({count:,})" for text, count in counts.most_common(MAX_REASONS)]
     others = sum(counts.values()) - sum(count for _, count in counts.most_common(MAX_REASONS))
-    return ": " * bool(known) + "; ".join([*known, *([f"others ({others:,})"] if others else [])])
+    return "; ".join([*known, *([f"others ({others:,})"] if others else [])])
 
 
 def _many(count: int, noun: str) -> str:

@@ -64,6 +64,7 @@ function showIndex({ heads, ...data }) {
   const [all, before, after] = ["all", "before", "after"].map((name) => open.querySelector(`[name=${name}]`));
   let current = -1;
   let back = 0;
+  let stepped = null;
   for (const one of document.querySelectorAll(".run")) one.classList.add("listed");
   addLabels(form.elements.label, rows);
   form.hidden = false;
@@ -142,13 +143,20 @@ function showIndex({ heads, ...data }) {
     showAlike(open.querySelector(".alike"), rows, at, address);
     draw(rows.id(at), open.querySelector(".viewer"), open.querySelector(".facts"));
     scrollTo(0, 0);
-    if (!open.querySelector(".step").contains(document.activeElement)) open.querySelector("h2").focus({ preventScroll: true });
+    // A new address takes the focus away; whoever goes from run to run by a button keeps it there.
+    const next = stepped && !stepped.disabled ? stepped : open.querySelector("h2");
+    next.focus({ preventScroll: true });
+    stepped = null;
   }
 
-  const step = (by) => (location.hash = address(table.chosen[table.chosen.indexOf(current) + by]));
+  function step(button, by) {
+    stepped = button;
+    location.hash = address(table.chosen[table.chosen.indexOf(current) + by]);
+  }
+
   all.addEventListener("click", () => (location.hash = address(-1)));
-  before.addEventListener("click", () => step(-1));
-  after.addEventListener("click", () => step(1));
+  before.addEventListener("click", () => step(before, -1));
+  after.addEventListener("click", () => step(after, 1));
   form.addEventListener("input", () => {
     const { text, verdict, label } = form.elements;
     change({ text: text.value, verdict: verdict.value, label: label.value });

@@ -26,7 +26,7 @@ class RunTable {
     }
     this.box.classList.add("virtual");
     this.box.addEventListener("scroll", () => this.paint());
-    new ResizeObserver(() => this.paint()).observe(this.box);
+    addEventListener("resize", () => this.paint());
     this.body.addEventListener("click", (event) => {
       const line = event.target.closest("tr[data-at]");
       if (line) this.open(Number(line.dataset.at));
@@ -56,7 +56,8 @@ class RunTable {
 
   paint(all = 0) {
     const first = all ? 0 : Math.max(0, Math.floor(this.box.scrollTop / ROW) - AROUND);
-    const last = all || Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW) + AROUND;
+    // The window is at least as high as the box, whose height depends on its rows.
+    const last = all || Math.ceil((this.box.scrollTop + innerHeight) / ROW) + AROUND;
     const wanted = new Set(this.chosen.slice(first, last));
     for (const [at, line] of this.lines) if (!wanted.has(at)) (line.remove(), this.lines.delete(at));
     this.above.firstChild.style.height = `${Math.min(first, this.chosen.length) * ROW}px`;
