@@ -55,11 +55,10 @@ class Prediction:
 
         Softmax: the label with the largest logit. Sigmoid: all labels with a probability of at least `threshold`.
         """
-        order = self.leading(len(self.logits))
         if self.output is Output.SOFTMAX:
-            return order[:1]
+            return self.leading(1)
         probabilities = self.probabilities
-        return tuple(index for index in order if probabilities[index] >= threshold)
+        return tuple(index for index in self.leading(len(self.logits)) if probabilities[index] >= threshold)
 
     def without(self, indices: Collection[int]) -> "Prediction":
         """The same prediction with these labels as if they had never been learned: logits of −∞, probabilities of 0.

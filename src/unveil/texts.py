@@ -1,8 +1,11 @@
-"""Texts from outside (labels, names of files, reasons) as terminals, tables and file systems may get them."""
+"""Texts from outside (labels, names of files, reasons) as terminals, tables and file systems may get them; and numbers in
+words."""
 
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
 
 MAX_NAME_BYTES = 100
 LARGEST_SHARE, LARGEST_MULTIPLE = 1.5, 100  # a share up to the first is said in per cent, multiples up to the second
@@ -34,6 +37,17 @@ def format_multiple(share: float) -> str:
     if share > LARGEST_MULTIPLE:
         return f"more than {LARGEST_MULTIPLE}"
     return f"{share:.1f}" if share < 9.95 else f"{share:.0f}"
+
+
+def format_ranges(numbers: Sequence[int]) -> str:
+    """Increasing numbers, with three or more in a row as a range.
+
+    >>> format_ranges([1, 2, 4, 5, 6, 9])
+    '1, 2, 4–6, 9'
+    """
+    starts = [0, *(place for place, (a, b) in enumerate(pairwise(numbers), start=1) if b != a + 1), len(numbers)]
+    rows = [numbers[start:stop] for start, stop in pairwise(starts)]
+    return ", ".join(f"{row[0]}–{row[-1]}" if len(row) > 2 else ", ".join(map(str, row)) for row in rows if row)
 
 
 def spreadsheet_text(text: str) -> str:

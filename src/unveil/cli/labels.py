@@ -1,8 +1,6 @@
 """The labels of a run with their verdicts: as a table for people, as plain values for scripts."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -13,6 +11,7 @@ from unveil.cli.tables import TableColumn, fit_table
 from unveil.cli.texts import as_text
 from unveil.cli.trust import STYLES
 from unveil.records import Verdict
+from unveil.texts import format_ranges
 
 if TYPE_CHECKING:
     from unveil.records import LabelCard, Run
@@ -53,17 +52,6 @@ def label_table(run: "Run", width: int) -> RenderableType | None:
 def labels_as_json(run: "Run") -> list[dict]:
     """The label cards of a run in the order of their rounds; `regions` are places in the run's regions, from 0."""
     return [{**asdict(card), "verdict": str(card.verdict)} for card in run.labels]
-
-
-def format_ranges(numbers: Sequence[int]) -> str:
-    """Increasing numbers, with three or more in a row as a range.
-
-    >>> format_ranges([1, 2, 4, 5, 6, 9])
-    '1, 2, 4–6, 9'
-    """
-    starts = [0, *(place for place, (a, b) in enumerate(pairwise(numbers), start=1) if b != a + 1), len(numbers)]
-    rows = [numbers[start:stop] for start, stop in pairwise(starts)]
-    return ", ".join(f"{row[0]}–{row[-1]}" if len(row) > 2 else ", ".join(map(str, row)) for row in rows if row)
 
 
 def _cells(card: "LabelCard") -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from unveil.datasets import LabeledBox
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
 from unveil.records import Round, Run
+from unveil.render.marks import mark_rounds
 from unveil.render.parts import (
     APPEARED,
     DISAPPEARED,
     FAINT,
-    draw_regions,
     drawable_text,
     format_percent,
     hide_axes,
@@ -26,6 +26,7 @@ from unveil.render.parts import (
     target_colors,
     to_rgb_pixels,
 )
+from unveil.render.pictures import draw_regions
 from unveil.render.style import INK, figure_style
 
 _SIDE, _GAP, _LINE, _MARGIN, _FOOT = 1.35, 0.08, 0.105, 0.3, 0.08  # inches
@@ -132,8 +133,8 @@ def _draw_row(row: Sequence[Axes], example: Example, head: int) -> None:
         FAINT,
     )
     first = set(run.first.predicted(example.threshold))
-    for axes, round_ in zip(row[1:], rounds, strict=False):
-        draw_regions(axes, image, round_, colors)
+    for axes, round_, marked in zip(row[1:], rounds, mark_rounds(run, track), strict=False):
+        draw_regions(axes, image, round_, marked, colors)
         mark = " · rim" if round_.regions and all(region.is_rim for region in round_.regions) else ""
         kept = bool(first & set(round_.before.predicted(example.threshold)))
         _draw_caption(

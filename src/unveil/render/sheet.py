@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from unveil.errors import RecordError
 from unveil.predictions import Prediction
 from unveil.records import Run
+from unveil.render.marks import mark_rounds
 from unveil.render.parts import (
     DISAPPEARED,
     FAINT,
-    draw_regions,
     drawable_text,
     format_percent,
     hide_axes,
@@ -20,6 +20,7 @@ from unveil.render.parts import (
     target_colors,
     to_rgb_pixels,
 )
+from unveil.render.pictures import draw_regions
 from unveil.render.style import INK, figure_style
 
 _SIDE, _GAP, _HEAD, _MARGIN = (
@@ -70,8 +71,8 @@ def _draw_row(boxes: list[Axes], run: Run) -> None:
     image = rounds[0].image if rounds else run.final_images[track]
     _draw_caption(boxes[0], "image", run, run.first)
     boxes[0].imshow(to_rgb_pixels(image))
-    for axes, round_ in zip(boxes[1:], rounds, strict=False):
-        draw_regions(axes, image, round_, colors)
+    for axes, round_, marked in zip(boxes[1:], rounds, mark_rounds(run, track), strict=False):
+        draw_regions(axes, image, round_, marked, colors)
         mark = " · rim" if round_.regions and all(region.is_rim for region in round_.regions) else ""
         _draw_caption(axes, f"round {round_.index}{mark}", run, round_.before)
     last = boxes[1 + len(rounds)]

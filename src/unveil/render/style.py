@@ -13,6 +13,7 @@ _CHANGES: dict[str, Any] = {
     "text.color": INK,
     "svg.hashsalt": "unveil",
     "text.parse_math": False,
+    "hatch.linewidth": 0.8,
 }
 
 

@@ -13,8 +13,12 @@ from unveil.box_filter import box_mean
 from unveil.images.placement import OPPOSITE
 from unveil.masks import Mask
 from unveil.records import Round, Run, Source
-from unveil.render.columns import FigureColumn, draw_note, layout_figure, make_columns
-from unveil.render.parts import COLUMN_WIDTH, color_limit, draw_contour, hide_axes, max_saliency, target_colors
+from unveil.render.columns import FigureColumn, make_columns
+from unveil.render.contours import draw_contour
+from unveil.render.marks import BADGE, draw_marks
+from unveil.render.page import PictureRows, draw_page
+from unveil.render.parts import COLUMN_WIDTH, color_limit, hide_axes, max_saliency, target_colors
+from unveil.render.pictures import SMOOTH
 
 Point = tuple[int, ...]
 # Slices through a fixed index of each axis, by the directions of that axis where they are known.
@@ -68,7 +72,7 @@ class VolumeSlice:
 
 def draw_volume(run: Run, track: str | None = None) -> Figure:
     """The figure of one track of a volume. Rows: the slices through the peak of each round's strongest region across
-    every axis, with saliency, regions and a cross-hair; notes; leading labels.
+    every axis, with saliency, regions and a cross-hair; the regions with drops and verdicts; leading labels.
 
     All slices have one scale in mm, and are lit so that the brightest 0.2 % of the volume are white. A number in the
     corner is the slice's index in the source. The last column shows what is left where the first round had looked.
@@ -80,16 +84,10 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
     depth, height, width = (mm * side for mm, side in zip(space.mm, first.shape[1:], strict=True))
     inch = min((COLUMN_WIDTH - 0.08) / max(height, width), TALLEST * COLUMN_WIDTH / max(depth, height))
     rows = {plane: max(inch * size, LOWEST) for plane, size in zip(space.planes, (height, depth, depth), strict=True)}
-    if points:
-        lines = (len(column.round.regions) + bool(column.artifacts) for column in columns if column.round)
-        rows["note"] = 0.12 + 0.1 * max(lines)
     light, last = color_limit(first[0].astype(np.float32)), run.of_track(track)[-1:]
 
     def show(axes: Axes, row: str, column: FigureColumn) -> None:
         point = points.get(column.title, start)
-        if row == "note":
-            draw_note(axes, column, _format_position(run.source, point))
-            return
         tile = rows[row] / inch, (COLUMN_WIDTH - 0.08) / inch
         plane = VolumeSlice(space.planes.index(row), point, space, tile, light)
         erased = column.round.erased if column.round else last[0].erased_after if last else None
@@ -97,7 +95,10 @@ def draw_volume(run: Run, track: str | None = None) -> Figure:
         index = _source_voxel(run.source, point)[plane.axis]
         _draw_text(axes, 0.02, 0.015, f"{AXIS_NAMES[plane.axis][0]} {index}", "left", "bottom")
 
-    return layout_figure(run, track, columns, rows, show)
+    def lead(column: FigureColumn) -> str:
+        return _format_position(run.source, points[column.title]) if column.title in points else ""
+
+    return draw_page(run, track, PictureRows(rows, show, last=len(rows), lead=lead, volume=True))
 
 
 def peak_voxel(found: Round) -> Point:
@@ -125,14 +126,13 @@ def _draw_slice(
         pixels = _overlay_saliency(pixels, plane.cut(values) / color_limit(values))
     down, right = plane.across
     mm = plane.space.mm
-    axes.imshow(pixels, interpolation="lanczos", aspect=mm[down] / mm[right])
+    axes.imshow(pixels, interpolation=SMOOTH, aspect=mm[down] / mm[right])
     if erased is not None:
-        draw_contour(axes, plane.cut(erased.to_array()), "white", 0.5, 0.6, closed=True)
-    for region in column.round.regions if column.round else ():
-        inside = plane.cut(region.model_mask.to_array())
-        draw_contour(axes, inside, "black", 1.8, 0.8, closed=True)
-        draw_contour(axes, inside, colors[region.target], 1.0, 1.0, closed=True)
+        draw_contour(axes, plane.cut(erased.to_array()), "white", 0.5, 0.6)
     _draw_crosshair(axes, plane)
+    insides = [plane.cut(one.region.model_mask.to_array()) for one in column.marked]
+    radius = BADGE * plane.tile[1] / (COLUMN_WIDTH - 0.08)
+    draw_marks(axes, column.marked, insides, colors, (radius / mm[right], radius / mm[down]))
     (top, bottom), (left, end) = plane.space.ends[down], plane.space.ends[right]
     _draw_text(axes, 0.5, 0.985, top, "center", "top")
     _draw_text(axes, 0.5, 0.015, bottom, "center", "bottom")
