@@ -1,5 +1,4 @@
-"""Texts from outside (labels, names of files, reasons) as terminals, tables and file systems may get them; and numbers in
-words."""
+"""Texts from outside (labels, names, reasons) as terminals, tables and file systems may get them; numbers in words."""
 
 import os
 import re

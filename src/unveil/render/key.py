@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-import numpy as np
+import matplotlib as mpl
+from matplotlib.colors import to_hex
 
 from unveil.records import LabelCard, Run, Verdict
 from unveil.render.bars import outline_style
@@ -31,7 +32,7 @@ def key_entries(run: Run, columns: list[FigureColumn], *, volume: bool) -> list[
     marked = [one for column in columns for one in column.marked]
     entries: list[KeyEntry] = []
     if any(column.round for column in columns):
-        text = "saliency; a cross: the other slices" if volume else "saliency: 0 to high, per map"
+        text = "saliency; cross: other slices" if volume else "saliency: 0 to high, per map"
         entries.append((_draw_ramp, text))
     if marked:
         entries.append((_draw_number, "region, numbered as in tables"))
@@ -127,9 +128,12 @@ def _line_sample(verdict: Verdict) -> Callable[[Paper, float, float], None]:
 
 
 def _draw_ramp(paper: Paper, x: float, y: float) -> None:
-    axes = paper.picture(x, y - 0.035, SAMPLE, 0.07)
-    axes.set_axis_off()
-    axes.pcolorfast(np.linspace(0, 1, 64)[None], cmap="magma", vmin=0, vmax=1)
+    steps = 16
+    for step in range(steps):
+        color = to_hex(mpl.colormaps["magma"]((step + 0.5) / steps))
+        # A little wider than its place, so that no gap shows between two of them.
+        width = SAMPLE / steps + (0.004 if step < steps - 1 else 0)
+        paper.bar(x + SAMPLE * step / steps, y - 0.035, width, 0.07, color)
 
 
 def _draw_number(paper: Paper, x: float, y: float) -> None:

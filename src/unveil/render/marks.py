@@ -110,7 +110,8 @@ def place_badges(
 ) -> list[tuple[float, float]]:
     """Where the numbers of regions stand, as (y, x).
 
-    A number is above its region if no other number or region is there, else below it, beside it, or in it. The whole badge lies in the picture if that is large enough.
+    A number is above its region if no other number or region is there, else below it, beside it, or in it. The whole
+    badge lies in the picture if that is large enough.
 
     `radius_px`: the radius of a badge across and down, in pixels.
     """
@@ -149,7 +150,8 @@ def _ends(inside: Bool[np.ndarray, "h w"], across: float, down: float) -> list[t
     y, x = middle_pixel(inside)
     around = [(0, 0), *((sign * step, 0) for step in (3, 6, 9) for sign in (-1, 1))]
     around += [(0, sign * step) for step in (3, 6, 9) for sign in (-1, 1)]
-    return [*ends, *((y + dy * down, x + dx * across) for dy, dx in around)]
+    ends += [(y + dy * down, x + dx * across) for dy, dx in around]
+    return [(float(y), float(x)) for y, x in ends]
 
 
 def middle_pixel(inside: Bool[np.ndarray, "h w"]) -> tuple[int, int]:

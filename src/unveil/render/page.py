@@ -13,7 +13,7 @@ from unveil.render.columns import FigureColumn, make_columns
 from unveil.render.fitting import fit_text, text_width
 from unveil.render.key import KeyEntry, draw_key, draw_labels, key_entries, key_height, labels_height
 from unveil.render.listing import DropScale, draw_list, list_height, list_lines
-from unveil.render.marks import VERDICT_COLORS
+from unveil.render.marks import VERDICT_COLORS, mark_rounds
 from unveil.render.paper import Paper
 from unveil.render.parts import COLUMN_WIDTH, FAINT, drawable_text, format_percent, shorter_titles, target_colors
 from unveil.render.style import INK, figure_style
@@ -108,29 +108,29 @@ def draw_page(run: Run, track: str | None, rows: PictureRows) -> Figure:
 
 
 def _draw_band(paper: Paper, plan: _Plan, band: Sequence[FigureColumn], top: float, scale: DropScale) -> None:
-    head, rows = plan.head_height(band), plan.rows
-    lists = plan.list_height(band)
-    pictures = {}
-    y = top + head
-    for name, height in rows.heights.items():
-        pictures[name] = y
+    rows, y = plan.rows, top + plan.head_height(band)
+    lefts = [_LEFT + number * (_WIDTH + _GAP) for number in range(len(band))]
+    ends = []  # of each column's pictures
+    for column, left in zip(band, lefts, strict=True):
+        _draw_title(paper, plan, column, (left, top))
+        ends.append(len(rows.heights) if column.round else rows.last)
+    free = [y] * len(band)
+    for row, (name, height) in enumerate(rows.heights.items()):
         _draw_row_name(paper, name, y + height / 2)
+        for number, (column, left) in enumerate(zip(band, lefts, strict=True)):
+            if row < ends[number]:
+                rows.show(paper.picture(left, y, _WIDTH, height), name, column)
+                free[number] = y + height + _ROW_GAP
         y += height + _ROW_GAP
-    if lists and len(plan.columns) > 1:
+    lists = plan.list_height(band)
+    if any(column.round for column in band):
         _draw_row_name(paper, "drop", y + min(lists, 0.3) / 2)
     _draw_row_name(paper, "prediction", y + lists + bars_height(plan.run) / 2)
-    for number, column in enumerate(band):
-        left = _LEFT + number * (_WIDTH + _GAP)
-        _draw_title(paper, plan, column, (left, top))
-        shown = list(pictures.items())[: None if column.round or len(plan.columns) == 1 else rows.last]
-        for name, place in shown:
-            rows.show(paper.picture(left, place, _WIDTH, rows.heights[name]), name, column)
-        if column.round:
-            lines = list_lines(column, rows.lead(column))
-            draw_list(paper, (left, y, _WIDTH), lines, scale, plan.colors)
-        elif plan.key:
-            free = [*pictures.values(), y][len(shown)]
-            draw_key(paper, left, free, _WIDTH, plan.key)
+    for column, left, end in zip(band, lefts, free, strict=True):
+        lines = list_lines(column, rows.lead(column))
+        draw_list(paper, (left, y, _WIDTH), lines, scale, plan.colors)
+        if column.round is None:
+            draw_key(paper, left, end, _WIDTH, plan.key)
         draw_bars(paper, (left, y + lists, _WIDTH), plan.run, column, plan.colors)
 
 
@@ -171,30 +171,23 @@ def _draw_head(paper: Paper, run: Run, track: str | None) -> None:
     paper.text(right, 0.19, settings, 7, FAINT, ha="right")
     room = right - text_width(settings, 7) - 0.12 - _LEFT
     name = drawable_text(Path(run.source.name).name or "image")
-    for text in shorter_titles(name, "" if track is None else f" · {drawable_text(track)}"):
-        if text_width(text, 9, bold=True) <= room:
-            break
+    titles = shorter_titles(name, "" if track is None else f" · {drawable_text(track)}")
+    text = next((one for one in titles if text_width(one, 9, bold=True) <= room), "…")
     paper.text(_LEFT, 0.19, text, 9, INK, fontweight="bold")
     paper.label(_LEFT, 0.34, summarize_figure(run, track), 7, right - _LEFT, color=FAINT)
 
 
 def summarize_figure(run: Run, track: str | None) -> str:
     """What is predicted for the whole image, and the regions of a track by their verdicts."""
-    first, labels = run.first, run.classifier.labels
-    names = [
-        f"{fit_text(labels[index], 1.7, 7)} {format_percent(float(first.probabilities[index]))}"
-        for index in first.predicted()[:3]
-    ]
-    rounds = run.of_track(track)
-    places = [place for place, round_ in enumerate(_round_of_regions(run)) if round_.track == track]
-    counts = [(verdict, sum(run.verdicts[place] is verdict for place in places)) for verdict in Verdict]
+    first = run.first
+    shares = [(run.classifier.labels[index], float(first.probabilities[index])) for index in first.predicted()[:3]]
+    names = ", ".join(f"{fit_text(name, 1.7, 7)} {format_percent(share)}" for name, share in shares)
+    rounds = mark_rounds(run, track)
+    found = [one.verdict for marked in rounds for one in marked]
+    counts = [(verdict, sum(one is verdict for one in found)) for verdict in Verdict]
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
-    regions = f"{len(places)} region{'s' * (len(places) != 1)} in {len(rounds)} round{'s' * (len(rounds) != 1)}"
-    return f"predicted: {', '.join(names) or 'nothing'} · {regions}{': ' * bool(verdicts)}{verdicts}"
-
-
-def _round_of_regions(run: Run) -> list:
-    return [round_ for round_ in run.rounds for _ in round_.regions]
+    regions = f"{len(found)} region{'s' * (len(found) != 1)} in {len(rounds)} round{'s' * (len(rounds) != 1)}"
+    return f"predicted: {names or 'nothing'} · {regions}{': ' * bool(verdicts)}{verdicts}"
 
 
 def _draw_foot(paper: Paper, run: Run, track: str | None) -> None:

@@ -24,9 +24,8 @@ FIGURE_FORMATS = (".png", ".svg", ".pdf")
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
 APPEARED, DISAPPEARED, NEUTRAL, FAINT = "#00795A", "#B4461A", "#B9BFC6", "#6B727A"
 # Of marks on one letter (accents, vowels) two are drawn: more would reach into the pictures above.
-_PILED_MARKS = re.compile(
-    "([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
-)
+_MARK = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+_PILED_MARKS = re.compile(f"({_MARK}{{2}}){_MARK}+")
 COLUMN_WIDTH, NAME_CHARS = 1.72, 27  # inches of a column; characters of a label that fit into it
 
 
@@ -42,8 +41,8 @@ def write_figure(figure: Figure, path: Path) -> Path:
     with written_atomically(path, "a figure") as part, figure_style(), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
         warnings.filterwarnings("ignore", message="Glyph")
-        options = {"pil_kwargs": PNG_WRITING} if suffix == ".png" else {}
-        figure.savefig(part, dpi=FILE_DPI, metadata=dates, **options)
+        written = PNG_WRITING if suffix == ".png" else None
+        figure.savefig(part, dpi=FILE_DPI, metadata=dates, pil_kwargs=written)
     return path
 
 
