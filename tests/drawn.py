@@ -1,6 +1,7 @@
 """What stands in a figure, read back from its artists, for the tests of figures."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -72,5 +73,5 @@ def winding(path: Path, shape: tuple[int, int]) -> np.ndarray:
 def polygons(path: Path) -> Iterator[np.ndarray]:
     """The closed polygons of a path; the first corner stands at the end again."""
     starts = [*np.flatnonzero(path.codes == Path.MOVETO), len(path.vertices)] if path.codes is not None else []
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in pairwise(starts):
         yield np.asarray(path.vertices[start:stop])

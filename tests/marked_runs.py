@@ -52,16 +52,16 @@ def marked_run(
             verdicts.append(one.verdict)
         searched = targets or tuple(dict.fromkeys(one.label for one in given)) or (0,)
         saliency = np.where(erased & ~before, 1.0, 0.1).astype(np.float32)
-        maps = tuple(replace(base.rounds[0].maps[0], target_score=scores[label], saliency=saliency) for label in searched)
+        maps = tuple(
+            replace(base.rounds[0].maps[0], target_score=scores[label], saliency=saliency) for label in searched
+        )
         masks = {"erased": Mask.from_array(before), "erased_after": Mask.from_array(erased.copy())}
         regions = tuple(_region(base, one, scores[one.label], shape) for one in given)
         states = {"before": prediction, "after": prediction}
         made.append(
             replace(base.rounds[0], index=index, maps=maps, regions=regions, image=image, track=None, **masks, **states)
         )
-    geometry = replace(
-        base.source.geometry, source_shape=shape, model_shape=shape, scale=(1.0, 1.0), offset=(0.0, 0.0)
-    )
+    geometry = replace(base.source.geometry, source_shape=shape, model_shape=shape, scale=(1.0, 1.0), offset=(0.0, 0.0))
     cards = None
     if None not in verdicts:
         (card, *_), reason = base.trust.cards, "by hand"

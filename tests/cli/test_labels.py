@@ -10,9 +10,10 @@ from rich.console import Console
 from labeled_runs import CAT, DOG, FOX, first_shown, labeled_run, only_cat, three_labels
 from tiny_runs import run
 from unveil import load_run
-from unveil.cli.labels import format_ranges, label_table, labels_as_json
+from unveil.cli.labels import label_table, labels_as_json
 from unveil.cli.results import region_table, run_as_json
 from unveil.records import Run
+from unveil.texts import format_ranges
 
 ROWS = {  # by hand from `three_labels`: verdict, round, regions and gain
     CAT: ["supported", "1", "1,", "2", "+75%"],

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 from unveil.render import figure_style
 from unveil.render.fitting import fit_text, text_width, wrap_text
 
-NAMES = ["W" * 60, "i" * 200, "soft-coated wheaten terrier, a breed of dogs", "浮腫 " * 20, "$x^2$ \\frac{1}{2} " * 9, "a\nb" * 50]
+NAMES = [
+    "W" * 60,
+    "i" * 200,
+    "soft-coated wheaten terrier, a breed of dogs",
+    "浮腫 " * 20,
+    "$x^2$ \\frac{1}{2} " * 9,
+    "a\nb" * 50,
+]
 
 
 def drawn_width(text: str, size: float, *, bold: bool) -> float:

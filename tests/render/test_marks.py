@@ -47,7 +47,7 @@ def test_only_regions_that_speak_against_their_label_are_hatched():
     assert not named(figure, "against-3")
 
 
-def in_gray(shown: Run) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+def in_gray(shown: Run) -> tuple[np.ndarray, tuple[int, ...]]:
     """The figure in gray, and where the picture of regions is: left, top, right, bottom."""
     figure = draw_run(shown)
     canvas = FigureCanvasAgg(figure)
@@ -62,7 +62,7 @@ def test_verdicts_and_hatches_differ_in_gray():
     """Along the right side of a box, and in its middle: brightness changes as often as dashes, dots and hatches say."""
     changes = {}
     for name, verdict, drop in (("solid", S, 1.0), ("dashed", W, 1.0), ("dotted", A, 1.0), ("hatched", S, -1.0)):
-        pixels, (left, top, right, bottom) = in_gray(marked_run([[Given((12, 12, 52, 52), drop, verdict)]]))
+        pixels, (left, top, right, _) = in_gray(marked_run([[Given((12, 12, 52, 52), drop, verdict)]]))
         size = (right - left) / 64
         side = pixels[round(top + 16 * size) : round(top + 48 * size), round(left + 52 * size) - 1]
         middle = pixels[round(top + 32 * size), round(left + 16 * size) : round(left + 48 * size)]

@@ -12,49 +12,43 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
+from drawn import all_texts, named, picture_rows, said
 from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
+from unveil.masks import Mask
 from unveil.predictions import Output, Prediction
 from unveil.render import draw_grid, draw_run, draw_sheet, write_figure
-from unveil.render.parts import APPEARED, COLORS, DISAPPEARED, middle_pixel, shorter_titles
+from unveil.render.marks import middle_pixel
+from unveil.render.parts import APPEARED, COLORS, COLUMN_WIDTH, DISAPPEARED, shorter_titles
+from unveil.render.pictures import TINT, VEIL
 
 
-def texts(figure: Figure) -> list[str]:
-    """Every text of a figure."""
-    found = [text.get_text() for text in figure.texts]
-    for axes in figure.axes:
-        found += [text.get_text() for text in axes.texts]
-        found += [axes.get_title(loc="left"), axes.get_title(loc="right")]
-    return [text for text in found if text]
-
-
-def pictures(figure: Figure) -> list[np.ndarray]:
-    """The arrays of all pictures, in the order of rows and columns."""
-    return [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+def pictures(figure: Figure) -> list[list[np.ndarray]]:
+    """The arrays of all pictures, row by row."""
+    return [[np.asarray(axes.images[0].get_array()) for axes in row] for row in picture_rows(figure)]
 
 
 def test_one_column_a_round_and_one_for_what_is_left():
     shown = run()
     figure = draw_run(shown)
-    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    titles = [text for text in said(figure) if text.startswith("round ") or text == "after"]
     assert titles == [*(f"round {one.index}" for one in shown.rounds), "after"]
-    count = len(shown.rounds)
-    arrays = pictures(figure)
-    assert len(arrays) == (count + 1) + count + count
+    images, maps, regions = pictures(figure)
+    assert len(images) == len(shown.rounds) + 1
+    assert len(maps) == len(regions) == len(shown.rounds)
     for column, one in enumerate(shown.rounds):
-        assert np.array_equal(arrays[column], one.image.transpose(1, 2, 0))
-        np.testing.assert_allclose(arrays[count + 1 + column], np.max([item.saliency for item in one.maps], 0))
-    assert np.array_equal(arrays[count], shown.final_images[None].transpose(1, 2, 0))
+        assert np.array_equal(images[column], one.image.transpose(1, 2, 0))
+        np.testing.assert_allclose(maps[column], np.max([item.saliency for item in one.maps], 0))
+    assert np.array_equal(images[-1], shown.final_images[None].transpose(1, 2, 0))
 
 
 def test_regions_are_tinted_in_the_color_of_their_target_and_nothing_else_is():
     shown = run()
-    figure = draw_run(shown)
-    count = len(shown.rounds)
-    picture = pictures(figure)[2 * count + 1]
+    picture = pictures(draw_run(shown))[2][0].astype(float) / 255
     first = shown.rounds[0]
     names = list(dict.fromkeys(item.target for one in shown.rounds for item in one.maps))
-    bare = pictures(draw_run(dataclasses.replace(shown, rounds=(dataclasses.replace(first, regions=()),))))[3]
+    empty = dataclasses.replace(shown, rounds=(dataclasses.replace(first, regions=()),), trust=None)
+    bare = pictures(draw_run(empty))[2][0].astype(float) / 255
     covered = np.zeros(picture.shape[:2], bool)
     for region in first.regions:
         covered |= region.model_mask.to_array()
@@ -66,17 +60,33 @@ def test_regions_are_tinted_in_the_color_of_their_target_and_nothing_else_is():
     )
     only = region.model_mask.to_array() & ~others
     color = np.array(to_rgb(COLORS[names.index(region.target)]))
-    np.testing.assert_allclose(picture[only], 0.55 * bare[only] + 0.45 * color, atol=1e-6)
+    np.testing.assert_allclose(picture[only], (1 - TINT) * bare[only] + TINT * color, atol=1.01 / 255)
+
+
+def test_a_white_veil_lies_over_what_was_erased_before():
+    shown = run()
+    second = shown.rounds[1]
+    erased = second.erased.to_array()
+    assert erased.any()
+    bare = dataclasses.replace(second, regions=())
+    never = dataclasses.replace(bare, erased=Mask.empty(second.erased.shape))
+    veiled, plain = (
+        pictures(draw_run(dataclasses.replace(shown, rounds=(shown.rounds[0], one), trust=None)))[2][1].astype(float)
+        for one in (bare, never)
+    )
+    assert np.array_equal(veiled[~erased], plain[~erased])
+    np.testing.assert_allclose(veiled[erased], (1 - VEIL) * plain[erased] + VEIL * 255, atol=1.01)
 
 
 def test_bars_are_as_long_as_the_probabilities():
     shown = run("guided, joint, top 2", Output.SIGMOID)
     figure = draw_run(shown)
-    bars = [axes for axes in figure.axes if axes.patches]
-    assert len(bars) == len(shown.rounds) + 1
-    for axes, prediction in zip(bars, [*(one.before for one in shown.rounds), shown.rounds[-1].after], strict=True):
-        widths = sorted(patch.get_width() for patch in axes.patches[1::2])
-        np.testing.assert_allclose(widths, sorted(prediction.probabilities), atol=1e-9)
+    states = {f"round {one.index}": one.before for one in shown.rounds} | {"after": shown.rounds[-1].after}
+    for title, prediction in states.items():
+        bars = [named(figure, f"probability-{title}-{index}")[0] for index in range(3)]
+        widths = [bar.get_width() / (COLUMN_WIDTH - 0.08) for bar in bars]
+        np.testing.assert_allclose(widths, prediction.probabilities, atol=1e-9)
+        assert len({bar.get_x() for bar in bars}) == 1
 
 
 def test_what_appears_and_disappears_is_marked():
@@ -88,25 +98,19 @@ def test_what_appears_and_disappears_is_marked():
     changed = dataclasses.replace(
         shown, first=before, rounds=(turned, *(dataclasses.replace(one, before=after, after=after) for one in rest))
     )
-    marked = {
-        text.get_text()[:2]: text.get_color()
-        for axes in draw_run(changed).axes
-        for text in axes.texts
-        if text.get_text()[:2] in ("+ ", "− ")
-    }
+    texts = all_texts(draw_run(changed))
+    marked = {text.get_text()[:2]: text.get_color() for text in texts if text.get_text()[:2] in ("+ ", "− ")}
     assert marked == {"+ ": APPEARED, "− ": DISAPPEARED}
-    names = [text.get_text() for axes in draw_run(changed).axes for text in axes.texts]
+    names = [text.get_text() for text in texts]
     assert any(name.startswith("+ " + shown.classifier.labels[1][:20]) for name in names)
     assert any(name.startswith("− " + shown.classifier.labels[0][:20]) for name in names)
 
 
-def test_head_foot_and_notes_say_what_was_done():
+def test_head_and_foot_say_what_was_done():
     shown = run(spacing=True)
-    said = texts(draw_run(shown))
-    assert any("tiny" in text and "seed 7" in text for text in said)
-    assert any(text == f"ended: {shown.stop.text}" for text in said)
-    for region in shown.rounds[0].regions[:2]:
-        assert any(f"drop {region.drop:+.2f}" in text for text in said)
+    texts = said(draw_run(shown))
+    assert any("tiny" in text and "seed 7" in text for text in texts)
+    assert any(text == f"ended: {shown.stop.text}" for text in texts)
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
@@ -119,7 +123,7 @@ def test_every_run_is_drawn_and_every_format_written(tmp_path, name, suffix):
         content = path.read_bytes()
         if suffix == ".png":
             with Pillow.open(path) as opened:
-                assert opened.width > 900
+                assert opened.width > 800
                 assert np.ptp(np.asarray(opened.convert("L"))) > 100
         elif suffix == ".svg":
             assert ET.fromstring(content).tag.endswith("svg")  # noqa: S314 (our own file)
@@ -138,7 +142,7 @@ def test_labels_are_text_and_no_markup(tmp_path):
     """A dollar sign starts no formula, an angle bracket no element."""
     labels = ("<script>$x^2$</script>", "a_b$", "&amp;")
     shown = dataclasses.replace(run(), classifier=dataclasses.replace(run().classifier, labels=labels))
-    assert any("<script>$x^2$" in text for text in texts(draw_run(shown)))
+    assert any("<script>$x^2$" in text for text in said(draw_run(shown)))
     write_figure(draw_run(shown), tmp_path / "a.svg")
     ET.fromstring((tmp_path / "a.svg").read_bytes())  # noqa: S314
     assert b"<script" not in (tmp_path / "a.svg").read_bytes()
@@ -208,42 +212,27 @@ def test_a_grid_shows_every_map_in_its_own_scale(tmp_path):
 
 
 def test_row_labels_say_what_the_rows_are():
-    labels = [text.get_text() for axes in draw_run(run()).axes for text in axes.texts if text.get_rotation() == 90]
-    assert labels == ["image", "saliency", "regions", "prediction"]
+    labels = [text.get_text() for text in all_texts(draw_run(run())) if text.get_rotation() == 90]
+    assert labels == ["image", "saliency", "regions", "drop", "prediction"]
 
 
-@pytest.mark.parametrize("with_cards", [True, False])
 @pytest.mark.parametrize("name", list(RECIPES))
-def test_regions_have_the_numbers_of_the_tables_and_their_verdicts(name, with_cards):
+def test_regions_of_every_track_have_the_numbers_of_the_tables(name):
     shown = run(name)
-    trust = shown.trust if with_cards else None
-    shown = dataclasses.replace(shown, trust=trust)
     table = dict(enumerate(shown.regions, start=1))
     seen: set[int] = set()
     for track in shown.tracks:
-        columns = [round_ for round_ in shown.rounds if round_.track == track]
         figure = draw_run(shown, track)
-        # Pictures of regions: the third row.
-        places = [axes for axes in figure.axes if axes.images][2 * len(columns) + 1 :]
-        for axes, round_ in zip(places, columns, strict=True):
-            for text, region in zip(
-                axes.texts[-len(round_.regions) :] if round_.regions else [], round_.regions, strict=True
-            ):
-                number = int(text.get_text())
-                assert table[number] is region
-                x, y = map(int, text.get_position())
-                assert region.model_mask.to_array()[y, x], "the number stands on its region"
-                seen.add(number)
-        notes = "\n".join(texts(figure)).splitlines()
-        for round_ in columns:
-            for region in round_.regions[:2]:
-                number = next(key for key, value in table.items() if value is region)
-                (note,) = [line for line in notes if line.startswith(f"{number}  drop {region.drop:+z.2f}")]
-                if trust:
-                    assert note.split(" · ")[1] == str(trust.cards[number - 1].verdict)
-                elif region.stability is not None:
-                    assert note.split(" · ")[1] == f"stability {region.stability:.2f}"
-                assert note.endswith("rim") == region.is_rim
+        own = [
+            number
+            for number, region in table.items()
+            if any(region is one for round_ in shown.of_track(track) for one in round_.regions)
+        ]
+        for number in own:
+            (drop,) = named(figure, f"drop-{number}")
+            assert drop.get_text() == f"{table[number].drop:+z.2f}".replace("-", "−")
+        assert not any(named(figure, f"drop-{number}") for number in table if number not in own)
+        seen |= set(own)
     assert seen == set(table)
 
 

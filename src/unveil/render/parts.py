@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -37,12 +38,12 @@ def write_figure(figure: Figure, path: Path) -> Path:
     suffix = path.suffix.lower()
     if suffix not in FIGURE_FORMATS:
         raise RecordError(f"a figure file {', '.join(FIGURE_FORMATS)}", path.name, "choose one of these endings")
+    options: dict[str, Any] = {"pil_kwargs": PNG_WRITING} if suffix == ".png" else {}
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
     with written_atomically(path, "a figure") as part, figure_style(), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes; the figure is still worth having.
         warnings.filterwarnings("ignore", message="Glyph")
-        written = PNG_WRITING if suffix == ".png" else None
-        figure.savefig(part, dpi=FILE_DPI, metadata=dates, pil_kwargs=written)
+        figure.savefig(part, dpi=FILE_DPI, metadata=dates, **options)
     return path
 
 
