@@ -24,9 +24,11 @@ from unveil.context import RunContext
 from unveil.planted import Scene, draw_scene
 from unveil.planted.scenes.suites import SUITES, suite_scene
 from unveil.recipes import demo, paper
-from unveil.records.trust import TrustCard, Verdict
+from unveil.records.trust import TrustCard
 from unveil.regions import RelativeToMax, SmoothedThreshold
-from unveil.render.parts import COLORS, FAINT, NEUTRAL, draw_contour, hide_axes
+from unveil.render.contours import draw_contour
+from unveil.render.marks import VERDICT_COLORS
+from unveil.render.parts import COLORS, FAINT, NEUTRAL, hide_axes
 from unveil.render.style import INK, figure_style
 from unveil.trust.placement import random_placements
 
@@ -35,7 +37,6 @@ SCENE = 100_019  # four signs of one class, and several things that mean nothing
 SUITE_SEEDS = range(860_020, 860_022)
 YELLOW = (1.0, 0.9, 0.1)
 ORANGE = COLORS[0]
-VERDICT_COLORS = {Verdict.SUPPORTED: "#00795A", Verdict.WEAK: FAINT, Verdict.ARTIFACT: "#B4461A"}
 # The paper's settings for scenes of 128 px. With a fixed class, rounds go on after it is no longer predicted.
 PAPER_128 = replace(
     paper(),
@@ -54,7 +55,7 @@ def main() -> None:
     scene = draw_scene(SCENE)
     image = Image.from_array(scene.pixels, source=f"planted scene {SCENE}")
     run = find_regions(image, load_classifier("planted/demo"), "demo")
-    run.figure().savefig(FOLDER / "demo.jpg", dpi=130, pil_kwargs={"quality": 85})
+    run.figure().savefig(FOLDER / "demo.jpg", dpi=120, pil_kwargs={"quality": 85})
     _draw_suites()
     _draw_trust_cards()
 
