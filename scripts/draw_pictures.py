@@ -44,6 +44,8 @@ PAPER_128 = replace(
     selector=SmoothedThreshold(size_px=5, passes=3, threshold=RelativeToMax(0.3)),
     target=Class("oak"),
 )
+# Without a label check, every test is made; with it, the label decides the verdict of this region.
+ALL_TESTS = replace(demo(), label_check=None)
 # Inches of the sheet of trust cards: a picture, the field of drops, the texts, the gap between columns.
 SIDE, FIELD, TEXTS, GAP, ROW = 1.95, 2.5, 1.6, 0.12, 2.62
 
@@ -113,7 +115,7 @@ def _draw_trust_cards() -> None:
     scene, other = draw_scene(SCENE), draw_scene(200_002)
     eight_bit = np.round(scene.pixels.transpose(1, 2, 0) * 255).astype(np.uint8)
     rows = (
-        _card_picture("The second of four poppies", Image.from_array(eight_bit), demo(), 1),
+        _card_picture("The second of four poppies", Image.from_array(eight_bit), ALL_TESTS, 1),
         _card_picture("A region along the rim of an erased area", Image.from_array(other.pixels), PAPER_128, 3),
     )
     with figure_style():
