@@ -1,11 +1,14 @@
 """The documentation runs, its links lead somewhere, and nothing that can be chosen is left out of it."""
 
+import glob
 import inspect
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import typer.main
 from PIL import Image as Pillow
 
 import unveil
-from unveil.cli import app
+from unveil.cli import app, main
 from unveil.planted import draw_scene
 from unveil.planted.networks.demo import WEIGHTS
 from unveil.recipes import NAMED, RECIPE_CODEC
@@ -180,3 +183,38 @@ def test_the_summary_of_photographs_counts_what_records_hold(tmp_path):
     later = [region.rim_share > 0.5 for one in runs for done_ in one.rounds[1:] for region in done_.regions]
     assert said["rims_after_round_1"] == pytest.approx(np.mean(later), abs=1e-4)
     shutil.rmtree(tmp_path)
+
+
+def test_the_tutorial_leads_from_its_files_to_a_report_that_shows_the_shortcut(tmp_path, monkeypatch):
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    for name, content in re.findall(r'^```python title="(.*?)"\n(.*?)^```', text, re.DOTALL | re.MULTILINE):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    for line in (line for block in blocks(ROOT / "docs/tutorial.md", "console") for line in block.splitlines()):
+        assert line.startswith("$ ")
+        program, *words = shlex.split(line[2:])
+        files = [file for word in words for file in (sorted(glob.glob(word)) if "*" in word else [word])]  # noqa: PTH207
+        if program == "python":
+            subprocess.run([sys.executable, *files], check=True)
+        else:
+            assert program == "unveil"
+            monkeypatch.setattr(sys, "argv", [program, *files])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert not ended.value.code
+    assert opened == [(tmp_path / "report.html").as_uri()]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count('<template id="text-') == 12
+    # What the page says: the first region of a key is the tag, which is white, and the key is found later.
+    keys = [unveil.load_run(path) for path in sorted((tmp_path / "runs").iterdir())]
+    keys = [run for run in keys if run.regions and run.regions[0].target == "key" and len(run.rounds) > 1]
+    tags = [_mean_brightness(tmp_path / run.source.name, run.regions[0]) for run in keys]
+    assert sum(bright > 170 for bright in tags) >= 3
+    assert any(_mean_brightness(tmp_path / run.source.name, run.regions[-1]) < 130 for run in keys)
+
+
+def _mean_brightness(path, region) -> float:
+    with Pillow.open(path) as picture:
+        return float(np.asarray(picture.convert("L"))[region.mask.to_array()].mean())

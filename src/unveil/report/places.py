@@ -86,11 +86,12 @@ class PlaceCounts:
 
 
 def _coarse(inside: np.ndarray) -> Float[np.ndarray, "side side"]:
-    """The share of each cell of a coarse grid that is inside."""
+    """The share of each cell of a coarse grid that is inside; a pixel of a still coarser grid fills several cells."""
     edges = [np.linspace(0, side, SIDE + 1).round().astype(int) for side in inside.shape]
-    sums = np.pad(inside.astype(float).cumsum(0).cumsum(1), ((1, 0), (1, 0)))[np.ix_(*edges)]
-    cells = np.diff(np.diff(sums, axis=0), axis=1)
-    sizes = np.maximum(1, np.diff(edges[0])[:, None] * np.diff(edges[1]))
+    starts = [np.minimum(edge[:-1], side - 1) for edge, side in zip(edges, inside.shape, strict=True)]
+    rows = np.add.reduceat(inside, starts[0], axis=0, dtype=np.int64)
+    cells = np.add.reduceat(rows, starts[1], axis=1)
+    sizes = np.maximum(1, np.diff(edges[0]))[:, None] * np.maximum(1, np.diff(edges[1]))
     return cells / sizes
 
 

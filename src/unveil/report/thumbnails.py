@@ -1,5 +1,7 @@
 """A small picture of a run: the model's input with the contours of all regions, for lists and for paper."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
@@ -23,25 +25,28 @@ KEPT_BITS = np.uint8(0b11111000)  # of a color: a picture of this size doesn't n
 def run_thumbnail(run: Run) -> bytes:
     """A PNG file of at most 128 x 128 pixels; of a volume, the slice with the largest part of the regions."""
     image = run.rounds[0].image if run.rounds else next(iter(run.final_images.values()))
-    masks = [region.model_mask.to_array() for region in run.regions]
     if image.ndim == 4:
-        sizes = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(image.shape[1]))
-        depth = int(np.argmax(sizes)) if masks else image.shape[1] // 2
-        image, masks = image[:, depth], [mask[depth] for mask in masks]
-    return encode_png(_drawn(image, masks, list(run.verdicts)))
+        sizes = np.zeros(image.shape[1])
+        for region in run.regions:
+            sizes += region.model_mask.to_array().sum(axis=(1, 2))
+        depth = int(np.argmax(sizes)) if run.regions else image.shape[1] // 2
+        return encode_png(_drawn(image[:, depth], (region.model_mask.to_array()[depth] for region in run.regions), run))
+    return encode_png(_drawn(image, (region.model_mask.to_array() for region in run.regions), run))
 
 
-def _drawn(image: UInt8[np.ndarray, "c h w"], masks: list, verdicts: list) -> UInt8[np.ndarray, "a b 3"]:
+def _drawn(image: UInt8[np.ndarray, "c h w"], masks: Iterable[np.ndarray], run: Run) -> UInt8[np.ndarray, "a b 3"]:
+    """The image, reduced, with the contour of each mask; one mask at a time is in memory."""
     height, width = image.shape[1:]
     ratio = min(1.0, SIDE_PX / max(height, width))
     shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
     planes = image if len(image) == 3 else np.repeat(image[:1], 3, axis=0)
     small = np.stack([reduce_area(plane.astype(float), shape) for plane in planes], axis=-1)
     pixels = np.rint(small).astype(np.uint8) & KEPT_BITS
-    for mask, verdict in zip(masks, verdicts, strict=True):
-        inside = reduce_area(mask.astype(float), shape) >= 0.5
+    for mask, verdict in zip(masks, run.verdicts, strict=True):
+        inside = np.greater_equal(reduce_area(mask.astype(float), shape), 0.5)
         # Three pixels wide, so that a line is left when the picture is shown at a third of its size.
-        line = ndimage.binary_dilation(inside, EIGHT) & ~ndimage.binary_erosion(inside, EIGHT, iterations=2)
-        pixels[ndimage.binary_dilation(line, EIGHT) & ~line] //= 3
+        core = ndimage.binary_erosion(inside, EIGHT, iterations=2)
+        line = np.greater(ndimage.binary_dilation(inside, EIGHT), core)
+        pixels[np.greater(ndimage.binary_dilation(line, EIGHT), line)] //= 3
         pixels[line] = CONTOURS[verdict]
     return pixels
