@@ -288,6 +288,7 @@ TOPICS = {
     "evaluation/metrics/test_metrics_page.py",
     "evaluation/paper/test_experiment_pictures.py",
     "evaluation/paper/test_experiment_results.py",
+    "report/test_hostile.py",
     "store/test_store_damage.py",
     "view/test_viewer.py",
     "test_assets.py",
