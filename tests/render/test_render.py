@@ -24,8 +24,9 @@ from unveil.render.pictures import TINT, VEIL
 
 
 def pictures(figure: Figure) -> list[list[np.ndarray]]:
-    """The arrays of all pictures, row by row."""
-    return [[np.asarray(axes.images[0].get_array()) for axes in row] for row in picture_rows(figure)]
+    """The arrays of all pictures, row by row, without opacity."""
+    arrays = [[np.asarray(axes.images[0].get_array()) for axes in row] for row in picture_rows(figure)]
+    return [[array[..., :3] if array.ndim == 3 else array for array in row] for row in arrays]
 
 
 def test_one_column_a_round_and_one_for_what_is_left():
