@@ -289,6 +289,7 @@ TOPICS = {
     "evaluation/paper/test_experiment_pictures.py",
     "evaluation/paper/test_experiment_results.py",
     "report/test_hostile.py",
+    "report/test_index_page.py",
     "store/test_store_damage.py",
     "view/test_viewer.py",
     "test_assets.py",
