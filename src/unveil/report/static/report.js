@@ -140,6 +140,7 @@ function showIndex({ heads, ...data }) {
     open.querySelector("output").textContent = place < 0 ? "" : `${count(place + 1)} of ${count(table.chosen.length)}`;
     before.disabled = place <= 0;
     after.disabled = place < 0 || place === table.chosen.length - 1;
+    setPicture(rows.id(at), open.querySelector(".picture img"));
     showAlike(open.querySelector(".alike"), rows, at, address);
     draw(rows.id(at), open.querySelector(".viewer"), open.querySelector(".facts"));
     scrollTo(0, 0);
