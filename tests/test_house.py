@@ -37,7 +37,7 @@ LAYERS = (
     ("recipes",),
     ("trust", "store", "render", "naming", "view"),
     ("export", "context", "report"),
-    ("recording",),
+    ("recording", "notebook"),
     ("rounds", "maximization"),
     ("runs",),
     ("evaluation",),
@@ -61,6 +61,9 @@ MODULE_OF = {
     "skimage": "evaluation/coalitions/superpixels.py",
     "cv2": "inpainting.py",
     "pandas": "export/frames.py",
+    "anywidget": "notebook/widget.py",
+    "traitlets": "notebook/widget.py",
+    "IPython": "notebook/output.py",
     "matplotlib": "render/",
     "typer": "cli/",
     "rich": "cli/",
@@ -68,8 +71,8 @@ MODULE_OF = {
     "tomli_w": "codec.py",
     "jinja2": "report/",
 }
-# Upwards on purpose, when called: a run draws, saves and exports itself.
-UPWARDS = {("records", "render"), ("records", "store"), ("records", "export")}
+# Upwards on purpose, when called: a run draws, saves, exports and shows itself.
+UPWARDS = {("records", "render"), ("records", "store"), ("records", "export"), ("records", "notebook")}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure  # noqa: TID251 (a type only)
     from pandas import DataFrame  # noqa: TID251 (a type only)
 
+    from unveil.images import Image
+    from unveil.notebook.page import RunPage
+    from unveil.notebook.widget import RunWidget
+
 
 @dataclass(frozen=True, eq=False)
 class TargetMap:
@@ -164,8 +168,14 @@ class Run:
         return f"<Run of {subject}: {regions} regions in {rounds} rounds; stopped: {self.stop.text}>"
 
     def _repr_html_(self) -> str:
-        """The table that notebooks show."""
+        """Tables, for what shows neither widgets nor pictures."""
         return run_as_html(self)
+
+    def _ipython_display_(self) -> None:
+        """The viewer and a picture in a notebook; see docs/notebooks.md. A console prints the `repr`."""
+        from unveil.notebook import display_run  # noqa: PLC0415 (a second of imports)
+
+        display_run(self)
 
     @property
     def stop(self) -> StopReason:
@@ -237,6 +247,23 @@ class Run:
         if path is not None:
             write_figure(figure, Path(path))
         return figure
+
+    def show(
+        self, *, static: bool = False, image: str | Path | Image | None = None, compare: Run | None = None
+    ) -> RunWidget | RunPage:
+        """The interactive viewer, for notebooks; a run that ends a cell shows itself in the same way.
+
+        Args:
+            static: Whether to make a page that works without a kernel and without widgets, in place of a widget.
+            image: The image of the run, which the viewer then shows at up to 2048 px; None for the run's own preview.
+            compare: A second run, which is shown beside this one; widgets only.
+
+        Raises `MissingLibraryError` for a widget without anywidget, `ImageError` for another image than the run's, and
+        `RecordError` for `compare` with `static`.
+        """
+        from unveil.notebook import show_run  # noqa: PLC0415 (a second of imports)
+
+        return show_run(self, static=static, image=image, compare=compare)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the record as a folder; see docs/record-format.md. Raises `RecordError`; leaves nothing

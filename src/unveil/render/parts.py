@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from unveil.atomic import written_atomically
 from unveil.errors import RecordError
+from unveil.images.decoding import reduce_colors
 from unveil.records import Round, Run
 from unveil.render.style import figure_style
 
@@ -47,13 +48,13 @@ def write_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
-def figure_as_png(figure: Figure, dpi: int = 110) -> bytes:
-    """The bytes of a `figure` as a PNG file, with `dpi` pixels per inch."""
+def figure_as_png(figure: Figure, dpi: int = 110, colors: int | None = None) -> bytes:
+    """The bytes of a `figure` as a PNG file, with `dpi` pixels per inch; at most `colors` (2 to 256) make it small."""
     buffer = BytesIO()
     with figure_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs=PNG_WRITING)
-    return buffer.getvalue()
+    return buffer.getvalue() if colors is None else reduce_colors(buffer.getvalue(), colors)
 
 
 def target_colors(run: Run, track: str | None) -> dict[str, str]:

@@ -4,6 +4,6 @@ from unveil.report import save_report
 save_report([run], "report.html")
 """
 
-from unveil.report.writing import ReportKind, save_report
+from unveil.report.writing import ReportKind, make_report_page, save_report
 
-__all__ = ["ReportKind", "save_report"]
+__all__ = ["ReportKind", "make_report_page", "save_report"]

@@ -4,7 +4,9 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, TextIO
 
 from unveil import __version__
@@ -94,6 +96,19 @@ def _opened(
         yield opened
 
 
+def make_report_page(run: Run) -> str:
+    """The page of one run, as `save_report` writes it: an HTML document that loads nothing.
+
+    Raises `RecordError` for a run that is too large for a viewer.
+    """
+    text = StringIO()
+    with TextSpool(Path(gettempdir()) / "report.html") as spool:
+        content = ReportContent(spool, anonymous=False)
+        shown = content.add(run)
+        _Writer(content, None, 0, _figure(shown)).write_page(text, ReportKind.FILE)
+    return text.getvalue()
+
+
 def _is_report(folder: Path) -> bool:
     page = folder / "index.html"
     return page.is_file() and b"unveil" in page.read_bytes()[:2000]
@@ -174,4 +189,4 @@ def _lead(count: int, *, tested: bool) -> str:
 def _figure(run: Run) -> str:
     from unveil.render import figure_as_png  # noqa: PLC0415 (a second of imports)
 
-    return data_address(figure_as_png(run.figure()))
+    return data_address(figure_as_png(run.figure(), colors=256))
