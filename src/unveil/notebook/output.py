@@ -1,8 +1,8 @@
 """What a notebook shows of a run. The only module that imports IPython.
 
 A run is two outputs: a picture, and the viewer. A frontend that finds a widget in an output shows nothing else of it,
-not even where the widget can't be shown: in a notebook that was opened again, or without a network. So the picture is an
-output of its own, and the viewer hides it while it is drawn.
+not even where the widget can't be shown: in a notebook that was opened again, or without a network. So the picture is
+an output of its own, and the viewer hides it while it is drawn.
 """
 
 from __future__ import annotations

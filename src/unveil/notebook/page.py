@@ -12,6 +12,7 @@ from unveil.report import make_report_page
 
 HEIGHT_PX = 780
 DPI, COLORS = 96, 256  # of pictures: about 200 kB each for photographs, and 23 of them in a notebook of 8 MB
+FRAME_STYLE = "box-sizing:border-box;border:1px solid #8884;border-radius:8px;background:Canvas"
 # Without `allow-same-origin`, the page can't reach the notebook; without `allow-popups` and the rest, it can't leave.
 SANDBOX = "allow-scripts"
 
@@ -31,24 +32,21 @@ class RunPage:
     text: str
 
     def _repr_html_(self) -> str:
-        """The iframe covers the picture; where only the iframe is removed, the picture is left."""
-        name = escape(self.text)
-        picture = f'<img src="{self.png_address}" alt="{name}" style="position:absolute;left:0;top:0;max-width:100%">'
-        frame = (
-            f'<iframe sandbox="{SANDBOX}" title="{name}" srcdoc="{escape(self.page)}" style="position:relative;'
-            f"display:block;width:100%;height:{HEIGHT_PX}px;border:1px solid #8884;border-radius:8px;"
-            'background:Canvas"></iframe>'
-        )
-        return f'<div style="position:relative;overflow:hidden">{picture}{frame}</div>'
+        """The iframe covers the picture, in one cell of a grid; where iframes are removed, the picture is left."""
+        name, cell = escape(self.text), "grid-area:1/1"
+        picture = f'<img src="data:image/png;base64,{self._png_text}" alt="{name}" style="{cell};max-width:100%">'
+        style = f"{cell};width:100%;height:{HEIGHT_PX}px;{FRAME_STYLE}"
+        page = escape(self.page)
+        frame = f'<iframe sandbox="{SANDBOX}" title="{name}" srcdoc="{page}" style="{style}"></iframe>'
+        return f'<div style="display:grid;max-height:{HEIGHT_PX}px;overflow:hidden">{picture}{frame}</div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Also as a picture and as text; a frontend takes what it can show."""
-        return {"text/html": self._repr_html_(), "image/png": self.png, "text/plain": self.text}
+        return {"text/html": self._repr_html_(), "image/png": self._png_text, "text/plain": self.text}
 
     @property
-    def png_address(self) -> str:
-        """The picture as a data URL."""
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+    def _png_text(self) -> str:
+        return base64.b64encode(self.png).decode("ascii")
 
 
 def make_run_page(run: Run, preview: Preview | None = None) -> RunPage:
