@@ -74,4 +74,4 @@ def visit(browser, jupyter) -> Iterator[Callable]:
     for context in contexts:
         context.close()
     jupyter.stop_kernels()
-    assert problems == []
+    assert not problems, problems
