@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 PLACES = {"lab": "lab/tree", "notebook": "notebooks"}
@@ -28,7 +29,7 @@ class Jupyter:
     token: str
     environment: dict[str, str]
 
-    def ask(self, path: str, method: str = "GET") -> object:
+    def ask(self, path: str, method: str = "GET") -> Any:
         """The answer of the server's interface."""
         address = f"http://127.0.0.1:{self.port}/{path}"
         request = urllib.request.Request(address, method=method, headers={"Authorization": f"token {self.token}"})

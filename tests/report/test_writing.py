@@ -11,7 +11,7 @@ from labeled_runs import three_labels
 from tiny_runs import RECIPES, run
 from unveil.errors import RecordError
 from unveil.records import Run
-from unveil.report import ReportKind, save_report, writing
+from unveil.report import ReportKind, make_report_page, save_report, writing
 
 HOSTILE = "</template><script>document.title='hacked'</script>\u2028<img src=x onerror=alert(1)>&\"'\x1b[31m.png"
 
@@ -65,6 +65,10 @@ def test_a_page_says_that_regions_were_tested_only_where_they_were(tmp_path):
     assert one.trust
     assert "and tested." in page_of(tmp_path, one)
     assert "and tested." not in page_of(tmp_path, one, replace(one, trust=None))
+
+
+def test_a_page_as_text_is_the_file(tmp_path):
+    assert make_report_page(run()) == page_of(tmp_path, run())
 
 
 def test_labels_have_their_verdicts_and_reasons(tmp_path):

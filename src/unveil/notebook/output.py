@@ -48,7 +48,7 @@ def show_run(
 
 
 def display_run(run: Run) -> None:
-    """Show a run in the notebook: a picture and the viewer, or without anywidget a picture, tables, and a hint.
+    """Show a `run` in the notebook: a picture and the viewer, or without anywidget a picture, tables, and a hint.
 
     Raises `NotImplementedError` in a console, where IPython then prints the run as one line.
     """

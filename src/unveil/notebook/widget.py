@@ -34,6 +34,8 @@ class RunWidget(anywidget.AnyWidget):
     It is an ipywidget, so it can be a child of a layout such as `ipywidgets.VBox`.
 
     Attributes:
+        runs: The run, and the one beside it if there is one.
+        previews: The pixels of their images, in the same order; None for those of the runs themselves.
         code: Name of the viewer's code.
         process: Name of this process.
         picture_size: Width and height of the picture that the viewer takes the place of, in px; empty without one.
@@ -46,20 +48,20 @@ class RunWidget(anywidget.AnyWidget):
 
     def __init__(self, run: Run, preview: Preview | None = None, compare: Run | None = None) -> None:
         super().__init__(code=code_and_hash()[1], process=PROCESS)
-        self._runs = [run] if compare is None else [run, compare]
+        self.runs = (run,) if compare is None else (run, compare)
         # The second run has the first one's image, or another.
-        self._previews = [preview if one.source.sha256 == run.source.sha256 else None for one in self._runs]
+        self.previews = tuple(preview if one.source.sha256 == run.source.sha256 else None for one in self.runs)
         self.on_msg(self._answer)
 
     def __repr__(self) -> str:
         """One line; the runs by their own."""
-        return f"<RunWidget of {self._runs[0]!r}>"
+        return f"<RunWidget of {self.runs[0]!r}>"
 
     def _ipython_display_(self) -> None:
         """A picture, and the viewer, which takes its place while the kernel runs."""
         from unveil.notebook.output import display_widget  # noqa: PLC0415 (it imports this module)
 
-        display_widget(self, self._runs[0])
+        display_widget(self, self.runs[0])
 
     def _answer(self, _: Any, content: Any, buffers: Any) -> None:
         """Send what a frontend asks for; anything else is no question of the stub."""
@@ -68,7 +70,7 @@ class RunWidget(anywidget.AnyWidget):
             self.send({"answer": asked}, [code_and_hash()[0]])
         if asked == "view":
             try:
-                pairs = zip(self._runs, self._previews, strict=True)
+                pairs = zip(self.runs, self.previews, strict=True)
                 texts = [make_view(run, preview=preview).to_bytes() for run, preview in pairs]
                 self.send({"answer": asked}, texts)
             except UnveilError as error:

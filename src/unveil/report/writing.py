@@ -97,7 +97,7 @@ def _opened(
 
 
 def make_report_page(run: Run) -> str:
-    """The page of one run, as `save_report` writes it: an HTML document that loads nothing.
+    """The page of one `run`, as `save_report` writes it: an HTML document that loads nothing.
 
     Raises `RecordError` for a run that is too large for a viewer.
     """
@@ -122,7 +122,7 @@ class _Writer:
         count = len(content.rows)
         self._title = title or (content.rows[0].name if count == 1 else f"{count:,} runs")
 
-    def write_page(self, file: TextIO, kind: ReportKind) -> None:
+    def write_page(self, file: TextIO | StringIO, kind: ReportKind) -> None:
         """Write the page; a single file holds the texts of all runs."""
         page = render_page(files_beside=kind is ReportKind.FOLDER, **self._values(kind))
         start, end, rest = page.rpartition("</body>")
