@@ -18,7 +18,7 @@ from unveil.images.preview import Preview
 from unveil.records import Run
 from unveil.view import make_view, viewer_code
 
-PROCESS = uuid4().hex  # another kernel is asked again for what this one hasn't answered
+PROCESS = uuid4().hex  # a page waits for the viewer's code of this kernel alone
 
 
 @cache
