@@ -3,9 +3,9 @@
     python benchmarks/viewer.py
     python benchmarks/viewer.py --regions 1000 --repeats 9
 
-Prints one JSON object: ms to the first paint, to the page's own end of parsing, and to the whole picture, and the median
-and the 95th percentile of a frame while the window is dragged, while the view is zoomed and moved, and while the pointer
-moves over regions. Each number is the median over `--repeats` pages, with the smallest and the largest.
+Prints one JSON object: ms to the page's own end of parsing, to the first paint and to the whole picture; and the median
+and the 95th percentile of a frame while the window is dragged, while the view is zoomed and moved, and while the
+pointer moves over regions. Each is the median over `--repeats` pages, with the smallest and the largest.
 `idle` is a page on which nothing happens, for comparison: other work on the machine shows there.
 """
 
@@ -65,7 +65,8 @@ MEASURE = """async () => {
   for (let index = 0; index < 10; index++) wheel(-25);
   await new Promise((done) => setTimeout(done, 500));
   mouse("mousedown", 300, 300);
-  result.pan = await frames((index) => mouse("mousemove", 300 + 4 * (index < 30 ? index : 60 - index), 300 + 2 * index));
+  const there = (index) => (index < 30 ? index : 60 - index);
+  result.pan = await frames((index) => mouse("mousemove", 300 + 4 * there(index), 300 + 2 * index));
   mouse("mouseup", 300, 420);
   await new Promise((done) => setTimeout(done, 500));
   result.hover = await frames((index) => move(20 + 9 * index, 40 + 8 * index, 0));

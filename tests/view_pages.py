@@ -3,6 +3,9 @@
 import base64
 import hashlib
 
+import numpy as np
+import pytest
+
 from unveil.view import viewer_code
 
 START = """
@@ -23,6 +26,38 @@ SETTLED = """() => new Promise((done) => {
 def settle(page) -> None:
     """Wait until what was asked for is decoded and painted."""
     page.evaluate(SETTLED)
+
+
+READ = """() => { const canvas = document.querySelector("#place > div").shadowRoot.querySelectorAll(".stage canvas")[PLACE];
+const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+let text = ""; for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+return [canvas.height, canvas.width, btoa(text)]; }"""
+
+
+def canvas_of(page, place: int = 0) -> np.ndarray:
+    """The pixels of the first canvas, or of another one: h w RGBA."""
+    height, width, content = page.evaluate(READ.replace("PLACE", str(place)))
+    return np.frombuffer(base64.b64decode(content), np.uint8).reshape(height, width, 4).astype(int)
+
+
+def press(page, *keys: str, place: int = 0) -> None:
+    """Press keys while an image has the focus."""
+    page.locator(".stage canvas").nth(place).focus()
+    for key in keys:
+        page.keyboard.press(key)
+    settle(page)
+
+
+def serious_problems(page) -> list[str]:
+    """What axe finds, if it is serious."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"rules": {"page-has-heading-one": {"enabled": False}}}).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 def page_of(text: str, compare: str = "", theme: str = "") -> str:

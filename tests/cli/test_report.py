@@ -63,3 +63,17 @@ def test_a_page_is_opened_on_request_and_a_folder_is_said(shell: Shell, monkeypa
     assert code == 0
     assert "larger than 50 MB" in err
     assert opened == [(shell.folder / "b" / "index.html").as_uri()]
+
+
+def test_two_runs_side_by_side(shell: Shell):
+    for number, recipe in enumerate(list(RECIPES)[:3]):
+        run(recipe).save(shell.folder / "runs" / str(number))
+    folders = [shell.folder / "runs" / str(number) for number in range(3)]
+    code, out, err = shell("report", *folders[:2], "--compare", "--out", shell.folder / "pair.html")
+    assert (code, out) == (0, "")
+    assert "comparison of 2 runs" in err
+    assert (shell.folder / "pair.html").read_text(encoding="utf-8").count('<template id="view-') == 2
+    code, _, err = shell("report", *folders, "--compare", "--out", shell.folder / "three.html")
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "two runs to compare" in err
+    assert not (shell.folder / "three.html").exists()

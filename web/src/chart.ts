@@ -20,7 +20,7 @@ interface Plot {
   ticks: number[];
 }
 
-export function chartView(state: State, width: number) {
+export function chartView(state: State, width: number, title = "Probabilities") {
   const track = state.scene.view.tracks[state.track.value];
   const labels = state.scene.view.labels;
   const named = labels.map((label, index) => ({ label, index })).filter(({ label, index }) => isNamed(label, index, track)).slice(0, 10);
@@ -29,8 +29,8 @@ export function chartView(state: State, width: number) {
   const ends = named.map(({ index }) => plot.y(track.states[track.states.length - 1].probabilities[index]));
   const places = spread(ends, named.map(({ label }) => (note(label, track) ? 32 : 19)), TOP, HEIGHT - 6);
   return html`
-    <section class="panel curves" aria-label="Probabilities by round">
-      <header><h3>Probabilities</h3>
+    <section class="panel curves" aria-label="${title} by round">
+      <header><h3>${title}</h3>
         <label class="switch"><input type="checkbox" .checked=${state.shared.logOdds.value}
           @change=${(event: Event) => (state.shared.logOdds.value = (event.target as HTMLInputElement).checked)}>log-odds</label></header>
       <svg viewBox="0 0 ${width} ${HEIGHT}" width=${width} height=${HEIGHT} role="img"

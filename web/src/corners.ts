@@ -11,15 +11,16 @@ export function cornersView(state: State, stage: AnyStage, map: RoundMap | null)
   const { view } = state.scene;
   const names: Record<Layer, string> = { original: "", saliency: `Saliency, round ${shownRound.value}`, model: `Model input, round ${shownRound.value}`, difference: differenceText(state.round.value) };
   const changed = shared.window.value !== null || shared.invert.value || (view.preview?.window ?? null) !== null;
+  const top = state.hidden.value ? "Overlays hidden" : state.scene.isVolume ? "" : names[layer.value];
   return html`
-    <div class="corner top">${state.hidden.value ? "Overlays hidden" : names[layer.value]}</div>
+    <div class="corner top">${top}</div>
     ${state.hidden.value ? nothing : colorBar(state, stage, map)}
     <div class="corner window">${changed ? windowText(state, stage) : nothing}</div>
     <div class="corner scale">${scaleBar(state, stage)}${state.scene.isVolume ? nothing : html`<span>${zoomText(stage)}</span>`}</div>`;
 }
 
 function differenceText(round: number): string {
-  if (round === 0) return "Original minus the model's input in the end";
+  if (round === 0) return "Original minus what was left in the end";
   return round === 1 ? "Nothing was erased before round 1" : `Original minus the model's input of round ${round}`;
 }
 
@@ -46,6 +47,6 @@ function scaleBar(state: State, stage: AnyStage) {
   const spacing = state.scene.view.source.spacing_mm;
   if (!spacing) return nothing;
   const pxPerMm = stage.frame.sx / spacing[spacing.length - 1];
-  const length = barLength(pxPerMm, 120);
+  const length = barLength(pxPerMm, state.scene.isVolume ? 60 : 120);
   return html`<span class="length">${short(length)} mm<svg width=${length * pxPerMm + 2} height="7" aria-hidden="true"><path d="M1 0v6h${length * pxPerMm}v-6"></path></svg></span>`;
 }

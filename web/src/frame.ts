@@ -29,6 +29,15 @@ export function keyOf(frame: Frame): string {
 /** What a stage has left to do after it was drawn: nothing, more in the next frame, or more once nothing moves. */
 export type Left = "nothing" | "more" | "rest";
 
+/** The slice across one axis; `chosen`: whether keys move it. */
+export interface Slice {
+  name: string;
+  at: number;
+  count: number;
+  chosen: boolean;
+  go: (at: number) => void;
+}
+
 /** What both stages offer to those around them. */
 export interface AnyStage {
   readonly canvas: HTMLCanvasElement;
@@ -41,7 +50,8 @@ export interface AnyStage {
   readonly differenceLimit: number;
   /** The window as shares of the range; `auto`: the shares that suit the values. */
   windowShares(auto?: boolean): [number, number];
-  /** What stands in the corner: where the view is. */
+  /** The slices that a volume shows, one per axis, and the point in mm where the file says how. */
+  slices(): Slice[];
   place(): string;
   prepare(): Promise<void>;
   resize(width: number, height: number): void;

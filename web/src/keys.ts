@@ -1,10 +1,10 @@
 // Keys: what each does, also as the list that the help shows.
 import type { Pointer } from "./camera";
 import type { AnyStage } from "./frame";
-import type { Layer, State } from "./state";
+import type { Layer, Shared, State } from "./state";
 import { sortedRegions } from "./table";
 
-export const HELP: [string, string][] = [
+const HELP: [string, string][] = [
   ["\u2190 \u2192", "round before, after"],
   ["1 \u2026 9", "jump to a round"],
   ["\u2191 \u2193", "region before, after"],
@@ -12,11 +12,24 @@ export const HELP: [string, string][] = [
   ["O S M D", "original, saliency, model input, difference"],
   ["I", "invert"],
   ["W F", "window to the values, full range"],
-  ["+ \u2212 = 0", "zoom in, out, whole image, 1:1"],
+];
+const ZOOM: [string, string][] = [["+ \u2212 = 0", "zoom in, out, whole image, 1:1"]];
+const SLICES: [string, string][] = [
+  ["PgUp PgDn", "slice before, after"],
+  ["Home End", "first, last slice"],
+  ["P", "other plane for these keys"],
+];
+const REST: [string, string][] = [
   ["Space", "reset the view"],
   ["Esc", "choose no region"],
   ["?", "this list"],
 ];
+
+/** The keys that mean something for a run, and what. */
+export function helpOf(state: State, more: [string, string][] = []): [string, string][] {
+  return [...HELP, ...more, ...(state.scene.isVolume ? SLICES : ZOOM), ...REST];
+}
+
 const LAYERS: Record<string, Layer> = { o: "original", s: "saliency", m: "model", d: "difference" };
 
 export interface Actions {
@@ -25,6 +38,7 @@ export interface Actions {
   pointer: Pointer;
   reset: () => void;
   help: () => void;
+  more: Record<string, () => void>;
 }
 
 /** Does what a key stands for; false for keys that mean nothing here. */
@@ -71,6 +85,7 @@ function plain(key: string, actions: Actions, state: State, stage: AnyStage, poi
     Escape: () => state.pin(null),
     "?": () => actions.help(),
     ...stage.keys,
+    ...actions.more,
   };
   return table[key.length === 1 ? key.toLowerCase() : key];
 }
@@ -80,6 +95,6 @@ function visible(state: State) {
 }
 
 /** The end of holding a key. */
-export function releaseKey(event: KeyboardEvent, state: State): void {
-  if (event.key === "Shift" || event.key.toLowerCase() === "h") state.hidden.value = false;
+export function releaseKey(event: KeyboardEvent, shared: Shared): void {
+  if (event.key === "Shift" || event.key.toLowerCase() === "h") shared.hidden.value = false;
 }

@@ -10,7 +10,7 @@ export function markElements(root: HTMLElement, state: State): void {
     row.classList.toggle("active", id === active);
     row.classList.toggle("quiet", !visible.has(id));
   }
-  const hovered = state.hoveredLabel.value;
+  const hovered = state.activeLabel.value;
   const region = state.activeRegion.value;
   const own = region ? (state.scene.view.targets[region.target]?.class_index ?? null) : null;
   for (const curve of root.querySelectorAll<SVGElement>("g[data-label]")) {

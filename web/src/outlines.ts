@@ -67,7 +67,7 @@ export class Outlines {
   draw(context: CanvasRenderingContext2D, frame: Frame): void {
     const sheet = this.shown ?? this.next;
     const marked = this.state.scene.shapes.filter(({ region }) => this.state.isVisible(region) && this.state.isMarked(region));
-    const isPointing = this.state.active.value !== null || this.state.hoveredLabel.value !== null;
+    const isPointing = this.state.active.value !== null || this.state.activeLabel.value !== null;
     if (sheet) {
       const { frame: from } = sheet;
       const [wide, high] = [frame.sx / from.sx, frame.sy / from.sy];

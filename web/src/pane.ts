@@ -99,9 +99,9 @@ export class Pane {
 
   /** Everything that is only drawn otherwise. */
   private readLook(): void {
-    const { opacity, hidden, active, hoveredLabel, companions, shared } = this.state;
-    for (const one of [opacity, hidden, active, hoveredLabel, companions]) void one.value;
-    for (const one of [shared.camera, shared.window, shared.invert, shared.point]) void one.value;
+    const { opacity, hidden, active, activeLabel, companions, shared } = this.state;
+    for (const one of [opacity, hidden, active, activeLabel, companions]) void one.value;
+    for (const one of [shared.camera, shared.window, shared.invert, shared.point, shared.axis]) void one.value;
     if (shared.counts.length > 1) void shared.cursor.value;
   }
 

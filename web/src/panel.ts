@@ -2,7 +2,7 @@
 import { html, nothing } from "lit-html";
 import type { Pointer } from "./camera";
 import type { ViewDocument } from "./document";
-import { HELP } from "./keys";
+import type { AnyStage } from "./frame";
 import { baseName, grouped, percent } from "./scales";
 import type { Layer, State } from "./state";
 
@@ -14,40 +14,71 @@ const LAYERS: [Layer, string, string][] = [
 ];
 
 export function titleView(view: ViewDocument) {
-  const first = view.tracks[0].states[0];
-  const predicted = first.predicted.map((index) => {
-    const at = view.labels.findIndex((label) => label.index === index);
-    return at < 0 ? nothing : html`<strong>${view.labels[at].name}</strong> ${percent(first.probabilities[at])}`;
-  });
   const counts = (["supported", "weak", "artifact"] as const)
     .map((name) => [name, view.regions.filter((region) => region.trust?.verdict === name).length] as const)
     .filter(([, count]) => count);
   return html`<header class="title">
     <h2 title=${view.source.name}>${baseName(view.source.name)}</h2>
     <p><span>${view.classifier.name}</span><span class="dot" aria-hidden="true"></span>
-      <span>predicted ${predicted.length ? predicted.map((one, index) => html`${index ? ", " : ""}${one}`) : "nothing"}</span><span class="dot" aria-hidden="true"></span>
+      <span>${predictedView(view)}</span><span class="dot" aria-hidden="true"></span>
       <span>${view.regions.length} region${view.regions.length === 1 ? "" : "s"}${counts.length ? ": " : ""}${counts.map(([name, count], index) => html`${index ? ", " : ""}${count} ${name}`)}</span></p>
   </header>`;
 }
 
-export function controlsView(state: State, pointer: Pointer, help: () => void) {
+function predictedView(view: ViewDocument) {
+  const first = view.tracks[0].states[0];
+  const predicted = first.predicted.map((index) => {
+    const at = view.labels.findIndex((label) => label.index === index);
+    return at < 0 ? nothing : html`<strong>${view.labels[at].name}</strong> ${percent(first.probabilities[at])}`;
+  });
+  return html`predicted ${predicted.length ? predicted.map((one, index) => html`${index ? ", " : ""}${one}`) : "nothing"}`;
+}
+
+/** Why something can't be drawn. */
+export function problemView(state: State) {
+  return state.problem.value ? html`<p class="problem" role="alert">This view can't be drawn: ${state.problem.value}</p>` : nothing;
+}
+
+/** What stands above one of two images. */
+export function sideView(view: ViewDocument, letter: string) {
+  const recipe = (view.recipe as { name?: string }).name;
+  return html`<header class="side"><b class="letter" aria-hidden="true">${letter}</b><div><strong>${view.classifier.name}</strong>
+    <span>${recipe ? `recipe ${recipe}, ` : ""}${predictedView(view)}</span></div></header>`;
+}
+
+/** The controls of one run, or of two that share them. */
+export function controlsView(states: State[], pointer: Pointer, more: unknown, help: () => void, tool: unknown = nothing) {
+  const [state] = states;
+  const { layer, threshold, opacity, windowTool, invert } = state.shared;
+  const hasMap = layer.value === "saliency";
   return html`
     <div class="controls">
-      ${roundControl(state)}
+      ${roundControl(states)}
+      ${more}
       <div class="row">
-        <div class="segments" role="group" aria-label="Layer">${LAYERS.map(([layer, text, key]) => html`
-          <button aria-pressed=${state.layer.value === layer} title="${text} (${key})" @click=${() => (state.layer.value = layer)}>${text}</button>`)}</div>
-        <div class="tools" role="group" aria-label="View">
-          <button class="icon" aria-pressed=${state.windowTool.value} aria-label="Window and level by dragging" title="Window and level by dragging (or with the right button)" @click=${() => (state.windowTool.value = !state.windowTool.value)}>${icon("window")}</button>
-          <button class="icon" aria-pressed=${state.shared.invert.value} aria-label="Invert" title="Invert (I)" @click=${() => (state.shared.invert.value = !state.shared.invert.value)}>${icon("invert")}</button>
+        <div class="segments" role="group" aria-label="Layer">${LAYERS.map(([name, text, key]) => html`
+          <button aria-pressed=${layer.value === name} title="${text} (${key})" @click=${() => (layer.value = name)}>${text}</button>`)}</div>
+        <div class="tools" role="group" aria-label="View">${tool}
+          <button class="icon" aria-pressed=${windowTool.value} aria-label="Window and level by dragging" title="Window and level by dragging (or with the right button)" @click=${() => (windowTool.value = !windowTool.value)}>${icon("window")}</button>
+          <button class="icon" aria-pressed=${invert.value} aria-label="Invert" title="Invert (I)" @click=${() => (invert.value = !invert.value)}>${icon("invert")}</button>
           ${state.scene.isVolume ? nothing : zoomButtons(pointer)}
           <button class="icon" aria-label="Keys" title="Keys (?)" @click=${help}>${icon("help")}</button>
         </div>
       </div>
-      ${state.layer.value === "saliency" || state.layer.value === "difference" ? html`<div class="row sliders">
-        ${state.layer.value === "saliency" ? slider("Threshold", state.threshold.value, 0, 0.95, (value) => (state.threshold.value = value)) : nothing}
-        ${slider("Opacity", state.opacity.value, 0.1, 1, (value) => (state.opacity.value = value))}</div>` : nothing}
+      ${hasMap || layer.value === "difference" ? html`<div class="row sliders">
+        ${hasMap ? slider("Threshold", threshold.value, 0, 0.95, (value) => (threshold.value = value)) : nothing}
+        ${slider("Opacity", opacity.value, 0.1, 1, (value) => (opacity.value = value))}</div>` : nothing}
     </div>`;
+}
+
+/** The slices of a volume, and where they meet. */
+export function slicesView(stage: AnyStage) {
+  const slices = stage.slices();
+  if (!slices.length) return nothing;
+  return html`<div class="row sliders slices">${slices.map(({ name, at, count, chosen, go }) => html`
+    <label class=${chosen ? "chosen" : ""}>${name}<input type="range" min="1" max=${count} step="1" .value=${String(at + 1)} aria-valuetext="slice ${at + 1} of ${count}"
+      @input=${(event: Event) => go(Number((event.target as HTMLInputElement).value) - 1)}><output>${at + 1} / ${count}</output></label>`)}
+    ${stage.place() ? html`<output class="place" title="Where the planes meet, from the file">${stage.place()}</output>` : nothing}</div>`;
 }
 
 function zoomButtons(pointer: Pointer) {
@@ -56,15 +87,13 @@ function zoomButtons(pointer: Pointer) {
           <button class="icon" aria-label="Whole image" title="Whole image (=)" @click=${() => pointer.whole()}>${icon("whole")}</button>`;
 }
 
-function roundControl(state: State) {
-  const most = state.rounds.value.length;
-  const round = state.round.value;
-  const tracks = state.scene.view.tracks;
-  const coverage = round ? `, ${percent(state.rounds.value[round - 1].coverage)} erased` : "";
-  const text = round ? `Round ${round} of ${most}${coverage}` : most ? `All ${most} rounds` : "No rounds";
+function roundControl(states: State[]) {
+  const [state] = states;
+  const most = state.mostRounds;
+  const round = state.shared.round.value;
+  const text = round ? `Round ${round} of ${most}, ${states.map(erasedText).join(" and ")} erased` : most ? `All ${most} rounds` : "No rounds";
   return html`<div class="row rounds">
-    ${tracks.length > 1 ? html`<label class="track">Target <select @change=${(event: Event) => state.setTrack(Number((event.target as HTMLSelectElement).value))}>
-      ${tracks.map((track, index) => html`<option value=${index} .selected=${index === state.track.value}>${track.name}</option>`)}</select></label>` : nothing}
+    ${states.map((one, place) => trackControl(one, states.length > 1 ? ` ${"AB"[place]}` : ""))}
     <button class="icon" aria-label="Round before" ?disabled=${round === 0} @click=${() => state.setRound(round - 1)}>${icon("left")}</button>
     <input type="range" min="0" max=${most} step="1" .value=${String(round)} aria-label="Round" aria-valuetext=${text} ?disabled=${!most}
       @input=${(event: Event) => state.setRound(Number((event.target as HTMLInputElement).value))}>
@@ -72,20 +101,31 @@ function roundControl(state: State) {
     <output>${text}</output></div>`;
 }
 
+function erasedText({ round, rounds }: State): string {
+  return percent(rounds.value[round.value - 1]?.coverage ?? 0);
+}
+
+function trackControl(state: State, name: string) {
+  const { tracks } = state.scene.view;
+  if (tracks.length < 2) return nothing;
+  return html`<label class="track">Target${name} <select @change=${(event: Event) => state.setTrack(Number((event.target as HTMLSelectElement).value))}>
+    ${tracks.map((track, index) => html`<option value=${index} .selected=${index === state.track.value}>${track.name}</option>`)}</select></label>`;
+}
+
 function slider(name: string, value: number, low: number, high: number, change: (value: number) => void) {
   return html`<label>${name}<input type="range" min=${low} max=${high} step="0.01" .value=${String(value)}
     @input=${(event: Event) => change(Number((event.target as HTMLInputElement).value))}><output>${Math.round(value * 100)}\u202f%</output></label>`;
 }
 
-export function helpView(close: () => void) {
+export function helpView(keys: [string, string][], close: () => void) {
   return html`<form method="dialog"><h3>Keys</h3>
-    <dl>${HELP.map(([key, text]) => html`<div><dt>${key.split(" ").map((one) => (/^(or|\u2026)$/.test(one) ? html`<span>${one}</span>` : html`<kbd>${one}</kbd>`))}</dt><dd>${text}</dd></div>`)}</dl>
+    <dl>${keys.map(([key, text]) => html`<div><dt>${key.split(" ").map((one) => (/^(or|\u2026)$/.test(one) ? html`<span>${one}</span>` : html`<kbd>${one}</kbd>`))}</dt><dd>${text}</dd></div>`)}</dl>
     <p>Drag to move, Ctrl and the wheel to zoom. Drag with the right button for window (across) and level (up and down).</p>
     <button type="button" @click=${close}>Close</button></form>`;
 }
 
 /** How the run was made, and what stands below everything. */
-export function originView(view: ViewDocument) {
+export function originView(view: ViewDocument, title = "How this was made", last = true) {
   const { source, classifier } = view;
   const rows: [string, string][] = [
     ["Image", `${source.name}, ${source.shape.join(" \u00d7 ")}, SHA-256 ${source.sha256.slice(0, 12)}`],
@@ -94,11 +134,11 @@ export function originView(view: ViewDocument) {
     ["Stopped", view.tracks.map((track) => (track.name === null ? "" : `${track.name}: `) + track.stop.text).join("; ")],
     ["Versions", Object.entries(view.versions).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];
-  return html`<details class="origin"><summary>How this was made</summary>
+  return html`<details class="origin"><summary>${title}</summary>
     <dl>${rows.map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
       ${view.command ? html`<div><dt>Repeat</dt><dd><code>${view.command}</code></dd></div>` : nothing}
       <div><dt>Recipe</dt><dd><pre tabindex="0">${JSON.stringify(view.recipe, null, 1)}</pre></dd></div></dl></details>
-    <p class="note">Not for diagnosis. Regions are what this classifier relies on, and not what is true.</p>`;
+    ${last ? html`<p class="note">Not for diagnosis. Regions are what this classifier relies on, and not what is true.</p>` : nothing}`;
 }
 
 const ICONS: Record<string, string> = {

@@ -1,6 +1,6 @@
 // The stage: the canvas with the image, its layers, and the outlines of the regions.
 import { contextOf, makeCanvas } from "./blobs";
-import { type AnyStage, type Frame, type Left, frameOf, keyOf } from "./frame";
+import { type AnyStage, type Frame, type Left, type Slice, frameOf, keyOf } from "./frame";
 import { Outlines, drawMargins } from "./outlines";
 import { type Box, Picture } from "./picture";
 import type { Difference } from "./difference";
@@ -83,6 +83,10 @@ export class Stage implements AnyStage {
 
   get differenceLimit(): number {
     return this.difference?.drawn.limit ?? 0;
+  }
+
+  slices(): Slice[] {
+    return [];
   }
 
   place(): string {

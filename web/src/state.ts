@@ -35,6 +35,8 @@ export interface Shared {
   cursor: Signal<{ from: State; x: number; y: number } | null>;
   /** The point through which the planes of volumes go, in voxels of the source; null for the middle. */
   point: Signal<number[] | null>;
+  /** The axis that keys move this point along. */
+  axis: Signal<number>;
   /** The numbers of rounds of all runs. */
   counts: ReadonlySignal<number>[];
 }
@@ -54,6 +56,7 @@ export function makeShared(): Shared {
     said: signal(""),
     cursor: signal(null),
     point: signal(null),
+    axis: signal(0),
     counts: [],
   };
 }
@@ -68,13 +71,16 @@ export class State {
   readonly problem = signal("");
   /** Regions of another run, to be drawn as well. */
   readonly companions = signal<Shape[]>([]);
-  /** Numbers of colors in place of the targets' own. */
-  colors: number[] | null = null;
+  /** The region in the place of one of another run that is pointed at or chosen. */
+  readonly echo = signal<string | null>(null);
 
   readonly rounds = computed<Round[]>(() => this.scene.rounds(this.track.value));
   /** 0 shows the regions of all rounds; a run with fewer rounds than another stays at its last one. */
   readonly round = computed(() => Math.min(this.shared.round.value, this.rounds.value.length));
-  readonly active = computed(() => this.hovered.value ?? this.pinned.value);
+  /** The label of the same name as one that is pointed at in another run. */
+  readonly labelEcho = signal<number | null>(null);
+  readonly activeLabel = computed(() => this.hoveredLabel.value ?? this.labelEcho.value);
+  readonly active = computed(() => this.hovered.value ?? this.echo.value ?? this.pinned.value);
   readonly activeRegion = computed(() => this.regions.find((one) => one.id === this.active.value) ?? null);
   /** The round whose map and image are shown: the first one while all are. */
   readonly shownRound = computed(() => this.round.value || this.activeRegion.value?.round || 1);
@@ -125,14 +131,14 @@ export class State {
 
   /** Whether a region is pointed at, chosen, or one of a label that is pointed at. */
   isMarked(region: Region): boolean {
-    const label = this.hoveredLabel.value;
+    const label = this.activeLabel.value;
     if (label !== null) return this.scene.view.targets[region.target]?.class_index === label;
     return region.id === this.active.value;
   }
 
   /** The number of a region's color. */
   colorOf(region: Region): number {
-    return this.colors?.[region.target] ?? region.target;
+    return this.scene.view.targets[region.target]?.color ?? 0;
   }
 
   setRound(round: number): void {
@@ -172,6 +178,13 @@ export class State {
 
   say(text: string): void {
     this.shared.said.value = text;
+  }
+
+  /** What is shown, in words. */
+  describeShown(): string {
+    const shown = this.regions.filter((region) => this.isVisible(region) && this.isCurrent(region)).length;
+    const round = this.round.value ? `round ${this.round.value} of ${this.rounds.value.length}` : "all rounds";
+    return `${shown} region${shown === 1 ? "" : "s"}, ${round}`;
   }
 
   private describeRound(): string {

@@ -14,7 +14,28 @@ export const STYLES = `
 ${COLORS}
 *{box-sizing:border-box}
 .body{font:13px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink);background:var(--bg);text-align:left}
-.body.two{display:grid;grid-template-columns:1fr 1fr;gap:24px}
+.sides{grid-template-columns:repeat(2,minmax(0,1fr));gap:14px 24px}
+.side{display:flex;gap:10px;align-items:center;padding-bottom:10px;overflow-wrap:anywhere}
+.side strong{font-weight:600}
+.side div>span{display:block;color:var(--muted)}
+.letter{display:inline-grid;place-items:center;flex:none;width:32px;height:32px;border-radius:9px;background:var(--ink);color:var(--bg);font-weight:700;font-size:15px}
+.sides .strip{margin-top:10px}
+.viewer>.controls{padding-bottom:16px}
+.viewer>.panel+.columns,.viewer>.columns+.panel{margin-top:16px}
+.pairs th,.settings th{color:var(--muted);font-size:12px;height:34px;white-space:nowrap}
+.pairs td{padding:7px 6px;border-bottom:1px solid var(--line);vertical-align:middle!important}
+.pairs td.verdict{white-space:normal;min-width:170px;max-width:290px}
+.pairs .reason{display:block;line-height:1.35;font-size:12px}
+.pairs tbody tr:last-child td{border-bottom:0}
+.pairs td:nth-child(2),.pairs th:nth-child(2){padding-right:16px}
+.right{text-align:right!important}
+.differs{font-weight:600;color:var(--warn)}
+.meter{display:inline-block;width:54px;height:6px;border-radius:3px;background:var(--line);margin-right:9px;vertical-align:1px;overflow:hidden}
+.meter i{display:block;height:100%;background:var(--accent)}
+.settings{padding-bottom:6px}
+.settings th,.settings td{text-align:left;padding:4px 14px;font-weight:400;vertical-align:top;overflow-wrap:anywhere}
+.settings table{table-layout:fixed;min-width:560px}.settings th:first-child{width:22%}
+.settings tbody tr{border-top:1px solid var(--line)}
 .viewer{min-width:0}
 h2,h3,p,dl,dd,pre{margin:0;font:inherit}
 .title{padding:2px 0 14px}
@@ -42,6 +63,16 @@ h2,h3,p,dl,dd,pre{margin:0;font:inherit}
 .rounds{flex-wrap:nowrap;justify-content:flex-start}
 .rounds input{flex:1;min-width:60px}
 .rounds output{min-width:146px;text-align:right;color:var(--muted);font-variant-numeric:tabular-nums}
+.row.slices{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:4px 18px}
+.slices label{min-width:0}.slices output{min-width:52px}
+.slices .chosen{color:var(--ink);font-weight:600}
+.slices .place{grid-column:1/-1;text-align:left;color:var(--muted)}
+.strip{display:flex;gap:6px;overflow-x:auto;padding:2px;margin:-2px}
+.strip button{position:relative;padding:0;border:0;border-radius:6px;flex:none;line-height:0;min-height:24px;overflow:hidden;background:#0b0d10!important;outline-offset:-2px}
+.strip canvas{display:block;opacity:.86}
+.strip button:hover canvas,.strip [aria-pressed=true] canvas{opacity:1}
+.strip span{position:absolute;left:4px;top:4px;min-width:17px;text-align:center;padding:0 4px;border-radius:9px;background:rgba(12,14,18,.88);color:#fff;font:600 11px/17px system-ui,sans-serif}
+.strip [aria-pressed=true]::after{content:"";position:absolute;inset:0;border:3px solid var(--accent);border-radius:6px}
 .sliders label{display:flex;align-items:center;gap:9px;flex:1;color:var(--muted);min-width:220px}
 .sliders input{flex:1;min-width:60px}
 .sliders output{min-width:42px;text-align:right;font-variant-numeric:tabular-nums}
@@ -136,5 +167,5 @@ dialog p{color:var(--muted);margin:12px 0}
 kbd{font:600 12px system-ui,sans-serif;border:1px solid var(--line);border-bottom-width:2px;border-radius:5px;padding:1px 7px;background:var(--soft)}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (prefers-reduced-motion:no-preference){.regions tr,button{transition:background-color .12s}.label{transition:opacity .12s}}
-@media (max-width:640px){.body.two{grid-template-columns:1fr}.rounds output{min-width:0}}
+@media (max-width:640px){.sides.charts{grid-template-columns:1fr}.sides{gap:10px}.sides .side div>span{font-size:12px}.rounds output{min-width:0}.row.slices{grid-template-columns:1fr}}
 `;

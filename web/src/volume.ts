@@ -1,72 +1,124 @@
 // The stage of a volume: three linked planes on the model's grid, through one point.
-import { canvasOf, contextOf, inflate, makeCanvas } from "./blobs";
-import { cutCorners, toPath, traceContours } from "./contours";
+import { contextOf, inflate, makeCanvas } from "./blobs";
+import { largest, subtract } from "./difference";
 import type { Region } from "./document";
+import type { AnyStage, Frame, Left, Slice } from "./frame";
 import { decodeMask, sliceVolume } from "./masks";
-import { ON_IMAGE, colorMap, windowTable } from "./scales";
-import type { AnyStage, Frame, Left } from "./frame";
+import { type Plane, drawCross, drawInside, drawPixels, drawTexts, layOut, planeName } from "./planes";
+import { colorMap, signedMap, windowTable } from "./scales";
 import type { State } from "./state";
 
-const OPPOSITE: Record<string, string> = { R: "L", L: "R", A: "P", P: "A", S: "I", I: "S" };
-const GAP = 6;
-
-/** Where one plane lies on the canvas, and which axes it has down and to the right. */
-interface Plane {
-  axis: number;
-  down: number;
-  right: number;
-  x: number;
-  y: number;
-  sx: number;
-  sy: number;
-}
+const WHEEL = 40; // of the wheel per slice
 
 export class VolumeStage implements AnyStage {
-  readonly keys = {};
-  readonly differenceLimit = 0;
   readonly canvas = makeCanvas(1, 1);
   readonly frame: Frame = { sx: 1, sy: 1, ox: 0, oy: 0, width: 1, height: 1 };
+  readonly zoomNow = 1;
+  readonly sides = { width: 1, height: 1 };
+  readonly keys: Record<string, () => void> = {
+    PageUp: () => this.step(-1),
+    PageDown: () => this.step(1),
+    Home: () => this.step(-Infinity),
+    End: () => this.step(Infinity),
+    p: () => this.choose((this.axis.value + 1) % 3),
+  };
   private readonly shape: number[];
   private readonly mm: number[];
   private readonly masks = new Map<string, Uint8Array>();
   private readonly arrays = new Map<string, Uint8Array>();
-  private point: number[];
+  private readonly limits = new Map<number, number>();
   private planes: Plane[] = [];
+  private turned = 0;
 
   constructor(private readonly state: State) {
     const { geometry, spacing_mm } = state.scene.view.source;
     this.shape = geometry.model_shape;
     this.mm = geometry.scale.map((scale, axis) => scale * (spacing_mm?.[axis] ?? 1));
-    this.point = this.shape.map((side) => side >> 1);
-    if (state.regions.length) this.moveTo(state.regions[0]);
-    this.canvas.addEventListener("pointerdown", (event) => this.pick(event));
-    this.canvas.addEventListener("pointermove", (event) => event.buttons === 1 && !state.windowTool.value && this.pick(event));
+    if (state.regions.length && !state.shared.point.value) this.moveTo(state.regions[0]);
+    this.canvas.addEventListener("pointerdown", (event) => event.button === 0 && this.pick(event));
+    this.canvas.addEventListener("pointermove", (event) => event.buttons === 1 && this.pick(event));
+    this.canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
+    let before: string | null = null;
     state.pinned.subscribe((id) => {
       const region = state.regions.find((one) => one.id === id);
-      if (region) this.moveTo(region);
+      if (region && id !== before) this.moveTo(region);
+      before = id;
     });
   }
 
-  get zoomNow(): number {
-    return 1;
+  /** The voxel of the model's grid that the planes go through. */
+  private get point(): number[] {
+    const { geometry } = this.state.scene.view.source;
+    const given = this.state.shared.point.value;
+    return this.shape.map((side, axis) => {
+      const place = given ? (given[axis] - geometry.offset[axis]) / geometry.scale[axis] : side / 2;
+      return Math.min(Math.max(Math.floor(place), 0), side - 1);
+    });
   }
 
-  get sides(): { width: number; height: number } {
-    return { width: 1, height: 1 };
+  private get axis() {
+    return this.state.shared.axis;
+  }
+
+  private setPoint(point: number[]): void {
+    const { offset, scale } = this.state.scene.view.source.geometry;
+    this.state.shared.point.value = point.map((index, axis) => offset[axis] + scale[axis] * (index + 0.5));
   }
 
   windowShares(): [number, number] {
     return this.state.shared.window.value ?? [0, 1];
   }
 
+  get differenceLimit(): number {
+    return this.limits.get(this.state.track.value) ?? 0;
+  }
+
+  slices(): Slice[] {
+    const point = this.point;
+    return this.shape.map((count, axis) => ({
+      name: this.nameOf(axis),
+      at: point[axis],
+      count,
+      chosen: axis === this.axis.value,
+      go: (at) => {
+        this.axis.value = axis;
+        this.step(at - this.point[axis]);
+      },
+    }));
+  }
+
+  /** The point in mm of the scanner, where the file says how. */
+  place(): string {
+    const { affine, geometry } = this.state.scene.view.source;
+    if (!affine) return "";
+    const voxel = this.point.map((index, axis) => geometry.offset[axis] + geometry.scale[axis] * (index + 0.5) - 0.5);
+    const mm = affine.slice(0, 3).map((row) => row[3] + voxel.reduce((sum, at, axis) => sum + row[axis] * at, 0));
+    const text = (value: number, [plus, minus]: string) => `${Math.abs(value).toFixed(1)} ${value < 0 ? minus : plus}`;
+    return `${text(mm[0], "RL")}  ${text(mm[1], "AP")}  ${text(mm[2], "SI")} mm`;
+  }
+
   async prepare(): Promise<void> {
-    const { scene, track, shownRound } = this.state;
-    const round = scene.rounds(track.value)[shownRound.value - 1];
-    const blobs = { image: round?.image ?? scene.view.tracks[track.value].final, map: round?.maps[0]?.map };
+    const { scene, track, shownRound, round, layer } = this.state;
+    const rounds = scene.rounds(track.value);
+    const { final } = scene.view.tracks[track.value];
+    const shown = rounds[shownRound.value - 1];
+    const blobs = { first: rounds[0]?.image ?? final, [`image ${shownRound.value}`]: shown?.image ?? final, [`map ${shownRound.value}`]: shown?.maps[0]?.map };
+    if (layer.value === "difference") Object.assign(blobs, { final, [`image ${round.value}`]: rounds[round.value - 1]?.image ?? final });
     for (const [name, blob] of Object.entries(blobs)) {
-      const key = `${name} ${track.value} ${shownRound.value}`;
+      const key = `${track.value} ${name}`;
       if (blob && !this.arrays.has(key)) this.arrays.set(key, (await inflate(blob)) as Uint8Array);
     }
+    const [first, last] = [this.array("first"), this.array("final")];
+    if (first && last && !this.limits.has(track.value)) this.limits.set(track.value, largest(subtract(first, last)));
+  }
+
+  private array(name: string): Uint8Array | undefined {
+    return this.arrays.get(`${this.state.track.value} ${name}`);
+  }
+
+  private slice(name: string, axis: number): Uint8Array | undefined {
+    const values = this.array(name);
+    return values && sliceVolume(values, this.shape, axis, this.point[axis]);
   }
 
   resize(width: number, height: number): void {
@@ -75,129 +127,102 @@ export class VolumeStage implements AnyStage {
     this.canvas.height = Math.round(height * ratio);
   }
 
-  /** Puts the three planes in a row, or the second below the first and the third beside it: whichever is larger. */
-  private layOut(width: number, height: number): void {
-    const [deep, high, wide] = this.shape.map((side, axis) => side * this.mm[axis]);
-    const inRow = Math.min((width - 2 * GAP) / (2 * wide + high), height / Math.max(high, deep));
-    const inCorner = Math.min((width - GAP) / (wide + high), (height - GAP) / (high + deep));
-    const unit = Math.max(inRow, inCorner);
-    const spacing = this.state.scene.view.source.spacing_mm;
-    this.frame.sx = this.frame.sy = unit * (spacing?.[2] ?? 1);
-    const at = (axis: number, down: number, right: number, x: number, y: number): Plane =>
-      ({ axis, down, right, x, y, sx: this.mm[right] * unit, sy: this.mm[down] * unit });
-    if (inRow >= inCorner) {
-      const first = (width - 2 * GAP - (2 * wide + high) * unit) / 2;
-      const second = first + wide * unit + GAP;
-      this.planes = [at(0, 1, 2, first, 0), at(1, 0, 2, second, 0), at(2, 0, 1, second + wide * unit + GAP, 0)];
-      return;
-    }
-    const left = (width - GAP - (wide + high) * unit) / 2;
-    this.planes = [at(0, 1, 2, left, 0), at(1, 0, 2, left, high * unit + GAP), at(2, 0, 1, left + wide * unit + GAP, high * unit + GAP)];
-  }
-
-  place(): string {
-    return "";
-  }
-
   draw(width: number, height: number): Left {
     const context = contextOf(this.canvas);
     const ratio = this.canvas.width / Math.max(width, 1);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    this.layOut(width, height);
-    for (const plane of this.planes) this.drawPlane(context, plane);
+    const { planes, unit } = layOut(this.shape, this.mm, width, height);
+    this.planes = planes;
+    this.frame.sx = this.frame.sy = unit * (this.state.scene.view.source.spacing_mm?.[2] ?? 1);
+    for (const plane of planes) this.drawPlane(context, plane);
     return "nothing";
   }
 
   private drawPlane(context: CanvasRenderingContext2D, plane: Plane): void {
-    const { layer, opacity, threshold, hidden, track, shownRound, shared } = this.state;
-    const [rows, columns] = [this.shape[plane.down], this.shape[plane.right]];
-    const box: [number, number, number, number] = [plane.x, plane.y, columns * plane.sx, rows * plane.sy];
-    const slice = (name: string, round: number) => {
-      const values = this.arrays.get(`${name} ${track.value} ${round}`);
-      return values && sliceVolume(values, this.shape, plane.axis, this.point[plane.axis]);
-    };
-    const image = slice("image", layer.value === "model" ? shownRound.value : 1) ?? slice("image", shownRound.value);
+    const { layer, opacity, threshold, hidden, shownRound, round, shared } = this.state;
+    const image = this.slice(layer.value === "model" ? `image ${shownRound.value}` : "first", plane.axis);
     if (!image) return;
     const [low, high] = this.windowShares();
     const table = windowTable(256, low * 255, high * 255, shared.invert.value);
-    const gray = new Uint8ClampedArray(Uint32Array.from(image, (value) => table[value]).buffer);
     context.imageSmoothingEnabled = true;
-    context.drawImage(canvasOf(gray, columns, rows), ...box);
+    drawPixels(context, plane, new Uint8ClampedArray(Uint32Array.from(image, (value) => table[value]).buffer));
     if (hidden.value) return;
-    const map = layer.value === "saliency" ? slice("map", shownRound.value) : undefined;
-    if (map) {
-      context.globalAlpha = opacity.value;
-      context.drawImage(canvasOf(colorMap(Float32Array.from(map, (value) => value / 255), threshold.value), columns, rows), ...box);
-      context.globalAlpha = 1;
+    const map = layer.value === "saliency" ? this.slice(`map ${shownRound.value}`, plane.axis) : undefined;
+    if (map) drawPixels(context, plane, colorMap(Float32Array.from(map, (value) => value / 255), threshold.value), opacity.value);
+    const later = layer.value === "difference" ? this.slice(`image ${round.value}`, plane.axis) : undefined;
+    if (later) drawPixels(context, plane, signedMap(subtract(image, later), this.differenceLimit), opacity.value);
+    const inside = (region: Region) => sliceVolume(this.mask(region), this.shape, plane.axis, this.point[plane.axis]);
+    for (const region of this.state.regions.filter((one) => this.state.isVisible(one))) {
+      const marked = this.state.isMarked(region);
+      const alpha = this.state.isCurrent(region) || marked ? 1 : 0.4;
+      const verdict = region.trust?.verdict ?? "supported";
+      drawInside(context, plane, inside(region), { color: this.state.colorOf(region), verdict, width: marked ? 3.2 : 1.8, alpha, filled: marked });
     }
-    for (const region of this.state.regions) if (this.state.isVisible(region)) this.drawOutline(context, plane, region);
-    this.drawCross(context, plane, box);
+    drawCross(context, plane, this.point, plane.axis === this.axis.value);
+    drawTexts(context, plane, this.nameOf(plane.axis), this.state.scene.view.source.axes);
   }
 
-  private drawOutline(context: CanvasRenderingContext2D, plane: Plane, region: Region): void {
-    const values = this.masks.get(region.id) ?? decodeMask(region.model_mask);
-    this.masks.set(region.id, values);
-    const inside = sliceVolume(values, this.shape, plane.axis, this.point[plane.axis]);
-    const outlines = traceContours(inside, this.shape[plane.down], this.shape[plane.right]).map((one) => cutCorners(one, 0.5));
-    const path = toPath(outlines, plane.sx, plane.sy, plane.x, plane.y);
-    const active = region.id === this.state.active.value;
-    context.save();
-    context.globalAlpha = this.state.isCurrent(region) || active ? 1 : 0.4;
-    context.strokeStyle = "rgba(0, 0, 0, .72)";
-    context.lineWidth = active ? 5 : 3.6;
-    context.stroke(path);
-    context.strokeStyle = ON_IMAGE[this.state.colorOf(region) % ON_IMAGE.length];
-    context.lineWidth = active ? 3.2 : 1.8;
-    context.setLineDash(region.trust?.verdict === "weak" ? [7, 4] : region.trust?.verdict === "artifact" ? [1.2, 4] : []);
-    context.stroke(path);
-    context.restore();
+  private nameOf(axis: number): string {
+    return planeName(this.state.scene.view.source.axes, axis);
   }
 
-  private drawCross(context: CanvasRenderingContext2D, plane: Plane, [x, y, wide, high]: [number, number, number, number]): void {
-    const across = plane.x + (this.point[plane.right] + 0.5) * plane.sx;
-    const down = plane.y + (this.point[plane.down] + 0.5) * plane.sy;
-    context.beginPath();
-    context.moveTo(x, down);
-    context.lineTo(x + wide, down);
-    context.moveTo(across, y);
-    context.lineTo(across, y + high);
-    context.strokeStyle = "rgba(255, 255, 255, .45)";
-    context.lineWidth = 1;
-    context.stroke();
-    const axes = this.state.scene.view.source.axes;
-    if (!axes) return;
-    context.font = "600 12px system-ui, sans-serif";
-    context.fillStyle = "#fff";
-    context.textBaseline = "middle";
-    context.textAlign = "left";
-    context.fillText(OPPOSITE[axes[plane.right]], x + 5, y + high / 2);
-    context.textAlign = "right";
-    context.fillText(axes[plane.right], x + wide - 5, y + high / 2);
-    context.textAlign = "center";
-    context.fillText(OPPOSITE[axes[plane.down]], x + wide / 2, y + 10);
-    context.fillText(axes[plane.down], x + wide / 2, y + high - 9);
+  private mask(region: Region): Uint8Array {
+    const known = this.masks.get(region.id) ?? decodeMask(region.model_mask);
+    this.masks.set(region.id, known);
+    return known;
   }
 
-  private pick(event: PointerEvent): void {
+  /** Go along the chosen axis by some slices. */
+  private step(by: number): void {
+    const axis = this.axis.value;
+    const point = this.point;
+    point[axis] = Math.min(Math.max(point[axis] + by, 0), this.shape[axis] - 1);
+    this.setPoint(point);
+    this.state.say(`${this.nameOf(axis)}, slice ${point[axis] + 1} of ${this.shape[axis]}`);
+  }
+
+  private choose(axis: number): void {
+    this.axis.value = axis;
+    this.setPoint(this.point);
+    this.state.say(`Page keys go along ${this.nameOf(axis)} slices`);
+  }
+
+  private planeAt(event: MouseEvent): { plane: Plane; right: number; down: number } | null {
     const bounds = this.canvas.getBoundingClientRect();
     for (const plane of this.planes) {
       const right = Math.floor((event.clientX - bounds.left - plane.x) / plane.sx);
       const down = Math.floor((event.clientY - bounds.top - plane.y) / plane.sy);
-      if (right < 0 || down < 0 || right >= this.shape[plane.right] || down >= this.shape[plane.down]) continue;
-      this.point[plane.right] = right;
-      this.point[plane.down] = down;
-      this.draw(bounds.width, bounds.height);
+      if (right >= 0 && down >= 0 && right < plane.columns && down < plane.rows) return { plane, right, down };
     }
+    return null;
+  }
+
+  private pick(event: PointerEvent): void {
+    const at = this.state.windowTool.value ? null : this.planeAt(event);
+    if (!at) return;
+    this.axis.value = at.plane.axis;
+    const point = this.point;
+    [point[at.plane.right], point[at.plane.down]] = [at.right, at.down];
+    this.setPoint(point);
+  }
+
+  /** The wheel goes through slices while the volume has the focus; else it scrolls the page. */
+  private turn(event: WheelEvent): void {
+    const at = this.planeAt(event);
+    if (!at || (this.canvas.getRootNode() as ShadowRoot).activeElement !== this.canvas) return;
+    event.preventDefault();
+    this.turned += event.deltaY;
+    const steps = Math.trunc(this.turned / WHEEL);
+    this.turned -= steps * WHEEL;
+    if (!steps) return;
+    this.axis.value = at.plane.axis;
+    this.step(Math.sign(steps) * Math.min(Math.abs(steps), 4));
   }
 
   private moveTo(region: Region): void {
-    const { geometry } = this.state.scene.view.source;
-    const box = region.box;
-    if (!box) return;
-    this.point = box.start.map((start, axis) => {
-      const middle = ((start + box.stop[axis]) / 2 - geometry.offset[axis]) / geometry.scale[axis];
-      return Math.min(Math.max(Math.floor(middle), 0), this.shape[axis] - 1);
-    });
+    if (!region.box) return;
+    const { start, stop } = region.box;
+    this.state.shared.point.value = start.map((first, axis) => (first + stop[axis]) / 2);
   }
 }

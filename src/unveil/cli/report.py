@@ -35,6 +35,9 @@ def report(
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=options.RESULTS)
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Two runs side by side in one view.", rich_help_panel=options.RESULTS)
+    ] = False,
 ) -> None:
     """Write a page of one run or of many, which opens in any browser, sends nothing, and reads without JavaScript.
 
@@ -42,10 +45,16 @@ def report(
 
     Example: unveil report unveil-runs --out audit.html
     """
-    from unveil.report import ReportKind, save_report  # noqa: PLC0415
+    from unveil.report import ReportKind, save_comparison, save_report  # noqa: PLC0415
 
     check_file(out)
     records = RecordReader(paths)
+    if compare:
+        page = save_comparison(records.folders, out, title=title, anonymous=anonymous)
+        console.print(f"comparison of 2 runs: {as_text(str(page))}", soft_wrap=True, highlight=False)
+        if open_report:
+            webbrowser.open(page.resolve().as_uri())
+        return
     with progress(len(records.folders), "runs") as bars:
         page, kind = save_report(
             records.folders,

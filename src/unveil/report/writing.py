@@ -14,7 +14,7 @@ from unveil.atomic import publish_folder, written_result
 from unveil.errors import RecordError, UnveilError
 from unveil.records import Run
 from unveil.report.content import ReportContent
-from unveil.report.pages import as_page_text, render_page
+from unveil.report.pages import as_page_text, check_page_name, render_page
 from unveil.report.places import data_address
 from unveil.report.spool import TextSpool
 from unveil.store import load_run
@@ -55,9 +55,7 @@ def save_report(
     Returns the page that was written, and its form. Raises `RecordError` if there is no run, if a record can't be read,
     for another ending, and where nothing can be written. Source of the method: Bordes et al. 2018.
     """
-    path = Path(out)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise RecordError("a report whose name ends with .html", path.name, "choose such a name")
+    path = check_page_name(out)
     with TextSpool(path) as spool:
         content, shown, unread = ReportContent(spool, anonymous=anonymous), None, 0
         for run in _opened(runs, on_error):
