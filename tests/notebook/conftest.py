@@ -13,6 +13,7 @@ from notebooks import PLACES, Jupyter, start_jupyter
 JUPYTER_ERRORS = re.compile(
     r"widget model not found"  # a widget of a notebook that was opened again
     r"|reading 'schema'"  # Jupyter Notebook, when it opens any file
+    r"|Failed to load resource: .* http://127\.0\.0\.1:\d+/"  # of the server itself, from which the stub loads nothing
     r"|Command 'filebrowser:open-path' not registered"  # the same
 )
 
@@ -61,7 +62,10 @@ def visit(browser, jupyter) -> Iterator[Callable]:
         page = context.new_page()
         own = f"127.0.0.1:{jupyter.port}"
         page.route(lambda url: own not in url and not url.startswith(("blob:", "data:")), lambda route: route.abort())
-        page.on("console", lambda message: note(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: note(f"{message.text} {message.location['url']}") if message.type == "error" else None,
+        )
         page.on("pageerror", lambda error: note(str(error)))
         page.on("requestfailed", lambda one: note(f"request: {one.url}") if own not in one.url else None)
         sent: list[str] = []
