@@ -107,7 +107,8 @@ class RunContext:
         size = classifier.batch_size if batch_size is None else batch_size
         # The noise stream of this run: the seed and the content of the image.
         stream = f"{seed}/{image.sha256}"
-        masked = MaskedClassifier(classifier, prepared.pixels, recipe.fill, stream, size)
+        comparing = recipe.attribution.comparing_classifier(classifier)
+        masked = MaskedClassifier(classifier, prepared.pixels, recipe.fill, stream, size, comparing)
         (first,) = masked.predict([masked.view(np.zeros(masked.grid, dtype=bool))])
         tracks = _tracks(recipe, first, classifier.labels)
         return cls(image, classifier, recipe, seed, prepared, masked, first, tracks, started)

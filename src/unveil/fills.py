@@ -37,9 +37,9 @@ class Fill(ABC):
 
     @abstractmethod
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
-        """Compute an image of replacements in pixel units; `erase` uses only its erased part."""
+        """Compute an image of replacements in pixel units; `erase` uses only its part where the cover is above 0."""
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:
         """Compute the weight of the replacement at every pixel, in [0, 1]; 1 at erased pixels."""
@@ -61,8 +61,8 @@ def erase(
     """
     if not erased.any():
         return pixels
-    replacement = fill.replacement(pixels, erased, fill_context).to(pixels)
     cover = fill.cover(erased).to(pixels)
+    replacement = fill.replacement(pixels, cover > 0, fill_context).to(pixels)
     mixed = torch.lerp(pixels, replacement, cover)
     return torch.where(cover <= 0, pixels, torch.where(cover >= 1, replacement, mixed))
 
@@ -72,7 +72,7 @@ class Mean(Fill):
     """The mean color of the classifier's training data (0 after its normalization)."""
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Repeat the mean color."""
         return _broadcast(fill_context.mean, pixels)
@@ -99,7 +99,7 @@ class Constant(Fill):
             require_between("values of a constant fill", value, 0, 1, "0 is black, 1 is white")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Repeat the color. Raises `RecipeError` for another number of channels."""
         values = self.value if isinstance(self.value, tuple) else (self.value,) * len(pixels)
@@ -129,10 +129,10 @@ class Blur(Fill):
         require_between("sigma_px of a blur", self.sigma_px, 0, 1000, "8 suits 224 x 224", above=True)
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Blur the kept pixels into the erased area."""
-        kept = ~erased.cpu()
+        kept = ~covered.cpu()
         values = torch.cat([torch.where(kept, pixels.cpu().double(), 0.0), kept.double()[None]])
         # Replacements are needed in the box of erased pixels only, and only the box of kept ones adds to them.
         wanted = _box(~kept)
@@ -197,7 +197,7 @@ class Noise(Fill):
         require_between("a noise level", self.level, 0, 1, "0.2 is usual", above=True)
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Draw the noise; it is the same in every round of a run, so rounds differ only in what is erased."""
         unit = torch.randn(pixels.shape, generator=seeded_generator(f"{fill_context.stream}/fill", 0)).to(pixels)
@@ -223,10 +223,10 @@ class Inpaint(Fill):
         require_between("radius_px of an inpainting", self.radius_px, 1, 100, "5 is usual")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Inpaint every channel, at 8 bits."""
-        return torch.from_numpy(inpaint(pixels.cpu().numpy(), erased.cpu().numpy(), self.radius_px)).to(pixels)
+        return torch.from_numpy(inpaint(pixels.cpu().numpy(), covered.cpu().numpy(), self.radius_px)).to(pixels)
 
 
 @dataclass(frozen=True)
@@ -251,15 +251,18 @@ class SoftEdge(Fill):
         require_between("width_px of a soft edge", self.width_px, 1, 1000, "8 is usual; a hard edge needs no SoftEdge")
 
     def replacement(
-        self, pixels: Float[Tensor, "c *grid"], erased: Bool[Tensor, "*grid"], fill_context: FillContext
+        self, pixels: Float[Tensor, "c *grid"], covered: Bool[Tensor, "*grid"], fill_context: FillContext
     ) -> Float[Tensor, "c *grid"]:
         """Compute the inner fill for all pixels with a cover above 0, so that a blur doesn't use the fading edge."""
-        return self.fill.replacement(pixels, self.cover(erased) > 0, fill_context)
+        return self.fill.replacement(pixels, covered, fill_context)
 
     def cover(self, erased: Bool[Tensor, "*grid"]) -> Float[Tensor, "*grid"]:
         """Compute a raised cosine of the distance to the erased area."""
-        distance = np.minimum(distance_px(erased.cpu().numpy()) / self.width_px, 1.0)
-        return torch.from_numpy((1 + np.cos(np.pi * distance)) / 2).float().to(erased.device)
+        distance = distance_px(erased.cpu().numpy())
+        near = distance < self.width_px
+        cover = np.zeros(distance.shape, np.float32)
+        cover[near] = (1 + np.cos(np.pi * (distance[near] / self.width_px))) / 2
+        return torch.from_numpy(cover).to(erased.device)
 
 
 def _broadcast(color: Float[Tensor, "c"], pixels: Float[Tensor, "c *grid"]) -> Float[Tensor, "c *grid"]:

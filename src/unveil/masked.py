@@ -7,6 +7,7 @@ that no view is predicted twice, whoever needs it.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -41,18 +42,45 @@ class MaskedClassifier:
     """Predicts masked views of one image, each at most once.
 
     The logits of every view are kept, not its pixels: 1000 labels and 500 views take 4 MB. At most one batch of images
-    is held in memory. `passes` counts the images that the classifier was given.
+    is held in memory.
     """
 
-    def __init__(
-        self, classifier: Classifier, pixels: Float[Tensor, "c *grid"], fill: Fill, stream: str, batch_size: int = 8
+    def __init__(  # noqa: PLR0913, PLR0917 (what a view is made of)
+        self,
+        classifier: Classifier,
+        pixels: Float[Tensor, "c *grid"],
+        fill: Fill,
+        stream: str,
+        batch_size: int = 8,
+        comparing: Classifier | None = None,
     ) -> None:
-        """`fill` is used where a view names no other; `stream` names the noise that fills draw."""
+        """`fill` is used where a view names no other; `stream` names the noise that fills draw. `comparing` is the form
+        of the classifier for views that are only compared; None for the classifier itself."""
         self.classifier, self.pixels, self.fill, self.stream = classifier, pixels, fill, stream
         self.batch_size = batch_size
-        self.passes = 0
+        self._comparing = comparing
+        self._passes = 0
         self._fill_context = FillContext(torch.tensor(classifier.preprocessing.mean), stream)
         self._logits: dict[ViewKey, Float[np.ndarray, k]] = {}
+
+    @cached_property
+    def compared(self) -> "MaskedClassifier":
+        """The same image for views that are only compared with each other, and whose scores are in no record: tests of
+        trust cards and the label check. It predicts in bf16 where that is fast and exact enough, and has a cache of its
+        own, because scores of two precisions can't be compared; its images count here as well."""
+        if self._comparing is None or self._comparing is self.classifier:
+            return self
+        return MaskedClassifier(self._comparing, self.pixels, self.fill, self.stream, self.batch_size)
+
+    @property
+    def passes(self) -> int:
+        """The number of images that the classifier was given."""
+        compared = vars(self).get("compared")
+        return self._passes + (0 if compared is None or compared is self else compared.passes)
+
+    def count(self, images: int) -> None:
+        """Add images that the classifier was given by someone else."""
+        self._passes += images
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -79,7 +107,7 @@ class MaskedClassifier:
             images = torch.stack([self.render(new[key]) for key in keys])
             for key, prediction in zip(keys, self.classifier.predict(images, self.batch_size), strict=True):
                 self._logits[key] = prediction.logits
-            self.passes += len(keys)
+            self._passes += len(keys)
 
     def score(self, view: MaskedView, target_score: TargetScore) -> float:
         """The target score of a view."""

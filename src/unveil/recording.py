@@ -165,7 +165,7 @@ def _name(context: RunContext, candidates: Sequence[_Candidate]) -> Sequence[Box
     check = context.recipe.label_check
     if check is None:
         return [None] * len(candidates)
-    return name_regions(context.masked, check, [candidate.inside for candidate in candidates])
+    return name_regions(context.masked.compared, check, [candidate.inside for candidate in candidates])
 
 
 def _share_hidden(track: Track, candidate: _Candidate, erased_after: BoolMap) -> float:

@@ -156,6 +156,50 @@ def test_a_rim_of_what_was_erased_is_an_artifact():
     assert stopped.stop.text == "no region of round 2 is significant: p = 1.00, above 0.1"
 
 
+class Mixed(Additive):
+    """Evidence for, evidence against, and a likeness for dark holes: regions of all verdicts."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        dark = nn.functional.avg_pool2d((x.mean(1, keepdim=True) < 0.5).float(), 5, 1, 2)
+        return super().forward(x) + torch.stack([0.3 * dark.sum((1, 2, 3)), torch.zeros(len(x))], 1)
+
+
+@pytest.mark.parametrize("fills", [(Constant(0.0), Constant(0.2)), (Constant(1.0),)])
+@pytest.mark.parametrize(
+    "module",
+    [
+        Additive(SQUARES, WEIGHTS, [0.0, 0.0]),
+        Strongest(SQUARES, WEIGHTS, [0.0, 0.0]),
+        Mixed(SQUARES, [[0.05, -0.03, 0.02], [0.0] * 3], [0.0, 0.0]),
+        Edges(square(20, 8, 10)),
+        Inside(square(20, 8, 10)),
+    ],
+    ids=["additive", "strongest", "mixed", "edges", "inside"],
+)
+def test_tests_that_are_left_out_would_change_no_verdict(module, fills):
+    trust = TrustSettings(fills=fills, samples=0)
+    run, some = cards(module, stop=MaxRounds(4), trust=trust)
+    full_run, all_ = cards(module, stop=MaxRounds(4), trust=dataclasses.replace(trust, adaptive=False))
+    assert [card.verdict for card in some] == [card.verdict for card in all_]
+    assert all(card.fill_agreement is not None for card in all_)
+    for region, card in zip(run.regions, some, strict=True):
+        open_ = region.drop > 0 and card.p_value is not None
+        assert (card.placements > 0) == open_
+        assert (card.fill_agreement is not None) == (open_ and card.p_value <= trust.alpha)
+    skipped = sum(card.fill_agreement is None for card in some)
+    assert (run.trust.passes < full_run.trust.passes) == (skipped > 0)
+
+
+def test_a_region_that_raises_the_score_is_tested_no_further():
+    """Its evidence is against the class: p = 1 without a placement, and the others are corrected for it as well."""
+    run, some = cards(Additive(SQUARES[1:], [[0.05, -0.05], [0.0] * 2], [0.0, 0.0]), stop=MaxRounds(1))
+    against = [card for region, card in zip(run.regions, some, strict=True) if region.drop <= 0]
+    assert against
+    assert {(card.placements, card.p_value, card.verdict) for card in against} == {(0, 1.0, Verdict.WEAK)}
+    (other,) = [card for card in some if card not in against]
+    assert other.q_value == pytest.approx(2 * other.p_value)
+
+
 def test_a_run_continues_while_regions_are_significant():
     run, _ = cards(Additive(SQUARES, WEIGHTS, [0.0, 0.0]), stop=MaxRounds(3) | NotSignificant(0.1, 20))
     assert run.stop.kind is StopKind.MAX_ROUNDS

@@ -104,6 +104,11 @@ class Attribution(ABC):
     def attribute(self, request: AttributionRequest) -> AttributionResult:
         """Compute the attribution of every score in `request`; the classifier isn't changed."""
 
+    def comparing_classifier(self, classifier: Classifier) -> Classifier:
+        """Return the form of `classifier` for predictions that are only compared with each other: that of averaged
+        gradients where this method averages some, so that one check decides for both, else the classifier itself."""
+        return classifier
+
     def averaging_precision(self, classifier: Classifier) -> str:
         """Describe the precision in which this method averages gradients of `classifier`, and why, for records."""
         if classifier.precision != "auto":

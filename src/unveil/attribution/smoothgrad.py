@@ -107,9 +107,13 @@ class SmoothGrad(Attribution):
         if not 0 < self.noise <= 1:
             raise RecipeError("noise in (0, 1], a share of the image's range", str(self.noise), "0.15 is usual")
 
+    def comparing_classifier(self, classifier: Classifier) -> Classifier:
+        """Return the classifier whose gradients are averaged."""
+        return self.method.averaging_classifier(classifier)
+
     def averaging_precision(self, classifier: Classifier) -> str:
         """Describe the precision in which the averaged gradients of `classifier` are computed, and why."""
-        averaging = self.method.averaging_classifier(classifier)
+        averaging = self.comparing_classifier(classifier)
         return super().averaging_precision(classifier) if averaging is classifier else averaging.averaging_precision
 
     def attribute(self, request: AttributionRequest) -> AttributionResult:
@@ -138,7 +142,7 @@ class _Sums:
         shape = (GROUPS, 2, len(request.target_scores), *pixels.shape)
         self._sums = torch.zeros(shape, dtype=torch.float64, device=pixels.device)
         self._sigma = smooth.noise * (pixels.max() - pixels.min())
-        self._classifier = smooth.method.averaging_classifier(request.classifier)
+        self._classifier = smooth.comparing_classifier(request.classifier)
         self._batches = AdaptiveBatches(max(1, request.batch_size // len(self._signs)))
         self._rules: RuleReport | None = None
 

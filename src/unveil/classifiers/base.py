@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.engine.batch_size import SMALLEST
-from unveil.classifiers.engine.precision import probe_pixels
+from unveil.classifiers.engine.precision import FP32_ROUNDING, probe_pixels
 from unveil.classifiers.options import ClassifierOptions
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.label_files import order_labels
@@ -50,6 +50,8 @@ class Classifier(ABC):
     output: Output
     device: torch.device
     precision: str = "fp32"
+    # Logits that differ by less than this share of their size count as equal.
+    rounding: float = FP32_ROUNDING
     # Whether gradients of the logits reach the pixels.
     differentiable: bool = True
 

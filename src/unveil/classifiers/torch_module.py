@@ -18,7 +18,7 @@ from unveil.classifiers.engine.freezing import check_initialized, copy_module, f
 from unveil.classifiers.engine.guard import gradient_of, guarded, recording
 from unveil.classifiers.engine.kept_checks import check_key, keep_check, recall_check
 from unveil.classifiers.engine.plans import ExecutionPlan
-from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
+from unveil.classifiers.engine.precision import BF16_ROUNDING, FP32_ROUNDING, has_fast_bf16, probe_precisions
 from unveil.classifiers.options import ClassifierOptions
 from unveil.classifiers.outputs import Returns, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
@@ -77,6 +77,7 @@ class TorchClassifier(Classifier):
         self.preprocessing = preprocessing
         self.device = _device_of(module) if device is None else device
         self.precision = precision
+        self.rounding = BF16_ROUNDING if precision == "bf16" else FP32_ROUNDING
         labels = None if labels is None else check_labels(labels)
         self._said = ClassifierOptions(
             labels=labels, output=parse_output(output), head=head, returns=parse_returns(returns)
@@ -244,6 +245,8 @@ class AveragingClassifier(Classifier):
         self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
         self.preprocessing, self.labels, self.output = classifier.preprocessing, classifier.labels, classifier.output
         self.device, self.differentiable = classifier.device, classifier.differentiable
+        if plan.dtype is torch.bfloat16 or plan.autocast:
+            self.rounding = BF16_ROUNDING
 
     @classmethod
     def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":
@@ -269,8 +272,7 @@ class AveragingClassifier(Classifier):
             )
             keep_check(key, check)
         if not check.passed:
-            reason = f"fp32: on synthetic images the region would differ in bf16 (IoU {check.precision_iou:.2f})"
-            return cls(classifier, exact, reason)
+            return cls(classifier, exact, f"fp32: {check.difference}")
         ious = f"IoU {check.precision_iou:.2f}; with other noise {check.noise_iou:.2f}"
         return cls(classifier, half, f"bf16: on synthetic images the region is that of fp32 ({ious})")
 

@@ -35,7 +35,7 @@ class TrustSettings:
     placements: int = 39
     fills: tuple[Fill, ...] = (Mean(), Blur(), Noise())
     alpha: float = 0.1
-    max_players: int = 5
+    max_players: int = 4
     samples: int = 8
     adaptive: bool = True
 

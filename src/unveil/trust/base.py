@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from unveil.fills import Fill
@@ -11,8 +11,6 @@ from unveil.records import Region, Round
 from unveil.targets import TargetScore
 
 Result = TypeVar("Result")
-# Scores that differ by less than this share of their size are equal: so much depends on how a batch is summed.
-RELATIVE_TOLERANCE = 1e-5
 
 
 class RegionTest(ABC, Generic[Result]):
@@ -60,6 +58,10 @@ class RegionContext:
             others=erased_at_end & ~inside,
         )
 
+    def compared(self) -> "RegionContext":
+        """The same region for tests that only compare scores: see `MaskedClassifier.compared`."""
+        return replace(self, masked=self.masked.compared)
+
     def score(self, erased: BoolMap, fill: Fill | None = None) -> float:
         """The target score with these pixels erased."""
         return self.masked.score(self.masked.view(erased, fill), self.target_score)
@@ -71,4 +73,4 @@ class RegionContext:
     @property
     def tolerance(self) -> float:
         """Scores that differ by no more than this are equal up to rounding."""
-        return RELATIVE_TOLERANCE * max(1.0, abs(self.score(self.erased)))
+        return self.masked.classifier.rounding * max(1.0, abs(self.score(self.erased)))

@@ -7,7 +7,7 @@ from unveil.masked import MaskedClassifier
 from unveil.recipes import Recipe, TrustSettings
 from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards, Verdict, make_label_cards
 from unveil.targets import TargetScore
-from unveil.trust.base import RegionContext, RegionTest
+from unveil.trust.base import RegionContext
 from unveil.trust.erasure import (
     BoundaryShare,
     BoundaryTest,
@@ -38,12 +38,15 @@ class _Evidence:
 
 @dataclass(frozen=True)
 class _Erasure:
-    """The results of the tests that compare a region with other places, fills and its boundary; left out where the
-    label check decides and the settings are adaptive."""
+    """The results of the tests that compare a region with other places, fills and its boundary.
+
+    Where the settings are adaptive, all are left out if the label check decides, and each if it can't change the
+    verdict any more: see `_test_erasure`.
+    """
 
     placement: PlacementResult
-    fills: FillAgreement
-    boundary: BoundaryShare | None
+    fills: FillAgreement | None = None
+    boundary: BoundaryShare | None = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ def smallest_p_value(masked: MaskedClassifier, round_: Round, placements: int) -
         if region.drop <= 0:
             values.append(1.0)
             continue
-        test = PlacementTest(RegionContext.of(masked, round_, region, round_.erased_after.to_array()), placements)
-        masked.evaluate(test.views())
+        context = RegionContext.of(masked.compared, round_, region, round_.erased_after.to_array())
+        test = PlacementTest(context, placements)
+        masked.compared.evaluate(test.views())
         values.append(test.result().p_value)
     return min((q_value for q_value in benjamini_hochberg(values) if q_value is not None), default=None)
 
@@ -122,23 +126,32 @@ def _test_regions(
             context = RegionContext.of(masked, round_, region, erased_at_end[round_.track])
             by_label = judge_by_label(region, labels, follows=follows)
             alone = SingleRegionTest(context)
-            tests = () if by_label and settings.adaptive else _erasure_tests(context, settings)
-            masked.evaluate(view for test in (alone, *tests) for view in test.views())
+            masked.evaluate(alone.views())
             yield _Evidence(
                 region,
                 alone.result(),
                 randomization.result(region, round_, maps),
                 by_label,
-                _Erasure(*(test.result() for test in tests)) if tests else None,
+                None if by_label and settings.adaptive else _test_erasure(context.compared(), region, settings),
             )
 
 
-def _erasure_tests(context: RegionContext, settings: TrustSettings) -> tuple[RegionTest, ...]:
-    return (
-        PlacementTest(context, settings.placements),
-        FillRobustness(context, settings.fills),
-        BoundaryTest(context),
-    )
+def _test_erasure(context: RegionContext, region: Region, settings: TrustSettings) -> _Erasure:
+    """The tests that erase; where the settings are adaptive, only as long as the verdict is open.
+
+    A region that doesn't lower the score can't be supported: p = 1. Neither can one whose p-value is above alpha
+    already, since its q-value is at least as large; other fills and the boundary are then left out.
+    """
+    if settings.adaptive and region.drop <= 0:
+        return _Erasure(PlacementResult(1.0, 0))
+    test = PlacementTest(context, settings.placements)
+    context.masked.evaluate(test.views())
+    placement = test.result()
+    if settings.adaptive and (placement.p_value is None or placement.p_value > settings.alpha):
+        return _Erasure(placement)
+    fills, boundary = FillRobustness(context, settings.fills), BoundaryTest(context)
+    context.masked.evaluate(view for test in (fills, boundary) for view in test.views())
+    return _Erasure(placement, fills.result(), boundary.result())
 
 
 def _players(rounds: Sequence[Round], limit: int) -> list[_Players]:
@@ -198,8 +211,8 @@ def _card(
         p_value=erasure.placement.p_value if erasure else None,
         p_holm=p_holm,
         q_value=q_value,
-        fill_drops=erasure.fills.drops if erasure else (),
-        fill_agreement=erasure.fills.ratio if erasure else None,
+        fill_drops=erasure.fills.drops if erasure and erasure.fills else (),
+        fill_agreement=erasure.fills.ratio if erasure and erasure.fills else None,
         boundary_share=erasure.boundary.drop_share if erasure and erasure.boundary else None,
         randomized_overlap=evidence.randomization.overlap,
         randomized_rank_correlation=evidence.randomization.rank_correlation,

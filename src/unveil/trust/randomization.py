@@ -57,7 +57,7 @@ class ParameterRandomization:
         stream = f"{self._masked.stream}/randomised {round_.index}"
         request = AttributionRequest(self._randomized, pixels, scores, stream, self._masked.batch_size)
         moments = self._method.attribute(request).all
-        self._masked.passes += moments.count
+        self._masked.count(moments.count)
         maps = self._recipe.magnitude.saliency(moments)
         return {score: self._recipe.selector.smooth(saliency) for score, saliency in zip(scores, maps, strict=True)}
 

@@ -42,7 +42,7 @@ def judge(
     placement: PlacementResult,
     q_value: float | None,
     alpha: float,
-    fills: FillAgreement,
+    fills: FillAgreement | None,
     boundary: BoundaryShare | None,
 ) -> tuple[Verdict, str]:
     """The verdict and its reason.
@@ -59,7 +59,8 @@ def judge(
     doubt = _doubt(region, placement, q_value, alpha, fills)
     edge = boundary is not None and boundary.drop_share >= (1 + boundary.area_share) / 2
     if not doubt and not edge:
-        return Verdict.SUPPORTED, f"{_comparison(placement)}, and other fills agree ({fills.ratio:.0%})"
+        agree = "" if fills is None else f", and other fills agree ({fills.ratio:.0%})"
+        return Verdict.SUPPORTED, f"{_comparison(placement)}{agree}"
     if doubt and region.is_rim:
         rim = f"{region.rim_share:.0%} of its saliency lies along the rim of what was erased before"
         return Verdict.ARTIFACT, f"{rim}; {doubt}"
@@ -72,7 +73,7 @@ def judge(
 
 
 def _doubt(
-    region: Region, placement: PlacementResult, q_value: float | None, alpha: float, fills: FillAgreement
+    region: Region, placement: PlacementResult, q_value: float | None, alpha: float, fills: FillAgreement | None
 ) -> str:
     """Why the drop itself is in doubt; empty if it isn't."""
     if region.drop <= 0:
@@ -85,7 +86,7 @@ def _doubt(
             fits = f"its shape fits only {count} other place{'s' * (count != 1)}"
             return f"{fits}, too few to show that its drop is unusual (q = {q_value:.2f})"
         return f"{_comparison(placement)} (q = {q_value:.2f})"
-    if fills.ratio < MIN_FILL_AGREEMENT:
+    if fills is not None and fills.ratio < MIN_FILL_AGREEMENT:
         drops = ", ".join(f"{drop:+z.2f}" for drop in fills.drops)
         return f"its drop depends on the fill: {region.drop:+z.2f} with the run's own, {drops} with others"
     return ""

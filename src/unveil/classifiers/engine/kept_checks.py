@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -67,8 +68,8 @@ def recall_check(key: str | None) -> PrecisionCheck | None:
     folder = cache_folder()
     if key is None or folder is None:
         return None
-    ious = _read(folder / FILE).get(key)
-    return PrecisionCheck(*ious) if _are_shares(ious) else None
+    shares = _read(folder / FILE).get(key)
+    return PrecisionCheck(*shares) if _are_shares(shares) else None
 
 
 def keep_check(key: str | None, check: PrecisionCheck) -> None:
@@ -77,8 +78,8 @@ def keep_check(key: str | None, check: PrecisionCheck) -> None:
     if key is None or folder is None:
         return
     path = folder / FILE
-    kept = {other: ious for other, ious in _read(path).items() if other != key and _are_shares(ious)}
-    kept = dict([*kept.items(), (key, [check.precision_iou, check.noise_iou])][-MAX_KEPT:])
+    kept = {other: shares for other, shares in _read(path).items() if other != key and _are_shares(shares)}
+    kept = dict([*kept.items(), (key, list(astuple(check)))][-MAX_KEPT:])
     with suppress(RecordError), written_atomically(path, "a check", with_folders=True) as part:
         part.write_text(json.dumps(kept), encoding="utf-8")
 
@@ -93,6 +94,6 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _are_shares(ious: Any) -> TypeGuard[list[float]]:
-    """True for two numbers in [0, 1], the IoUs of a check."""
-    return isinstance(ious, list) and len(ious) == 2 and all(type(iou) is float and 0 <= iou <= 1 for iou in ious)
+def _are_shares(shares: Any) -> TypeGuard[list[float]]:
+    """True for three numbers in [0, 1], the values of a check."""
+    return isinstance(shares, list) and len(shares) == 3 and all(type(one) is float and 0 <= one <= 1 for one in shares)
