@@ -65,9 +65,9 @@ class MaskedClassifier:
 
     @cached_property
     def compared(self) -> "MaskedClassifier":
-        """The same image for views that are only compared with each other, and whose scores are in no record: tests of
-        trust cards and the label check. It predicts in bf16 where that is fast and exact enough, and has a cache of its
-        own, because scores of two precisions can't be compared; its images count here as well."""
+        """The same image for views that are only compared with each other: those of the label check and of the tests
+        with other places, fills and boundaries. It predicts in bf16 where that is fast and exact enough, and has a
+        cache of its own, because scores of two precisions can't be compared; its images count here as well."""
         if self._comparing is None or self._comparing is self.classifier:
             return self
         return MaskedClassifier(self._comparing, self.pixels, self.fill, self.stream, self.batch_size)

@@ -361,6 +361,41 @@ def test_no_view_is_predicted_twice():
         np.testing.assert_allclose(prediction.logits, alone.logits, rtol=1e-5)
 
 
+class Doubled(Gate):
+    """Another precision, which can be told from the first: its logits are twice as large."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_views_that_are_only_compared_have_a_classifier_and_a_cache_of_their_own():
+    exact, other = counting(Gate()), counting(Doubled())
+    other._module.load_state_dict(exact._module.state_dict())
+    masked = MaskedClassifier(exact, torch.ones(3, SIDE, SIDE), Constant(0.0), "stream", 4, other)
+    view = masked.view(square(*SQUARES[0]))
+    (prediction,), (compared,) = masked.predict([view]), masked.compared.predict([view])
+    np.testing.assert_allclose(compared.logits, 2 * prediction.logits, rtol=1e-5)
+    masked.compared.evaluate([view])
+    assert (len(exact.images), len(other.images), masked.passes, masked.compared.passes) == (1, 1, 2, 1)
+    assert MaskedClassifier(exact, masked.pixels, Constant(0.0), "stream", 4, exact).compared.classifier is exact
+
+
+def test_records_hold_exact_scores_and_tests_compare_within_one_precision(monkeypatch):
+    """The other form has logits twice as large: scores, ratios and p-values stay; the drops of other fills are its own."""
+    module = Additive(SQUARES, WEIGHTS, [0.0, 0.0])
+    other = toy(module)
+    monkeypatch.setattr(other, "logits", lambda pixels: 2 * TorchClassifier.logits(other, pixels))
+    exact_run, exact_cards = cards(module, stop=MaxRounds(3))
+    monkeypatch.setattr(Gradient, "comparing_classifier", lambda self, classifier: other)
+    run, some = cards(module, stop=MaxRounds(3))
+    assert [region.drop for region in run.regions] == [region.drop for region in exact_run.regions]
+    for mine, exact in zip(some, exact_cards, strict=True):
+        kept = ("necessity", "sufficiency", "baseline", "p_value", "q_value", "verdict", "shapley_value")
+        assert [getattr(mine, name) for name in kept] == [getattr(exact, name) for name in kept]
+        assert (mine.fill_agreement, mine.boundary_share) == pytest.approx((exact.fill_agreement, exact.boundary_share))
+        np.testing.assert_allclose(mine.fill_drops, 2 * np.array(exact.fill_drops), rtol=1e-4)
+
+
 def test_a_whole_run_predicts_no_image_twice():
     """Loop, a stop that needs placements, a stop that needs a blank image, and the trust cards share one cache."""
     classifier_ = counting(Additive(SQUARES, WEIGHTS, [0.0, 0.0]))

@@ -59,8 +59,9 @@ class TorchClassifier(Classifier):
             output: Whether exactly one label applies (softmax) or each label independently (sigmoid).
             name: The name in records and messages; None for the module's class.
             device: Where the copy is; None for the device of the module.
-            precision: `fp32`, `bf16`, or `auto`: predictions in fp32, and gradients that are averaged over noise in
-                bf16 where the processor is fast at it and the regions stay the same.
+            precision: `fp32`, `bf16`, or `auto`: predictions in fp32, and gradients that are averaged over noise, and
+                predictions that are only compared, in bf16 where the processor is fast at it and regions and logits
+                stay nearly the same.
             copied: False freezes the module itself, which saves the memory of its weights; don't use it any further.
 
         `output`: softmax if not given, but sigmoid for a network with one logit per image or with a sigmoid at its
@@ -106,7 +107,7 @@ class TorchClassifier(Classifier):
         """The classifier that computes gradients to be averaged over noise.
 
         With the precision `auto` it runs in bf16 if the processor is fast at it and, on fixed synthetic images, the
-        regions of bf16 gradients match those of fp32 or differ far less than they do by noise
+        regions of bf16 gradients match those of fp32 or differ far less than they do by noise, and logits differ little
         (`unveil.classifiers.engine.precision`). No image of the user enters the decision, so it doesn't depend on what
         ran before. It is made at the first call and kept. Raises `AttributionError` for a network without gradients.
         """

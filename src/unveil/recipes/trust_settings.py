@@ -26,8 +26,9 @@ class TrustSettings:
         samples: The number of SmoothGrad samples for the map of the randomized network, in the first round of each
             track; 0 leaves that test out.
         adaptive: Whether tests that can't change a verdict are left out: a region whose label decides (see
-            `LabelCheck`) isn't compared with other places, fills and its boundary, and plain gradients, which pass it,
-            aren't given the parameter randomization test.
+            `LabelCheck`) or whose drop isn't above 0 isn't compared with other places, one with a p-value above `alpha`
+            not with other fills and its boundary, and plain gradients, which pass it, aren't given the parameter
+            randomization test.
 
     Raises `RecipeError` for settings out of range.
     """

@@ -113,7 +113,8 @@ class Source:
 class ClassifierInfo:
     """The classifier of a run: name, SHA-256 of its weights, labels, meaning of its output, device and precision.
 
-    - `averaging_precision`: the precision of gradients that are averaged over noise, and why.
+    - `averaging_precision`: the precision of gradients that are averaged over noise, and of predictions that are only
+      compared with each other, and why.
     - `preprocessing`: all settings of `Preprocessing` as plain values; None in records of format 1.
     - `probe`: the output for one fixed synthetic image; None in records of format 1, and where there was none.
     """

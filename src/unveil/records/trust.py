@@ -33,8 +33,8 @@ class TrustCard:
       tested.
     - `shapley_value`: R's share of what all regions of its target add to the score, see `ShapleyGame`. None beyond
       the regions with the largest drops.
-    Where the label of the region decides its verdict, and the settings are adaptive, it isn't compared with other
-    places, fills and its boundary: `placements` is 0, `fill_drops` is empty, and those values are None.
+    Where the settings are adaptive, tests that can't change the verdict are left out (see `TrustSettings`): then
+    `placements` is 0, `fill_drops` is empty, and the values of these tests are None.
 
     - `verdict` and `reason`: the conclusion, and the test that decided it.
     """

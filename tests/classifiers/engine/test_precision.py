@@ -163,6 +163,21 @@ def test_a_network_agrees_with_itself_and_not_with_another():
     assert (undefined.precision_iou, undefined.passed) == (0.0, False)
 
 
+@pytest.mark.parametrize(("shift", "passes"), [(0.02, True), (0.2, False)])
+def test_logits_may_differ_by_a_twentieth_of_their_spread(shift, passes):
+    """Shifted by a share of the spread, up and down in turns, so that no gradient changes."""
+    classifier = TorchClassifier(network(), PREPROCESSING)
+    copies = precision._noisy(PIXELS, range(precision.SAMPLES))
+    with torch.no_grad():
+        spread = torch.cat([classifier.logits(PIXELS[None]), classifier.logits(copies)]).double().std()
+    signs = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    check = compare_precisions(classifier.logits, lambda x: classifier.logits(x) + shift * spread * signs, PIXELS)
+    assert check.precision_iou == 1.0
+    assert check.logit_difference == pytest.approx(shift, rel=1e-3)
+    assert check.passed == passes
+    assert ("20.0% of their spread" in check.difference) == (not passes)
+
+
 def test_precision_may_change_a_region_by_half_as_much_as_noise():
     assert precision.PrecisionCheck(precision_iou=0.85, noise_iou=0.7).passed
     assert not precision.PrecisionCheck(precision_iou=0.84, noise_iou=0.7).passed
