@@ -135,35 +135,42 @@ def verdicts(rows: list[dict]) -> dict:
 
 @dataclass(frozen=True)
 class Nowhere:
-    """p of a place that no map has chosen, for a class that is absent: as recorded, and with ties broken at random.
-
-    The region is a disc of 60 to 600 px put anywhere. Many drops are exactly 0, where the strongest place, which alone
-    decides, isn't touched; ties count against a region, so that its p is larger than uniform. Broken at random they
-    show whether the places are exchangeable.
-    """
+    """`p_nowhere` of a scene and a class that is absent."""
 
     classifier: Classifier
-    draws: int = 39
 
     def __call__(self, seed: int) -> tuple[float, float]:
         """Both p."""
-        rng, scene = np.random.default_rng(seed), draw_scene(seed)
+        scene = draw_scene(seed)
         search = RunContext.create(
             Image.from_array(scene.pixels), self.classifier, demo().with_target(Class(*absent(scene)))
         )
-        (target_score,) = search.recipe.target.resolve(search.first, search.first, self.classifier.labels)
-        y, x = np.mgrid[:128, :128]
-        disc = np.hypot(y - 64, x - 64) <= np.sqrt(rng.uniform(60, 600) / np.pi)
-        (inside,) = random_placements(disc, np.zeros_like(disc), f"null {seed}", 1)
-        nothing = np.zeros_like(inside)
-        subject = RegionContext(search.masked, target_score, inside, erased=nothing, taken=inside, others=nothing)
-        elsewhere = PlacementTest(subject, self.draws)
-        search.masked.evaluate(elsewhere.views())
-        null, own = elsewhere.result(), subject.drop(nothing, inside)
-        others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
-        tied = np.abs(others - own) <= subject.tolerance
-        above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)
-        return null.p_value or 1.0, float((above + rng.random()) / (1 + len(others)))
+        return p_nowhere(search, seed)
+
+
+def p_nowhere(search: RunContext, seed: int, draws: int = 39) -> tuple[float, float]:
+    """p of a place that no map has chosen, for the target of `search`: as recorded, and with ties broken at random.
+
+    The region is a disc of .4 to 4 % of the grid put anywhere. Many drops are exactly 0, where the strongest place,
+    which alone decides, isn't touched; ties count against a region, so that its p is larger than uniform. Broken at
+    random they show whether the places are exchangeable.
+    """
+    rng, (height, width) = np.random.default_rng(seed), search.grid
+    (target_score,) = search.recipe.target.resolve(search.first, search.first, search.classifier.labels)
+    y, x = np.mgrid[:height, :width]
+    area_px = height * width * rng.uniform(60, 600) / 128**2
+    disc = np.hypot(y - height // 2, x - width // 2) <= np.sqrt(area_px / np.pi)
+    (inside,) = random_placements(disc, np.zeros_like(disc), f"null {seed}", 1)
+    nothing = np.zeros_like(inside)
+    masked = search.masked.compared
+    subject = RegionContext(masked, target_score, inside, erased=nothing, taken=inside, others=nothing)
+    elsewhere = PlacementTest(subject, draws)
+    masked.evaluate(elsewhere.views())
+    null, own = elsewhere.result(), subject.drop(nothing, inside)
+    others = np.array([subject.drop(nothing, place) for place in elsewhere.places])
+    tied = np.abs(others - own) <= subject.tolerance
+    above = np.count_nonzero((others > own) & ~tied) + rng.integers(np.count_nonzero(tied) + 1)
+    return null.p_value or 1.0, float((above + rng.random()) / (1 + len(others)))
 
 
 def uniformity(p: np.ndarray) -> dict:

@@ -67,7 +67,9 @@ class PrecisionCheck:
         if not self._same_region:
             return f"on synthetic images the region would differ in bf16 (IoU {self.precision_iou:.2f})"
         if self.logit_difference > MAX_LOGIT_DIFFERENCE:
-            return f"on synthetic images the logits would differ in bf16 (by {self.logit_difference:.1%} of their spread)"
+            return (
+                f"on synthetic images the logits would differ in bf16 (by {self.logit_difference:.1%} of their spread)"
+            )
         return ""
 
     @property
