@@ -25,8 +25,8 @@ import torch
 from notes import Notes
 from rich.console import Console
 from rich.progress import track
-from trust import p_nowhere, rate, uniformity
 
+from trust import p_nowhere, rate, uniformity
 from unveil import Class, Classifier, Recipe, Run, find_regions, load_classifier, read_image
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.sources.torchvision import build_untrained

@@ -45,7 +45,7 @@ class MaskedClassifier:
     is held in memory.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a view is made of)
+    def __init__(
         self,
         classifier: Classifier,
         pixels: Float[Tensor, "c *grid"],

@@ -39,8 +39,8 @@ def name_regions(masked: MaskedClassifier, check: LabelCheck, insides: Sequence[
     """Predict the box of each region alone, and name the labels that it shows.
 
     Each region costs one image per fill with the first margin, and as many for every further margin where that doesn't
-    decide (see `LabelCheck`). A region that shows a label costs as many again, for its box without the region. The first
-    call costs one more per fill for the image without anything. `masked` is the classifier and image of the run,
+    decide (see `LabelCheck`). A region that shows a label costs as many again, for its box without the region. The
+    first call costs one more per fill for the image without anything. `masked` is the classifier and image of the run,
     `check` the settings, and `insides` the regions on the model's grid.
     """
     if not insides:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from unveil.records.run import Round
 
 
-# Chosen on mosaics of the tuning half: the gain in probability by which a region alone decides, and the share of it that
-# must be lost when the region is erased from its box.
+# Chosen on mosaics of the tuning half: the gain in probability by which a region alone decides, and the share of it
+# that must be lost when the region is erased from its box.
 SHOWN_SURELY, MIN_OWN_SHARE = 0.4, 0.5
 
 

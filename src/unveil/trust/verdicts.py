@@ -18,8 +18,9 @@ def judge_by_label(region: Region, cards: Mapping[int, LabelCard], *, follows: b
     """The verdict and its reason where the label check decides; None where it doesn't, or wasn't made.
 
     - `supported`: shown alone, the region raises the probability of its target by at least `SHOWN_SURELY`, most of that
-      is lost without it (`ShownLabel.is_sure`), and erasing it lowers the score: it is sufficient. If the targets of the run follow the predictions (`follows`), another label
-      that is shown so surely counts as well; the region then belongs to that label, whose score the drop isn't.
+      is lost without it (`ShownLabel.is_sure`), and erasing it lowers the score: it is sufficient. If the targets of
+      the run follow the predictions (`follows`), another label that is shown so surely counts as well; the region then
+      belongs to that label, whose score the drop isn't.
     - `artifact`: the region shows nothing, and its target, which was predicted in a later round of such a run, is shown
       by no region (`cards`: the label cards of the run by class index).
     """
