@@ -47,10 +47,16 @@ class Track:
 
     @property
     def artifacts(self) -> frozenset[int]:
-        """The labels that were searched for and that no region shows; they aren't searched for again."""
+        """The labels that were searched for and that no region shows; they aren't searched for again.
+
+        Labels that were predicted for the whole image aren't among them: erasing didn't make them.
+        """
+        if not self.rounds:
+            return frozenset()
         shown = {label.class_index for region in self._regions for label in region.shown or ()}
         searched = {item.target_score.class_index for round_ in self.rounds for item in round_.maps}
-        return frozenset(index for index in searched - shown if index is not None)
+        real = shown | set(self.rounds[0].before.predicted())
+        return frozenset(index for index in searched - real if index is not None)
 
     @property
     def rounds_without_label(self) -> int:
