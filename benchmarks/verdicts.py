@@ -1,8 +1,9 @@
 """Verdicts of trust cards on photographs with a real network: how many are decided, and what they say without evidence.
 
-    python benchmarks/verdicts.py FOLDER --weights FILE --labels FILE --notes verdicts.notes --json
+    python benchmarks/verdicts.py FOLDER --weights FILE --labels FILE --runs RUNS --notes verdicts.notes --json
 
-The folder is one of `unveil benchmark mosaics`; settings are chosen on its half `tuning`.
+RUNS is a folder of records of `recommended`, such as `unveil run FOLDER/*.JPEG --out RUNS` makes; missing ones are made
+and kept there. The folder is one of `unveil benchmark mosaics`; settings are chosen on its half `tuning`.
 
 - `decided`: for each half, the verdicts of all regions of `recommended`, and the share that is supported or artifact;
 - `random_weights`: verdicts with a network of the same architecture whose weights are random, for its most probable
@@ -17,8 +18,10 @@ import json
 import os
 import platform
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +30,11 @@ from rich.console import Console
 from rich.progress import track
 
 from trust import p_nowhere, rate, uniformity
-from unveil import Class, Classifier, Recipe, Run, find_regions, load_classifier, read_image
+from unveil import Class, Classifier, Recipe, Run, find_regions, load_classifier, load_run, read_image
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.sources.torchvision import build_untrained
 from unveil.context import RunContext
-from unveil.evaluation.mosaics.photographs import list_photographs, open_label_table
+from unveil.evaluation.mosaics.photographs import Photograph, list_photographs, open_label_table
 from unveil.recipes import recommended
 from unveil.stopping import CoverageAbove, MaxRounds
 
@@ -53,13 +56,19 @@ def rows_of(run: Run) -> list[dict]:
     ]
 
 
+def run_on(path: Path, classifier: Classifier, runs: Path) -> Run:
+    """The run of `recommended` on a photograph: that in the folder, else a new one, which is kept there."""
+    kept = runs / path.stem
+    return load_run(kept) if kept.exists() else load_run(find_regions(path, classifier).save(kept))
+
+
 def decided(rows: list[dict]) -> dict:
     """How many regions have each verdict, and the share with a decided one."""
     counts = Counter(row["verdict"] for row in rows)
     return {**counts, "n": len(rows), "decided": round(1 - counts["weak"] / len(rows), 3) if rows else None}
 
 
-def with_random_weights(classifier: TorchClassifier, name: str) -> TorchClassifier:
+def with_random_weights(classifier: Classifier, name: str) -> TorchClassifier:
     """The same architecture, preprocessing and labels, with the weights that torchvision begins a training with."""
     torch.manual_seed(0)
     return TorchClassifier(
@@ -86,6 +95,7 @@ def main() -> None:
     parser.add_argument("--weights")
     parser.add_argument("--labels")
     parser.add_argument("--limit", type=int, help="so many photographs of each half; default: all")
+    parser.add_argument("--runs", type=Path, required=True, help="a folder of records of `recommended`")
     parser.add_argument("--notes", type=Path, help="a file of what was measured, to go on from")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -96,24 +106,31 @@ def main() -> None:
     photographs = [one for half in HALVES for one in halves[half]]
     notes = Notes(options.notes)
 
-    def each(part: str, of: list, ask) -> list:
+    def each(part: str, of: Sequence[Photograph], ask: Callable[[int, Path], Any]) -> list:
         shown = track(list(enumerate(of)), part, console=Console(stderr=True), transient=True)
         return [notes.find_or_make((part, one.id), lambda n=n, one=one: ask(n, one.path)) for n, one in shown]
 
-    results: dict = {"network": options.network, "photographs": len(photographs), "machine": MACHINE}
-    of_half = {
-        half: [row for rows in each(half, of, lambda n, path: rows_of(find_regions(path, classifier))) for row in rows]
-        for half, of in halves.items()
-    }
-    results["decided"] = {half: decided(rows) for half, rows in of_half.items()}
-    nulls = each("p", photographs, lambda n, path: p_of(path, classifier, n))
-    results["p_without_evidence"] = uniformity(np.array(nulls)[:, 0])
-    results["p_without_evidence_ties_broken"] = uniformity(np.array(nulls)[:, 1])
+    def rows(part: str, of: Sequence[Photograph], find: Callable[[Path], Run]) -> list[dict]:
+        return [row for found in each(part, of, lambda n, path: rows_of(find(path))) for row in found]
+
     random = with_random_weights(classifier, options.network)
-    found = each(
-        "random weights", photographs[::4], lambda n, path: rows_of(find_regions(path, random, looks_anyway()))
-    )
-    results["random_weights"] = rate([row for rows in found for row in rows], "supported")
+    nulls = np.array(each("p", photographs, lambda n, path: p_of(path, classifier, n)))
+    of_random = rows("random weights", photographs[::4], lambda path: find_regions(path, random, looks_anyway()))
+    results = {
+        "network": options.network,
+        "photographs": len(photographs),
+        "decided": {
+            half: decided(rows(half, of, lambda path: run_on(path, classifier, options.runs)))
+            for half, of in halves.items()
+        },
+        "p_without_evidence": uniformity(nulls[:, 0]),
+        "p_without_evidence_ties_broken": uniformity(nulls[:, 1]),
+        "random_weights": rate(
+            rows("random weights", photographs[::4], lambda path: find_regions(path, random, looks_anyway())),
+            "supported",
+        ),
+        "machine": MACHINE,
+    }
     print(json.dumps(results, indent=1) if options.json else results)
 
 
