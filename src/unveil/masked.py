@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unveil.batching import batched
 from unveil.classifiers import Classifier
+from unveil.classifiers.engine.precision import probe_pixels
 from unveil.fills import Fill, FillContext, erase
 from unveil.predictions import Prediction
 from unveil.targets import TargetScore
@@ -72,11 +73,18 @@ class MaskedClassifier:
             return self
         return MaskedClassifier(self._comparing, self.pixels, self.fill, self.stream, self.batch_size)
 
+    @cached_property
+    def texture(self) -> "MaskedClassifier":
+        """A synthetic texture in place of the image, with as much contrast and nothing to recognize
+        (`probe_pixels`); its images count here as well."""
+        pixels = probe_pixels(self.classifier.preprocessing, 0).to(self.pixels)
+        return MaskedClassifier(self.classifier, pixels, self.fill, self.stream, self.batch_size)
+
     @property
     def passes(self) -> int:
         """The number of images that the classifier was given."""
-        compared = vars(self).get("compared")
-        return self._passes + (0 if compared is None or compared is self else compared.passes)
+        others = (vars(self).get(name) for name in ("compared", "texture"))
+        return self._passes + sum(other.passes for other in others if other is not None and other is not self)
 
     def count(self, images: int) -> None:
         """Add images that the classifier was given by someone else."""

@@ -1,8 +1,8 @@
 """Names regions: what the classifier predicts when only the box of a region is kept in the original image.
 
 The loop asks about a label because the *masked* image is called so, and what erasing leaves behind can itself be called
-something. Here the region is shown alone, in the original, so that nothing erased plays a part but the fill, and the
-fill's own share is subtracted.
+something. Here the region is shown alone, in the original, so that nothing erased plays a part but the fill. What is
+predicted without the region is subtracted: from the fill, and from a texture in which there is nothing to recognize.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,25 +39,22 @@ def name_regions(masked: MaskedClassifier, check: LabelCheck, insides: Sequence[
     """Predict the box of each region alone, and name the labels that it shows.
 
     Each region costs one image per fill with the first margin, and as many for every further margin where that doesn't
-    decide (see `LabelCheck`). A region that shows a label costs as many again, for its box without the region. The
-    first call costs one more per fill for the image without anything. `masked` is the classifier and image of the run,
-    `check` the settings, and `insides` the regions on the model's grid.
+    decide (see `LabelCheck`); the first call costs two more per fill, for the image without anything and for a texture.
+    `masked` is the classifier and image of the run, `check` the settings, and `insides` the regions on the model's
+    grid.
     """
     if not insides:
         return []
     boxes = _Boxes(masked, check)
     first, *further = check.margins
+    masked.texture.evaluate(boxes.texture_views)
     masked.evaluate([*boxes.blank_views, *(view for inside in insides for view in boxes.views(inside, (first,)))])
     clear = [_is_clear(masked, check, boxes.gains(inside, (first,))) for inside in insides]
     unclear = (inside for inside, one in zip(insides, clear, strict=True) if not one)
     masked.evaluate(view for inside in unclear for view in boxes.views(inside, further))
-    tried = [(inside, (first,) if one else check.margins) for inside, one in zip(insides, clear, strict=True)]
-    gains = [boxes.gains(*one) for one in tried]
-    shown = [boxes.largest(one) for one in gains]
-    masked.evaluate(view for one, labels in zip(tried, shown, strict=True) if labels for view in boxes.without(*one))
     return [
-        BoxPrediction(gain, boxes.describe(*one, gain, labels))
-        for one, gain, labels in zip(tried, gains, shown, strict=True)
+        _named(masked, check, boxes.gains(inside, (first,) if one else check.margins))
+        for inside, one in zip(insides, clear, strict=True)
     ]
 
 
@@ -69,7 +66,7 @@ def _is_clear(masked: MaskedClassifier, check: LabelCheck, gains: Float[np.ndarr
 
 @dataclass(frozen=True, eq=False)
 class _Boxes:
-    """The views of boxes alone, and what they gain over an image without anything."""
+    """The views of boxes alone, and what they gain over an image without anything and over a texture."""
 
     masked: MaskedClassifier
     check: LabelCheck
@@ -85,44 +82,22 @@ class _Boxes:
         nothing = np.ones(self.masked.grid, dtype=bool)
         return [self.masked.view(nothing, fill) for fill in self.fills]
 
+    @property
+    def texture_views(self) -> list[MaskedView]:
+        """The middle half of a texture alone, with each fill."""
+        outside = np.ones(self.masked.grid, dtype=bool)
+        outside[tuple(slice(side // 4, side - side // 4) for side in self.masked.grid)] = False
+        return [self.masked.texture.view(outside, fill) for fill in self.fills]
+
     def views(self, inside: BoolMap, margins_px: Sequence[int]) -> list[MaskedView]:
         """The box of a region alone, with each margin and fill."""
         return [self.masked.view(~kept, fill) for kept in _kept_boxes(inside, margins_px) for fill in self.fills]
 
-    def without(self, inside: BoolMap, margins_px: Sequence[int]) -> list[MaskedView]:
-        """The box of a region with the region erased, with each margin and fill."""
-        kept_boxes = _kept_boxes(inside, margins_px)
-        return [self.masked.view(~kept | inside, fill) for kept in kept_boxes for fill in self.fills]
-
     def gains(self, inside: BoolMap, margins_px: Sequence[int]) -> Float[np.ndarray, "labels"]:
         """q − b for each label, see `LabelCheck`."""
-        return self._gains(self.views(inside, margins_px))
-
-    def _gains(self, views: Sequence[MaskedView]) -> Float[np.ndarray, "labels"]:
-        return _mean_probabilities(self.masked, views) - _mean_probabilities(self.masked, self.blank_views)
-
-    def largest(self, gains: Float[np.ndarray, "labels"]) -> list[int]:
-        """The labels that a region with these gains shows, the largest first."""
-        softmax = self.masked.classifier.output is Output.SOFTMAX
-        order = np.argsort(-gains, kind="stable")[: 1 if softmax else MOST_SHOWN]
-        return [int(index) for index in order if gains[index] >= self.check.threshold]
-
-    def describe(
-        self, inside: BoolMap, margins_px: Sequence[int], gains: Float[np.ndarray, "labels"], shown: Sequence[int]
-    ) -> tuple[ShownLabel, ...]:
-        """The labels that are shown, with the share of each gain that is the region's own."""
-        if not shown:
-            return ()
-        names, left = self.masked.classifier.labels, self._gains(self.without(inside, margins_px))
-        return tuple(
-            ShownLabel(
-                index,
-                class_score(index, names).name,
-                float(gains[index]),
-                float(np.clip(1 - left[index] / gains[index], -1, 1)),
-            )
-            for index in shown
-        )
+        blank = _mean_probabilities(self.masked, self.blank_views)
+        texture = _mean_probabilities(self.masked.texture, self.texture_views)
+        return _mean_probabilities(self.masked, self.views(inside, margins_px)) - np.maximum(blank, texture)
 
 
 def _kept_boxes(inside: BoolMap, margins_px: Sequence[int]) -> Iterator[BoolMap]:
@@ -138,3 +113,14 @@ def _kept_boxes(inside: BoolMap, margins_px: Sequence[int]) -> Iterator[BoolMap]
 
 def _mean_probabilities(masked: MaskedClassifier, views: Sequence[MaskedView]) -> Float[np.ndarray, "labels"]:
     return np.mean([prediction.probabilities for prediction in masked.predict(views)], axis=0)
+
+
+def _named(masked: MaskedClassifier, check: LabelCheck, gains: Float[np.ndarray, "labels"]) -> BoxPrediction:
+    order = np.argsort(-gains, kind="stable")[: 1 if masked.classifier.output is Output.SOFTMAX else MOST_SHOWN]
+    labels = masked.classifier.labels
+    shown = (
+        ShownLabel(int(index), class_score(int(index), labels).name, float(gains[index]))
+        for index in order
+        if gains[index] >= check.threshold
+    )
+    return BoxPrediction(gains, tuple(shown))

@@ -141,12 +141,12 @@ def _count_placements(stop: Stop) -> int:
 
 
 def _count_boxes(recipe: "Recipe") -> tuple[int, int]:
-    """Views of the label check: the boxes of one region, with it and without it, and those without anything."""
+    """Views of the label check: the boxes of one region, and those without anything and of a texture."""
     check = recipe.label_check
     if check is None:
         return 0, 0
     fills = len({recipe.fill, *check.fills})
-    return 2 * len(check.margins) * fills, fills
+    return len(check.margins) * fills, 2 * fills
 
 
 def _fill_views(fills: tuple[Fill, ...]) -> int:

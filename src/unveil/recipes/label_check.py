@@ -16,15 +16,13 @@ class LabelCheck:
     The region's upright box, with a margin, is kept in the original image, and everything else is filled. With the mean
     over all margins and fills,
 
-        q_l = mean P(l | box kept) and b_l = mean P(l | nothing kept),
+        q_l = mean P(l | box kept) and b_l = max(mean P(l | nothing kept), mean P(l | texture kept)),
 
-    a region *shows* label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. The first
+    where the texture is the middle half of a synthetic image in which there is nothing to recognize, a region *shows* label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. The first
     margin is tried alone, and is enough where the gain of every such label is below `threshold` / 2 or above
-    1 − `threshold`. A label that was predicted only because of what erasing left behind is shown by no region.
-
-    The share of the gain that is lost when the region is erased from its box is the region's own; the rest is due to
-    the surroundings in the box, or to a classifier that predicts the label from anything. Chosen on mosaics of
-    photographs, see docs/mosaics.md.
+    1 − `threshold`. A label that was predicted only because of what erasing left behind is shown by no region, and neither is one that the
+    classifier, such as a network with random weights, predicts from anything. Chosen on mosaics of photographs, see
+    docs/mosaics.md.
 
     Attributes:
         margins_px: The margin added to all sides of the box, in px of the model grid, or several margins, because a

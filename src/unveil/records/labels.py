@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from unveil.records.run import Round
 
 
-# Chosen on mosaics of the tuning half: the gain in probability by which a region alone decides, and the share of it
-# that must be lost when the region is erased from its box.
-SHOWN_SURELY, MIN_OWN_SHARE = 0.4, 0.5
+SHOWN_SURELY = 0.4  # gain in probability by which a region alone decides; chosen on mosaics of the tuning half
 
 
 @dataclass(frozen=True)
@@ -28,20 +26,11 @@ class ShownLabel:
         class_index: The index of the label.
         name: The label.
         gain: The mean probability over margins and fills, less that with nothing kept, in [−1, 1].
-        own_share: The share of the gain that is lost when the region is erased from its box, clipped to [−1, 1]. Near
-            0 or below, the surroundings in the box show the label, or the classifier predicts it from anything. None
-            where it wasn't computed.
     """
 
     class_index: int
     name: str
     gain: float
-    own_share: float | None = None
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether the label is shown surely, and by the region itself."""
-        return self.gain >= SHOWN_SURELY and (self.own_share is None or self.own_share >= MIN_OWN_SHARE)
 
 
 @dataclass(frozen=True)
@@ -51,10 +40,9 @@ class LabelCard:
     Attributes:
         class_index: The index of the label.
         name: The label.
-        verdict: `supported` if a region shows the label with a gain of at least `SHOWN_SURELY`, of which it loses at
-            least `MIN_OWN_SHARE` without the region; `artifact` if none shows it, and it was predicted only after
-            regions were erased, or its regions show another label; `weak` if regions show it less surely, or if it was
-            predicted for the whole image and its regions show nothing.
+        verdict: `supported` if a region shows the label with a gain of at least `SHOWN_SURELY`; `artifact` if none
+            shows it, and it was predicted only after regions were erased, or its regions show another label; `weak` if
+            regions show it with smaller gains, or if it was predicted for the whole image and its regions show nothing.
         reason: Why.
         regions: The places in `Run.regions` of the regions that show the label; for a label that none shows, of the
             regions that were found for it.
@@ -81,7 +69,6 @@ class _Appearance:
     found_for: list[int] = field(default_factory=list)
     contradicted_by: list[str] = field(default_factory=list)
     gains: list[float] = field(default_factory=list)
-    sure: bool = False
 
 
 def make_label_cards(rounds: Sequence[Round], first: Prediction) -> tuple[LabelCard, ...]:
@@ -110,7 +97,6 @@ def _add(labels: dict[int, _Appearance], region: Region, place: int, round_index
         label = labels.setdefault(one.class_index, _Appearance(one.name, round_index))
         label.shown_by.append(place)
         label.gains.append(one.gain)
-        label.sure |= one.is_sure
     target = labels.get(-1 if region.target_score.class_index is None else region.target_score.class_index)
     if target is not None:
         target.found_for.append(place)
@@ -132,11 +118,8 @@ def _judge(label: _Appearance, gain: float | None, predicted_first: bool, exclus
         count_shown = len(label.shown_by)
         regions = "one region" if count_shown == 1 else f"{count_shown} regions"
         raised = f"{regions} shown alone raise{'s' * (count_shown == 1)} its probability by {gain:.0%}"
-        if label.sure:
-            return Verdict.SUPPORTED, raised
-        low = gain is None or gain < SHOWN_SURELY
-        why = f"less than {SHOWN_SURELY:.0%}" if low else "but most of that remains without the region itself"
-        return Verdict.WEAK, f"{raised}, {why}"
+        sure = gain is not None and gain >= SHOWN_SURELY
+        return (Verdict.SUPPORTED, raised) if sure else (Verdict.WEAK, f"{raised}, less than {SHOWN_SURELY:.0%}")
     by = f" (by {gain:z.0%} at most)" if gain is not None else ""
     if label.contradicted_by and exclusive:
         other = ", ".join(dict.fromkeys(label.contradicted_by))

@@ -22,12 +22,7 @@ def decode_target(table: Table, labels: int | None = None) -> TargetScore:
 
 def encode_shown(label: ShownLabel) -> dict:
     """The table of a label that a region shows."""
-    return {
-        "class_index": int(label.class_index),
-        "name": label.name,
-        "gain": float(label.gain),
-        "own_share": None if label.own_share is None else float(label.own_share),
-    }
+    return {"class_index": int(label.class_index), "name": label.name, "gain": float(label.gain)}
 
 
 def decode_shown(table: Table, labels: int) -> ShownLabel:
@@ -35,8 +30,7 @@ def decode_shown(table: Table, labels: int) -> ShownLabel:
     index = table.whole("class_index")
     if index >= labels:
         raise damaged(f"{table.at('class_index')!r} in run.json to be below {labels}", f"{index}")
-    own_share = table.number("own_share", -1, 1) if table.has("own_share") else None
-    return ShownLabel(index, table.text("name"), table.number("gain", -1, 1), own_share)
+    return ShownLabel(index, table.text("name"), table.number("gain", -1, 1))
 
 
 def encode_cards(trust: TrustCards) -> dict:

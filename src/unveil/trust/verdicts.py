@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 
-from unveil.records import LabelCard, Region, Verdict
+from unveil.records import SHOWN_SURELY, LabelCard, Region, Verdict
 from unveil.texts import format_multiple
 from unveil.trust.erasure import BoundaryShare, FillAgreement
 from unveil.trust.placement import PlacementResult
@@ -17,10 +17,9 @@ NEARLY_ALL = 0.9  # of a drop: an edge keeps all of it or more with the boundary
 def judge_by_label(region: Region, cards: Mapping[int, LabelCard], *, follows: bool) -> tuple[Verdict, str] | None:
     """The verdict and its reason where the label check decides; None where it doesn't, or wasn't made.
 
-    - `supported`: shown alone, the region raises the probability of its target by at least `SHOWN_SURELY`, most of that
-      is lost without it (`ShownLabel.is_sure`), and erasing it lowers the score: it is sufficient. If the targets of
-      the run follow the predictions (`follows`), another label that is shown so surely counts as well; the region then
-      belongs to that label, whose score the drop isn't.
+    - `supported`: shown alone, the region raises the probability of its target by at least `SHOWN_SURELY`, and erasing
+      it lowers the score: it is sufficient. If the targets of the run follow the predictions (`follows`), another label
+      that is shown so surely counts as well; the region then belongs to that label, whose score the drop isn't.
     - `artifact`: the region shows nothing, and its target, which was predicted in a later round of such a run, is shown
       by no region (`cards`: the label cards of the run by class index).
     """
@@ -29,7 +28,7 @@ def judge_by_label(region: Region, cards: Mapping[int, LabelCard], *, follows: b
         return None
     target = next((label for label in region.shown if label.class_index == index), None)
     label = target or (region.shown[0] if follows and region.shown else None)
-    if label is not None and label.is_sure and (region.drop > 0 or target is None):
+    if label is not None and label.gain >= SHOWN_SURELY and (region.drop > 0 or target is None):
         other = "" if target else f", and not {region.target}"
         return Verdict.SUPPORTED, f"shown alone, it is called {label.name}{other}: {label.gain:+.0%}"
     card = cards.get(index)
