@@ -6,9 +6,8 @@ RUNS is a folder of records of `recommended`, such as `unveil run FOLDER/*.JPEG 
 and kept there. The folder is one of `unveil benchmark mosaics`; settings are chosen on its half `tuning`.
 
 - `decided`: for each half, the verdicts of all regions of `recommended`, and the share that is supported or artifact;
-- `random_weights`: verdicts with a network of the same architecture whose weights are random, for its most probable
-  label, on every fourth photograph: it knows nothing, so no region should be supported. `recommended` finds nothing in
-  such a network by itself, because it predicts nothing with a probability of 10 %; here it has to look;
+- `random_weights`: verdicts with a network of the same architecture whose weights are random, on every fourth
+  photograph: it knows nothing, so no region should be supported; for `recommended`, and with its stops left out;
 - `p_without_evidence`: p of a disc at a random place, for a label drawn at random, for each photograph (`trust.py`):
   Kolmogorov-Smirnov against the uniform distribution.
 """
@@ -29,7 +28,7 @@ from notes import Notes
 from rich.console import Console
 from rich.progress import track
 
-from trust import p_nowhere, rate, uniformity
+from trust import p_nowhere, uniformity
 from unveil import Class, Classifier, Recipe, Run, find_regions, load_classifier, load_run, read_image
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.sources.torchvision import build_untrained
@@ -115,7 +114,6 @@ def main() -> None:
 
     random = with_random_weights(classifier, options.network)
     nulls = np.array(each("p", photographs, lambda n, path: p_of(path, classifier, n)))
-    of_random = rows("random weights", photographs[::4], lambda path: find_regions(path, random, looks_anyway()))
     results = {
         "network": options.network,
         "photographs": len(photographs),
@@ -125,10 +123,12 @@ def main() -> None:
         },
         "p_without_evidence": uniformity(nulls[:, 0]),
         "p_without_evidence_ties_broken": uniformity(nulls[:, 1]),
-        "random_weights": rate(
-            rows("random weights", photographs[::4], lambda path: find_regions(path, random, looks_anyway())),
-            "supported",
-        ),
+        "random_weights": {
+            "of_recommended": decided(rows("random", photographs[::4], lambda path: find_regions(path, random))),
+            "of_all_rounds": decided(
+                rows("random, anyway", photographs[::4], lambda path: find_regions(path, random, looks_anyway()))
+            ),
+        },
         "machine": MACHINE,
     }
     print(json.dumps(results, indent=1) if options.json else results)

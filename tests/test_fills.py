@@ -50,8 +50,8 @@ def test_fills_do_not_depend_on_erased_pixels(fill):
 class Poison(Fill):
     """Infinite and undefined outside the erased area."""
 
-    def replacement(self, pixels, erased, fill_context):
-        return torch.where(erased, torch.tensor(0.5), torch.tensor(float("nan"))).expand_as(pixels)
+    def replacement(self, pixels, covered, fill_context):
+        return torch.where(covered, torch.tensor(0.5), torch.tensor(float("nan"))).expand_as(pixels)
 
 
 def test_nan_and_infinity_on_the_other_side_do_not_leak():

@@ -18,10 +18,12 @@ class LabelCheck:
 
         q_l = mean P(l | box kept) and b_l = max(mean P(l | nothing kept), mean P(l | texture kept)),
 
-    where the texture is the middle half of a synthetic image in which there is nothing to recognize, a region *shows* label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. The first
-    margin is tried alone, and is enough where the gain of every such label is below `threshold` / 2 or above
-    1 − `threshold`. A label that was predicted only because of what erasing left behind is shown by no region, and neither is one that the
-    classifier, such as a network with random weights, predicts from anything. Chosen on mosaics of photographs, see
+    where the texture is the middle half of a synthetic image in which there is nothing to recognize, a region *shows*
+    label l if q_l − b_l ≥ `threshold`; with softmax, only the label with the largest q_l. The first margin is tried
+    alone, and is enough where the gain of every such label is below `threshold` / 2 or above 1 − `threshold`.
+
+    A label that was predicted only because of what erasing left behind is shown by no region, and neither is one that
+    the classifier, such as a network with random weights, predicts from anything. Chosen on mosaics of photographs, see
     docs/mosaics.md.
 
     Attributes:
