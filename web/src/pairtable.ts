@@ -29,7 +29,7 @@ export function pairsView(states: State[], pairs: Pair[], rows: Signal<Rows>, ch
       <div class="scroll" tabindex="0" role="region" aria-label="Table of the regions of both runs">
       <table>
         <thead><tr><th scope="col">A</th><th scope="col">B</th><th scope="col">Label</th><th scope="col">Verdict in A</th><th scope="col">Verdict in B</th>
-          <th scope="col" class="right">Drop in A</th><th scope="col" class="right">Drop in B</th><th scope="col" class="right">Rounds</th><th scope="col" class="right">Overlap</th></tr></thead>
+          <th scope="col" class="end">Drop in A</th><th scope="col" class="end">Drop in B</th><th scope="col" class="end">Rounds</th><th scope="col" class="end">Overlap</th></tr></thead>
         <tbody>${shown.map((pair) => pairRow(states, pair, choose))}</tbody>
       </table>
       ${shown.length ? nothing : html`<p class="empty">${pairs.length ? "Both runs have the same regions, labels and verdicts." : "No regions in either run."}</p>`}
@@ -55,9 +55,9 @@ function pairRow(states: State[], { first, second, overlap }: Pair, choose: (sid
     ${sides.map((region, side) => html`<td class="number">${region ? badge(states[side], region, side, choose) : html`<span class="none" aria-label="none">\u2013</span>`}</td>`)}
     <td class="label">${same ? (labels[0] ?? labels[1]) : html`<span class="differs">${labels[0]} <span class="to">|</span> ${labels[1]}</span>`}</td>
     ${sides.map((region) => html`<td class="verdict">${region ? html`${verdictView(region)}<span class="reason">${region.trust?.reason ?? ""}</span>` : nothing}</td>`)}
-    ${sides.map((region) => html`<td class="right ${region?.opposes ? "drop negative" : ""}">${region ? signed(region.drop) : ""}</td>`)}
-    <td class="right">${sides.map((region) => region?.round ?? "\u2013").join(" | ")}</td>
-    <td class="right">${first && second ? overlapView(overlap) : html`<span class="differs">${only}</span>`}</td></tr>`;
+    ${sides.map((region) => html`<td class="end ${region?.opposes ? "drop negative" : ""}">${region ? signed(region.drop) : ""}</td>`)}
+    <td class="end">${sides.map((region) => region?.round ?? "\u2013").join(" | ")}</td>
+    <td class="end">${first && second ? overlapView(overlap) : html`<span class="differs">${only}</span>`}</td></tr>`;
 }
 
 function overlapView(overlap: number) {

@@ -100,6 +100,13 @@ export function percent(value: number): string {
   return value >= 0.0005 ? `${(value * 100).toFixed(1)}\u202f%` : "0\u202f%";
 }
 
+/** A share that can be more than all: per cent up to 150 %, then a multiple, as in the reasons of verdicts. */
+export function multiple(share: number): string {
+  if (share <= 1.5) return percent(Math.max(0, share));
+  if (share > 100) return ">\u202f100\u202f×";
+  return `${share < 9.95 ? share.toFixed(1) : Math.round(share)}\u202f×`;
+}
+
 /** A number in three significant digits, short for the very small and large. */
 export function short(value: number): string {
   if (value === 0) return "0";

@@ -10,6 +10,7 @@ import { controlsView, originView, problemView, slicesView, titleView } from "./
 import { Scene } from "./scene";
 import { type Shared, State } from "./state";
 import { Strip } from "./strip";
+import { TABLE_PX } from "./styles";
 import { Surface } from "./surface";
 import { tableView } from "./table";
 
@@ -39,9 +40,10 @@ export class SingleView extends Surface {
     const { state, pane } = this;
     const toggle = (id: string) => state.pin(state.pinned.value === id ? null : id);
     const beside = this.width >= 1060;
-    // The curves go to the shorter column.
-    const below = beside && pane.heightAt(this.width * 0.53) + 110 < 60 + 92 * state.regions.length;
-    const chart = Math.max(300, this.width * (beside ? (below ? 0.54 : 0.46) : 1) - 34);
+    // The table needs `TABLE_PX`, and the picture gives way; the curves go to the shorter column.
+    const right = Math.max(TABLE_PX, this.width * 0.46);
+    const below = beside && pane.heightAt(this.width - right - 12) + 110 < 60 + 92 * state.regions.length;
+    const chart = Math.max(300, (beside ? (below ? this.width - right : right) : this.width) - 34);
     const curves = this.width ? chartView(state, Math.floor(chart)) : nothing;
     pane.stage.canvas.setAttribute("aria-label", `Image with the contours of ${state.describeShown()}. Arrow keys choose rounds and regions.`);
     renderHtml(html`

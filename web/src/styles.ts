@@ -4,6 +4,9 @@ const LIGHT = `--bg:#fff;--panel:#fff;--ink:#16191d;--muted:#59616b;--line:#e2e6
 const DARK = `--bg:#101317;--panel:#15191e;--ink:#e8ebee;--muted:#9aa4af;--line:#282e36;--soft:#1b2027;--accent:#7fb2f5;--on:#0d1116;
   --hover:#1d2530;--warn:#f0b266;--c0:#e69f00;--c1:#56b4e9;--c2:#1fc294;--c3:#db8fb9;--c4:#e6da4a;--c5:#4aa6e6;--c6:#f27a24`;
 
+/** The least width of the table of regions beside the picture, in px. */
+export const TABLE_PX = 585;
+
 const COLORS = Array.from({ length: 7 }, (_, index) => `.c${index}{--color:var(--c${index})}`).join("");
 
 export const STYLES = `
@@ -28,7 +31,7 @@ ${COLORS}
 .pairs .reason{display:block;line-height:1.35;font-size:12px}
 .pairs tbody tr:last-child td{border-bottom:0}
 .pairs td:nth-child(2),.pairs th:nth-child(2){padding-right:16px}
-.right{text-align:right!important}
+.pairs .end{text-align:right}
 .differs{font-weight:600;color:var(--warn)}
 .meter{display:inline-block;width:54px;height:6px;border-radius:3px;background:var(--line);margin-right:9px;vertical-align:1px;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--accent)}
@@ -45,7 +48,7 @@ h2,h3,p,dl,dd,pre{margin:0;font:inherit}
 .dot{width:3px;height:3px;border-radius:50%;background:var(--muted)}
 .columns{display:grid;gap:18px;align-items:start}
 .columns>*{min-width:0}
-.beside{grid-template-columns:minmax(0,54fr) minmax(0,46fr)}
+.beside{grid-template-columns:minmax(0,54fr) minmax(${TABLE_PX}px,46fr)}
 .stage{position:relative;background:#0b0d10;border-radius:10px;overflow:hidden;line-height:0}
 .stage canvas{width:100%;display:block;touch-action:pan-y;cursor:crosshair;border-radius:10px;outline:none}
 .stage:focus-within{box-shadow:0 0 0 2px var(--bg),0 0 0 4px var(--accent)}

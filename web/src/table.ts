@@ -1,7 +1,7 @@
 // The table of regions: one row each, with all that is known of the one that is chosen.
 import { html, nothing, svg } from "lit-html";
 import type { Region } from "./document";
-import { PALETTE_SIZE, grouped, percent, short, signed } from "./scales";
+import { PALETTE_SIZE, grouped, multiple, percent, short, signed } from "./scales";
 import type { SortKey, State } from "./state";
 
 const RANK = { artifact: 2, weak: 1, supported: 0 };
@@ -94,7 +94,7 @@ function details(state: State, region: Region) {
     ["Erased alone", trust && `${signed(-trust.necessity)} logits`, "change of the score when this region alone is erased from the image"],
     ["Shown alone", trust && `${signed(trust.sufficiency - trust.baseline)} logits`, "the score with only this region, above that with nothing"],
     ["Other fills", trust && (trust.fill_agreement === null ? null : percent(trust.fill_agreement)), "smallest over largest drop among the fills"],
-    ["Boundary alone", trust && (trust.boundary_share === null ? null : percent(Math.max(0, trust.boundary_share))), "share of the drop when only the boundary is erased"],
+    ["Boundary alone", trust && (trust.boundary_share === null ? null : multiple(trust.boundary_share)), "share of the drop when only the boundary is erased"],
     ["At the rim", region.rim_share === null ? null : percent(region.rim_share), "share of its saliency beside what was erased before"],
     ["Hidden at first", region.revealed === null ? null : percent(region.revealed), "share that the first map would have missed"],
   ];

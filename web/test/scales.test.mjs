@@ -46,3 +46,7 @@ test("numbers are short, and have a true minus", () => {
   assert.deepEqual([scales.short(0.10834), scales.short(1234567), scales.short(0)], ["0.108", "1.2e+6", "0"]);
   assert.equal(scales.baseName("/a/b\\c.png"), "c.png");
 });
+
+test("shares above 150 % are multiples", () => {
+  assert.deepEqual([-0.2, 0.5, 1.5, 1.84, 9.96, 27.06, 4e6].map(scales.multiple), ["0\u202f%", "50\u202f%", "150\u202f%", "1.8\u202f×", "10\u202f×", "27\u202f×", ">\u202f100\u202f×"]);
+});
