@@ -3,9 +3,10 @@
     python benchmarks/default_speed.py IMAGES --weights FILE --labels FILE --json
 
 Per photograph, in turns: `find_regions` with trust cards, one map of Captum's SmoothGrad (50 samples in batches of 8,
-over Saliency) of the label that is predicted, and `find_regions` without cards. `ratio` and `search_ratio` are the
-times of the first and the third as a share of the second. `cpu_ratio` is the same from the processor time of this process, which depends less on what
-else the machine does.
+over Saliency) of the label that is predicted, and `find_regions` without cards.
+
+`ratio` and `search_ratio` are the times of the first and the third as a share of the second. `cpu_ratio` is the first
+of them from the processor time of this process, which depends less on what else the machine does.
 """
 
 import argparse
