@@ -85,7 +85,7 @@ def draw_regions(
     for one, inside in zip(marked, insides, strict=True):
         blend_color(quiet, inside, colors[one.region.target], TINT)
     axes.imshow(make_opaque(np.round(255 * quiet).astype(np.uint8)), interpolation=SMOOTH)
-    radius = BADGE * quiet.shape[1] / width if width else None
+    radius = BADGE * quiet.shape[1] / width if width is not None else None
     draw_marks(axes, marked, insides, colors, None if radius is None else (radius, radius))
 
 

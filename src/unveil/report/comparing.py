@@ -48,7 +48,7 @@ def save_comparison(
             template="pair.html",
             scripts=("pair.js",),
             files_beside=False,
-            title=title or " and ".join(names),
+            title=" and ".join(names) if title is None else title,
             version=__version__,
             runs=sections,
             total=2,

@@ -118,7 +118,8 @@ class _Writer:
     def __init__(self, content: ReportContent, title: str | None, unread: int, figure: str | None) -> None:
         self._content, self._figure, self._unread = content, figure, unread
         count = len(content.rows)
-        self._title = title or (content.rows[0].name if count == 1 else f"{count:,} runs")
+        usual = content.rows[0].name if count == 1 else f"{count:,} runs"
+        self._title = usual if title is None else title
 
     def write_page(self, file: TextIO | StringIO, kind: ReportKind) -> None:
         """Write the page; a single file holds the texts of all runs."""
