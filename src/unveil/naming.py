@@ -7,6 +7,7 @@ predicted without the region is subtracted: from the fill, and from a texture in
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -95,9 +96,13 @@ class _Boxes:
 
     def gains(self, inside: BoolMap, margins_px: Sequence[int]) -> Float[np.ndarray, "labels"]:
         """q − b for each label, see `LabelCheck`."""
+        return _mean_probabilities(self.masked, self.views(inside, margins_px)) - self.baseline
+
+    @cached_property
+    def baseline(self) -> Float[np.ndarray, "labels"]:
+        """b for each label: the same for all regions."""
         blank = _mean_probabilities(self.masked, self.blank_views)
-        texture = _mean_probabilities(self.masked.texture, self.texture_views)
-        return _mean_probabilities(self.masked, self.views(inside, margins_px)) - np.maximum(blank, texture)
+        return np.maximum(blank, _mean_probabilities(self.masked.texture, self.texture_views))
 
 
 def _kept_boxes(inside: BoolMap, margins_px: Sequence[int]) -> Iterator[BoolMap]:

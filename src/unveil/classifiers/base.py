@@ -13,7 +13,8 @@ from torch import Tensor
 
 from unveil.batching import AdaptiveBatches
 from unveil.classifiers.engine.batch_size import SMALLEST
-from unveil.classifiers.engine.precision import FP32_ROUNDING, probe_pixels
+from unveil.classifiers.engine.plans import FP32_ROUNDING
+from unveil.classifiers.engine.precision import probe_pixels
 from unveil.classifiers.options import ClassifierOptions
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.classifiers.sources.label_files import order_labels
@@ -50,8 +51,6 @@ class Classifier(ABC):
     output: Output
     device: torch.device
     precision: str = "fp32"
-    # Logits that differ by less than this share of their size count as equal.
-    rounding: float = FP32_ROUNDING
     # Whether gradients of the logits reach the pixels.
     differentiable: bool = True
 
@@ -72,6 +71,11 @@ class Classifier(ABC):
     def averaging_precision(self) -> str:
         """Precision of gradients that are averaged over noise, and why it was chosen."""
         return self.precision
+
+    @property
+    def rounding(self) -> float:
+        """Logits that differ by less than this share of their size count as equal."""
+        return FP32_ROUNDING
 
     @cached_property
     def probe(self) -> ProbeOutput | None:

@@ -18,7 +18,7 @@ from unveil.classifiers.engine.freezing import check_initialized, copy_module, f
 from unveil.classifiers.engine.guard import gradient_of, guarded, recording
 from unveil.classifiers.engine.kept_checks import check_key, keep_check, recall_check
 from unveil.classifiers.engine.plans import ExecutionPlan
-from unveil.classifiers.engine.precision import BF16_ROUNDING, FP32_ROUNDING, has_fast_bf16, probe_precisions
+from unveil.classifiers.engine.precision import has_fast_bf16, probe_precisions
 from unveil.classifiers.options import ClassifierOptions
 from unveil.classifiers.outputs import Returns, parse_output, parse_returns
 from unveil.classifiers.preprocessing import Preprocessing
@@ -78,7 +78,6 @@ class TorchClassifier(Classifier):
         self.preprocessing = preprocessing
         self.device = _device_of(module) if device is None else device
         self.precision = precision
-        self.rounding = BF16_ROUNDING if precision == "bf16" else FP32_ROUNDING
         labels = None if labels is None else check_labels(labels)
         self._said = ClassifierOptions(
             labels=labels, output=parse_output(output), head=head, returns=parse_returns(returns)
@@ -123,6 +122,11 @@ class TorchClassifier(Classifier):
         if self._batch_size is None:
             self._batch_size = size_for_cpu() if self.device.type == "cpu" else probe(self._time_batch)
         return self._batch_size
+
+    @property
+    def rounding(self) -> float:
+        """That of the precision that logits are computed in."""
+        return self._plan.rounding
 
     @property
     def averaging_precision(self) -> str:
@@ -246,8 +250,6 @@ class AveragingClassifier(Classifier):
         self.name, self.fingerprint, self.precision = classifier.name, classifier.fingerprint, classifier.precision
         self.preprocessing, self.labels, self.output = classifier.preprocessing, classifier.labels, classifier.output
         self.device, self.differentiable = classifier.device, classifier.differentiable
-        if plan.dtype is torch.bfloat16 or plan.autocast:
-            self.rounding = BF16_ROUNDING
 
     @classmethod
     def choose(cls, classifier: TorchClassifier) -> "AveragingClassifier":
@@ -276,6 +278,11 @@ class AveragingClassifier(Classifier):
             return cls(classifier, exact, f"fp32: {check.difference}")
         ious = f"IoU {check.precision_iou:.2f}; with other noise {check.noise_iou:.2f}"
         return cls(classifier, half, f"bf16: on synthetic images the region is that of fp32 ({ious})")
+
+    @property
+    def rounding(self) -> float:
+        """That of this classifier's plan."""
+        return self._plan.rounding
 
     @property
     def averaging_precision(self) -> str:

@@ -104,9 +104,7 @@ def smallest_p_value(masked: MaskedClassifier, round_: Round, placements: int) -
             values.append(1.0)
             continue
         context = RegionContext.of(masked.compared, round_, region, round_.erased_after.to_array())
-        test = PlacementTest(context, placements)
-        masked.compared.evaluate(test.views())
-        values.append(test.result().p_value)
+        values.append(_test_places(context, placements).p_value)
     return min((q_value for q_value in benjamini_hochberg(values) if q_value is not None), default=None)
 
 
@@ -144,14 +142,18 @@ def _test_erasure(context: RegionContext, region: Region, settings: TrustSetting
     """
     if settings.adaptive and region.drop <= 0:
         return _Erasure(PlacementResult(1.0, 0))
-    test = PlacementTest(context, settings.placements)
-    context.masked.evaluate(test.views())
-    placement = test.result()
+    placement = _test_places(context, settings.placements)
     if settings.adaptive and (placement.p_value is None or placement.p_value > settings.alpha):
         return _Erasure(placement)
     fills, boundary = FillRobustness(context, settings.fills), BoundaryTest(context)
     context.masked.evaluate(view for test in (fills, boundary) for view in test.views())
     return _Erasure(placement, fills.result(), boundary.result())
+
+
+def _test_places(context: RegionContext, placements: int) -> PlacementResult:
+    test = PlacementTest(context, placements)
+    context.masked.evaluate(test.views())
+    return test.result()
 
 
 def _players(rounds: Sequence[Round], limit: int) -> list[_Players]:

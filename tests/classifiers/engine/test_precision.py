@@ -148,6 +148,20 @@ def test_a_network_that_cannot_be_cast_runs_under_autocast():
     assert torch.allclose(exact.logits(PIXELS[None]), half.logits(PIXELS[None]), atol=0.02)
 
 
+def test_scores_are_equal_up_to_the_rounding_of_their_own_precision():
+    """A network whose own weights are in bf16 rounds as one that is cast, whatever the precision was called."""
+    cast, own = (
+        TorchClassifier(module, PREPROCESSING, precision=name)
+        for module, name in (
+            (network(), "bf16"),
+            (network().bfloat16(), "fp32"),
+        )
+    )
+    exact = TorchClassifier(network(), PREPROCESSING)
+    assert (exact.rounding, cast.rounding, own.rounding) == (1e-5, 2**-8, 2**-8)
+    assert TorchClassifier(CreatesTensors(), PREPROCESSING, precision="bf16").rounding == 2**-8
+
+
 def test_a_network_agrees_with_itself_and_not_with_another():
     classifier = TorchClassifier(network(), PREPROCESSING)
     itself = compare_precisions(classifier.logits, classifier.logits, PIXELS)

@@ -8,6 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+# So much depends on how a batch is summed, as a share of a logit's size.
+FP32_ROUNDING, BF16_ROUNDING = 1e-5, 2**-8
 # Their weights stay in fp32: a running variance rounded to three digits would shift a whole channel.
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
 
@@ -46,6 +48,11 @@ class ExecutionPlan:
     @cached_property
     def _is_scripted(self) -> bool:
         return any(isinstance(part, torch.jit.ScriptModule) for part in self.network.modules())
+
+    @property
+    def rounding(self) -> float:
+        """Logits that differ by less than this share of their size count as equal."""
+        return BF16_ROUNDING if self.autocast or self.dtype is torch.bfloat16 else FP32_ROUNDING
 
     def in_bf16(self, blank: Tensor) -> "ExecutionPlan":
         """Make the plan in bf16: a copy with bf16 weights, or autocast for a network that can't run with these.

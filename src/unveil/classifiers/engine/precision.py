@@ -21,8 +21,6 @@ MIN_IOU = 0.9  # regions count as equal from this IoU on,
 SHARE_OF_NOISE = 0.5  # or if precision changes them by at most this share of what other noise does
 # Largest difference of the logits; ResNet-18 and ResNet-50 have .01 to .02 on photographs.
 MAX_LOGIT_DIFFERENCE = 0.05
-# Logits that differ by less than this share of their size are equal: so much depends on how a batch is summed.
-FP32_ROUNDING, BF16_ROUNDING = 1e-5, 2**-8
 # Number of synthetic images; bf16 has to pass on each. One is enough: on two Zen 4 cores, four probes of ResNet-18 and
 # of ResNet-50 had IoUs of .84 to .88 and .83 to .86, six photographs each .81 to .95 and .85 to .93, and all of them
 # passed. So a probe is stricter than most photographs, and takes as long as one.
