@@ -37,7 +37,7 @@ LAYERS = (
     ("recipes",),
     ("trust", "store", "render", "naming", "view"),
     ("export", "context", "report"),
-    ("recording", "notebook"),
+    ("recording", "notebook", "what_if", "review"),
     ("rounds", "maximization"),
     ("runs",),
     ("evaluation",),
