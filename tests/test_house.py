@@ -40,7 +40,7 @@ LAYERS = (
     ("recording", "notebook", "what_if", "review"),
     ("rounds", "maximization"),
     ("runs",),
-    ("evaluation",),
+    ("evaluation", "serve"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -70,6 +70,7 @@ MODULE_OF = {
     "tomllib": "recipes/",
     "tomli_w": "codec.py",
     "jinja2": "report/",
+    "sqlite3": "serve/jobs/database.py",
 }
 # Upwards on purpose, when called: a run draws, saves, exports and shows itself.
 UPWARDS = {("records", "render"), ("records", "store"), ("records", "export"), ("records", "notebook")}
