@@ -55,7 +55,7 @@ function accepts(event: Event, state: State, hasFocus: () => boolean): boolean {
   // A plain wheel scrolls the page until somebody works with the viewer.
   if (event instanceof WheelEvent) return event.ctrlKey || event.metaKey || hasFocus();
   if (event.type.startsWith("touch")) return (event as TouchEvent).touches.length > 1 || hasFocus();
-  return (event as MouseEvent).button === 0 && !state.windowTool.value;
+  return (event as MouseEvent).button === 0 && !state.windowTool.value && !state.tool.value;
 }
 
 /** The size of the whole image on the screen at a zoom of 1. */
@@ -100,7 +100,7 @@ function attachWindow(stage: AnyStage, state: State): () => void {
 
 function attachHover(stage: AnyStage, state: State): () => void {
   const { canvas } = stage;
-  const { scene, shared } = state;
+  const { shared } = state;
   const at = (event: MouseEvent) => {
     const { sx, sy, ox, oy } = stage.frame;
     const box = canvas.getBoundingClientRect();
@@ -108,12 +108,13 @@ function attachHover(stage: AnyStage, state: State): () => void {
   };
   const under = (event: MouseEvent) => {
     const [x, y] = at(event);
-    return scene.regionAt(x, y, (region) => state.isVisible(region))?.id ?? null;
+    return state.scene.regionAt(x, y, (region) => state.isVisible(region))?.id ?? null;
   };
   const move = (event: PointerEvent) => {
     if (event.buttons) return;
     state.hovered.value = under(event);
     const [x, y] = at(event);
+    const { scene } = state;
     if (!scene.isVolume) shared.cursor.value = { from: state, x: x / scene.width, y: y / scene.height };
   };
   const leave = () => {
@@ -121,7 +122,7 @@ function attachHover(stage: AnyStage, state: State): () => void {
     shared.cursor.value = null;
   };
   const click = (event: MouseEvent) => {
-    if (!event.defaultPrevented && !state.windowTool.value) state.pin(under(event));
+    if (!event.defaultPrevented && !state.windowTool.value && !state.tool.value) state.pin(under(event));
   };
   return listen(canvas, { pointermove: move, pointerleave: leave, click });
 }

@@ -136,10 +136,12 @@ function drawCompanion(context: CanvasRenderingContext2D, frame: Frame, shape: S
 function drawRegion(context: CanvasRenderingContext2D, state: State, frame: Frame, shape: Shape, marked: boolean): void {
   const { region } = shape;
   const path = placed(shape, frame);
+  const verdict = state.verdictOf(region);
+  const opposes = region.opposes && !state.isBlind(region);
   const color = ON_IMAGE[state.colorOf(region) % ON_IMAGE.length];
   context.save();
   context.globalAlpha = marked || state.isCurrent(region) ? 1 : 0.35;
-  if (region.opposes || marked) {
+  if (opposes || marked) {
     context.save();
     context.clip(path, "evenodd");
     if (marked) {
@@ -148,18 +150,18 @@ function drawRegion(context: CanvasRenderingContext2D, state: State, frame: Fram
       context.fillRect(0, 0, frame.width, frame.height);
       context.globalAlpha = 1;
     }
-    if (region.opposes) hatch(context, frame, 7, "transparent", color);
+    if (opposes) hatch(context, frame, 7, "transparent", color);
     context.restore();
   }
   const width = marked ? 3.4 : 2;
   context.lineJoin = "bevel";
-  context.lineCap = region.trust?.verdict === "artifact" ? "round" : "butt";
+  context.lineCap = verdict === "artifact" ? "round" : "butt";
   context.strokeStyle = CASING;
   context.lineWidth = width + 2;
   context.stroke(path);
   context.strokeStyle = color;
   context.lineWidth = width;
-  context.setLineDash(DASHES[region.trust?.verdict ?? "supported"] ?? []);
+  context.setLineDash(DASHES[verdict ?? "supported"] ?? []);
   context.stroke(path);
   context.restore();
 }

@@ -77,6 +77,7 @@ export class Pane {
   private follow(): void {
     const { round, track, layer, threshold, shownRound, shownTarget } = this.state;
     for (const one of [round, track, layer, threshold, shownRound, shownTarget]) void one.value;
+    void this.state.scene;
     const own = ++this.asked;
     void this.prepare()
       .catch((error: unknown) => (this.state.problem.value = error instanceof Error ? error.message : String(error)))
@@ -99,8 +100,8 @@ export class Pane {
 
   /** Everything that is only drawn otherwise. */
   private readLook(): void {
-    const { opacity, hidden, active, activeLabel, companions, shared } = this.state;
-    for (const one of [opacity, hidden, active, activeLabel, companions]) void one.value;
+    const { opacity, hidden, active, activeLabel, companions, overlay, blind, shared } = this.state;
+    for (const one of [opacity, hidden, active, activeLabel, companions, overlay, blind]) void one.value;
     for (const one of [shared.camera, shared.window, shared.invert, shared.point, shared.axis]) void one.value;
     if (shared.counts.length > 1) void shared.cursor.value;
   }

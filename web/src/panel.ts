@@ -13,8 +13,8 @@ const LAYERS: [Layer, string, string][] = [
   ["difference", "Difference", "D"],
 ];
 
-export function titleView(view: ViewDocument) {
-  const counts = (["supported", "weak", "artifact"] as const)
+export function titleView(view: ViewDocument, blind = false) {
+  const counts = blind ? [] : (["supported", "weak", "artifact"] as const)
     .map((name) => [name, view.regions.filter((region) => region.trust?.verdict === name).length] as const)
     .filter(([, count]) => count);
   return html`<header class="title">
@@ -125,7 +125,7 @@ export function helpView(keys: [string, string][], close: () => void) {
 }
 
 /** How the run was made, and what stands below everything. */
-export function originView(view: ViewDocument, title = "How this was made", last = true) {
+export function originView(view: ViewDocument, title = "How this was made", last = true, blind = false) {
   const { source, classifier } = view;
   const rows: [string, string][] = [
     ["Image", `${source.name}, ${source.shape.join(" \u00d7 ")}, SHA-256 ${source.sha256.slice(0, 12)}`],
@@ -134,10 +134,10 @@ export function originView(view: ViewDocument, title = "How this was made", last
     ["Stopped", view.tracks.map((track) => (track.name === null ? "" : `${track.name}: `) + track.stop.text).join("; ")],
     ["Versions", Object.entries(view.versions).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];
-  return html`<details class="origin"><summary>${title}</summary>
+  return html`${blind ? nothing : html`<details class="origin"><summary>${title}</summary>
     <dl>${rows.map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
       ${view.command ? html`<div><dt>Repeat</dt><dd><code>${view.command}</code></dd></div>` : nothing}
-      <div><dt>Recipe</dt><dd><pre tabindex="0">${JSON.stringify(view.recipe, null, 1)}</pre></dd></div></dl></details>
+      <div><dt>Recipe</dt><dd><pre tabindex="0">${JSON.stringify(view.recipe, null, 1)}</pre></dd></div></dl></details>`}
     ${last ? html`<p class="note">Not for diagnosis. Regions are what this classifier relies on, and not what is true.</p>` : nothing}`;
 }
 

@@ -15,12 +15,16 @@ export interface RoundMap {
   width: number;
 }
 
+let serials = 0;
+
 export class Scene {
   readonly height: number;
   readonly width: number;
   readonly shapes: Shape[];
   /** How many units on the screen a pixel has along x and y, 1 for the smaller one. */
   readonly aspect: Point;
+  /** Tells scenes apart. */
+  readonly serial = serials++;
   private readonly cache = new Map<string, Promise<unknown>>();
 
   constructor(readonly view: ViewDocument) {

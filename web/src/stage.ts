@@ -34,16 +34,16 @@ export class Stage implements AnyStage {
     this.picture ??= new Picture(await scene.base());
     const [trackNow, round] = [track.value, shownRound.value];
     if (layer.value === "model") {
-      const key = `${trackNow} ${round}`;
+      const key = `${scene.serial} ${trackNow} ${round}`;
       if (this.modelImage?.key !== key) this.modelImage = { key, picture: await scene.modelImage(trackNow, round) };
     }
     if (layer.value === "difference") {
-      const key = `${trackNow} ${this.state.round.value}`;
+      const key = `${scene.serial} ${trackNow} ${this.state.round.value}`;
       if (this.difference?.key !== key) this.difference = { key, drawn: await scene.difference(trackNow, this.state.round.value) };
     }
     if (layer.value === "saliency") {
       const target = shownTarget.value;
-      const key = `${trackNow} ${round} ${target} ${threshold.value}`;
+      const key = `${scene.serial} ${trackNow} ${round} ${target} ${threshold.value}`;
       if (this.saliency?.key !== key) {
         this.saliency = { key, picture: await scene.mapCanvas(trackNow, round, target, threshold.value) };
       }
@@ -114,9 +114,11 @@ export class Stage implements AnyStage {
     const rest = isExact ? "nothing" : "rest";
     if (this.state.hidden.value) return rest;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const { round, track, companions } = this.state;
-    const isMore = this.outlines.advance(frame, ratio, [ratio, round.value, track.value, companions.value.map(({ region }) => region.id)].join(" "));
+    const { round, track, companions, scene } = this.state;
+    const blind = scene.view.regions.filter((region) => this.state.isBlind(region)).map(({ id }) => id);
+    const isMore = this.outlines.advance(frame, ratio, [ratio, scene.serial, round.value, track.value, companions.value.map(({ region }) => region.id), blind].join(" "));
     this.outlines.draw(context, frame);
+    this.state.overlay.value?.draw(context, frame);
     this.drawCursor(context);
     return isMore ? "more" : rest;
   }

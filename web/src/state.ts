@@ -1,6 +1,7 @@
 // The state of a viewer: signals, and what follows from them.
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals-core";
 import type { Region, Round } from "./document";
+import type { Frame } from "./frame";
 import { Scene } from "./scene";
 import type { Shape } from "./shapes";
 
@@ -12,6 +13,11 @@ export interface Camera {
   zoom: number;
   x: number;
   y: number;
+}
+
+/** Something that is drawn over the image and its contours; a new one is drawn when the signal that holds it changes. */
+export interface Overlay {
+  draw(context: CanvasRenderingContext2D, frame: Frame): void;
 }
 
 export const WHOLE: Camera = { zoom: 1, x: 0.5, y: 0.5 };
@@ -79,6 +85,15 @@ export class State {
   readonly round = computed(() => Math.min(this.shared.round.value, this.rounds.value.length));
   /** The label of the same name as one that is pointed at in another run. */
   readonly labelEcho = signal<number | null>(null);
+  /** What else is drawn on the stage, such as strokes of a brush. */
+  readonly overlay = signal<Overlay | null>(null);
+  /** Whether the left button belongs to a tool outside of the viewer. */
+  readonly tool = signal(false);
+  /** The regions whose verdicts and scores aren't shown; null where all are. */
+  readonly blind = signal<((region: Region) => boolean) | null>(null);
+  /** Whether there is a region whose verdict isn't shown. */
+  readonly hasBlind = computed(() => this.regions.some((region) => this.isBlind(region)));
+  private readonly sceneNow: Signal<Scene>;
   readonly activeLabel = computed(() => this.hoveredLabel.value ?? this.labelEcho.value);
   readonly active = computed(() => this.hovered.value ?? this.echo.value ?? this.pinned.value);
   readonly activeRegion = computed(() => this.regions.find((one) => one.id === this.active.value) ?? null);
@@ -86,8 +101,18 @@ export class State {
   readonly shownRound = computed(() => this.round.value || this.activeRegion.value?.round || 1);
   readonly shownTarget = computed(() => this.activeRegion.value?.target ?? null);
 
-  constructor(readonly scene: Scene, readonly shared: Shared) {
+  constructor(scene: Scene, readonly shared: Shared) {
+    this.sceneNow = signal(scene);
     shared.counts.push(computed(() => this.rounds.value.length));
+  }
+
+  /** What is shown. Another scene of the same run, with more rounds, can take its place: what was chosen stays so. */
+  get scene(): Scene {
+    return this.sceneNow.value;
+  }
+
+  set scene(scene: Scene) {
+    this.sceneNow.value = scene;
   }
 
   get layer(): Signal<Layer> {
@@ -136,6 +161,16 @@ export class State {
     return region.id === this.active.value;
   }
 
+  /** Whether the verdict and the scores of a region aren't shown. */
+  isBlind(region: Region): boolean {
+    return this.blind.value?.(region) ?? false;
+  }
+
+  /** The verdict of a region where it is shown. */
+  verdictOf(region: Region) {
+    return this.isBlind(region) ? null : (region.trust?.verdict ?? null);
+  }
+
   /** The number of a region's color. */
   colorOf(region: Region): number {
     return this.scene.view.targets[region.target]?.color ?? 0;
@@ -160,7 +195,7 @@ export class State {
     if (!region) return;
     if (region.track !== this.track.value) this.track.value = region.track;
     if (this.round.value && region.round !== this.round.value) this.shared.round.value = region.round;
-    this.say(describe(region, this.labelOf(region)));
+    this.say(this.describe(region));
   }
 
   /** Pin the next region in the order of the table; -1 for the one before. */
@@ -173,7 +208,7 @@ export class State {
 
   labelOf(region: Region): string {
     const target = this.scene.view.targets[region.target]?.name ?? "";
-    return region.other_label ? `${target} \u2192 ${region.other_label.name}` : target;
+    return region.other_label && !this.isBlind(region) ? `${target} \u2192 ${region.other_label.name}` : target;
   }
 
   say(text: string): void {
@@ -187,9 +222,14 @@ export class State {
     return `${shown} region${shown === 1 ? "" : "s"}, ${round}`;
   }
 
+  private describe(region: Region): string {
+    const label = this.labelOf(region);
+    return this.isBlind(region) ? `Region ${region.number}, ${label}, not judged yet` : describe(region, label);
+  }
+
   private describeRound(): string {
     const own = this.regions.filter((one) => one.track === this.track.value && one.round === this.round.value);
-    return own.map((one) => describe(one, this.labelOf(one))).join(". ") || "No region";
+    return own.map((one) => this.describe(one)).join(". ") || "No region";
   }
 }
 

@@ -1,7 +1,7 @@
 // The style of the viewer. One sheet, adopted by its shadow root, so that strict pages need no exception.
-const LIGHT = `--bg:#fff;--panel:#fff;--ink:#16191d;--muted:#59616b;--line:#e2e6ea;--soft:#f4f6f8;--accent:#1f5fbf;--on:#fff;
+export const LIGHT = `--bg:#fff;--panel:#fff;--ink:#16191d;--muted:#59616b;--line:#e2e6ea;--soft:#f4f6f8;--accent:#1f5fbf;--on:#fff;
   --hover:#eef3fa;--warn:#8a4b00;--c0:#a86f00;--c1:#2479ae;--c2:#007f5d;--c3:#a8487f;--c4:#857b00;--c5:#0065a0;--c6:#b84e00`;
-const DARK = `--bg:#101317;--panel:#15191e;--ink:#e8ebee;--muted:#9aa4af;--line:#282e36;--soft:#1b2027;--accent:#7fb2f5;--on:#0d1116;
+export const DARK = `--bg:#101317;--panel:#15191e;--ink:#e8ebee;--muted:#9aa4af;--line:#282e36;--soft:#1b2027;--accent:#7fb2f5;--on:#0d1116;
   --hover:#1d2530;--warn:#f0b266;--c0:#e69f00;--c1:#56b4e9;--c2:#1fc294;--c3:#db8fb9;--c4:#e6da4a;--c5:#4aa6e6;--c6:#f27a24`;
 
 /** The least width of the table of regions beside the picture, in px. */
@@ -112,6 +112,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 .regions th.drop button,.regions th.stability button,.regions th.round button{float:right}
 .regions tbody tr{cursor:pointer}
 .regions tr.active{background:var(--hover)}
+.regions tr.blind td{padding-bottom:8px;border-bottom:1px solid var(--line)}.regions tr.blind:last-child td{border-bottom:0}
 .regions tr.quiet{color:var(--muted)}
 .more td{padding:0 6px 9px!important;white-space:normal!important;border-bottom:1px solid var(--line)}
 .more:last-child td{border-bottom:0}

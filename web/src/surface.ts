@@ -54,7 +54,8 @@ export abstract class Surface {
     size.observe(this.root);
   }
 
-  private press(event: KeyboardEvent): void {
+  /** Do what a key stands for, which may have been pressed elsewhere on a page. */
+  press(event: KeyboardEvent): void {
     const { state, stage, pointer } = this.paneOf(event);
     const actions: Actions = { state, stage, pointer, reset: () => this.reset(), help: () => this.showHelp(), more: this.keys };
     if (this.dialog.open || !pressKey(event, actions)) return;

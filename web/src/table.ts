@@ -5,6 +5,7 @@ import { PALETTE_SIZE, grouped, multiple, percent, short, signed } from "./scale
 import type { SortKey, State } from "./state";
 
 const RANK = { artifact: 2, weak: 1, supported: 0 };
+const OPEN = new Set<SortKey>(["number", "round", "label", "area"]);
 const COLUMNS: [SortKey, string, string][] = [
   ["number", "#", "number"],
   ["round", "Round", "round"],
@@ -17,7 +18,7 @@ const COLUMNS: [SortKey, string, string][] = [
 
 /** The regions in the order that the table has. */
 export function sortedRegions(state: State): Region[] {
-  const { key, down } = state.sort.value;
+  const { key, down } = sortOf(state);
   const value = (region: Region): number | string => {
     switch (key) {
       case "label": return state.labelOf(region).toLowerCase();
@@ -35,19 +36,26 @@ export function sortedRegions(state: State): Region[] {
   });
 }
 
+/** The order; scores that aren't shown give none. */
+function sortOf(state: State): { key: SortKey; down: boolean } {
+  const { key, down } = state.sort.value;
+  return state.hasBlind.value && !OPEN.has(key) ? { key: "number", down: false } : { key, down };
+}
+
 export function tableView(state: State, toggle: (id: string) => void) {
   const regions = sortedRegions(state);
-  const { key, down } = state.sort.value;
+  const { key, down } = sortOf(state);
+  const blind = state.hasBlind.value;
   const suspicious = key === "suspicion";
   return html`
     <section class="panel regions" aria-label="Regions">
       <header><h3>Regions</h3>
-        <button class="quiet" aria-pressed=${suspicious} @click=${() => (state.sort.value = suspicious ? { key: "number", down: false } : { key: "suspicion", down: true })}>Most suspicious first</button></header>
+        <button class="quiet" ?disabled=${blind} aria-pressed=${suspicious} @click=${() => (state.sort.value = suspicious ? { key: "number", down: false } : { key: "suspicion", down: true })}>Most suspicious first</button></header>
       <div class="scroll" tabindex="0" role="region" aria-label="Table of regions">
       <table>
         <thead><tr>${COLUMNS.map(([name, text, title]) => html`
           <th scope="col" class=${name} aria-sort=${key === name ? (down ? "descending" : "ascending") : "none"}>
-            <button title="Sort by ${title}" @click=${() => (state.sort.value = { key: name, down: key === name ? !down : name === "drop" })}>${text}<span class="arrow">${key === name ? (down ? "\u2193" : "\u2191") : ""}</span></button></th>`)}</tr></thead>
+            <button title="Sort by ${title}" ?disabled=${blind && !OPEN.has(name)} @click=${() => (state.sort.value = { key: name, down: key === name ? !down : name === "drop" })}>${text}<span class="arrow">${key === name ? (down ? "\u2193" : "\u2191") : ""}</span></button></th>`)}</tr></thead>
         <tbody>${regions.map((region) => row(state, region, toggle))}</tbody>
       </table>
       ${regions.length ? nothing : html`<p class="empty">No regions: ${state.scene.view.tracks[0].stop.text}.</p>`}
@@ -56,6 +64,7 @@ export function tableView(state: State, toggle: (id: string) => void) {
 }
 
 function row(state: State, region: Region, toggle: (id: string) => void) {
+  if (state.isBlind(region)) return blindRow(state, region, toggle);
   const pinned = region.id === state.pinned.value;
   const label = state.labelOf(region);
   const change = region.probability_before === null || region.probability_after === null
@@ -74,6 +83,20 @@ function row(state: State, region: Region, toggle: (id: string) => void) {
     </tr>
     ${region.trust || pinned ? html`<tr class="more" data-row=${region.id}><td></td><td colspan="6">
       <span class="reason">${region.trust?.reason ?? ""}</span>${pinned ? details(state, region) : nothing}</td></tr>` : nothing}`;
+}
+
+/** A region whose verdict and scores aren't shown: where it is, and for what. */
+function blindRow(state: State, region: Region, toggle: (id: string) => void) {
+  const label = state.labelOf(region);
+  return html`
+    <tr class="blind" data-region=${region.id} data-row=${region.id}
+      @pointerenter=${() => (state.hovered.value = region.id)} @pointerleave=${() => (state.hovered.value = null)} @click=${() => toggle(region.id)}>
+      <td class="number"><button class="badge c${state.colorOf(region) % PALETTE_SIZE}" aria-pressed=${region.id === state.pinned.value} aria-label="Region ${region.number}: ${label}"
+        @focus=${() => (state.hovered.value = region.id)} @blur=${() => (state.hovered.value = null)}>${region.number}</button></td>
+      <td class="round">${region.round}</td>
+      <td class="label">${label}</td>
+      <td class="reason" colspan="4">shown once you have judged it</td>
+    </tr>`;
 }
 
 /** A verdict as a line in its style, and in words. */

@@ -6,6 +6,7 @@ import type { AnyStage, Frame, Left, Slice } from "./frame";
 import { decodeMask, sliceVolume } from "./masks";
 import { type Plane, drawCross, drawInside, drawPixels, drawTexts, layOut, planeName } from "./planes";
 import { colorMap, signedMap, windowTable } from "./scales";
+import type { Scene } from "./scene";
 import type { State } from "./state";
 
 const WHEEL = 40; // of the wheel per slice
@@ -29,6 +30,7 @@ export class VolumeStage implements AnyStage {
   private readonly limits = new Map<number, number>();
   private planes: Plane[] = [];
   private turned = 0;
+  private scene: Scene | null = null;
 
   constructor(private readonly state: State) {
     const { geometry, spacing_mm } = state.scene.view.source;
@@ -101,6 +103,7 @@ export class VolumeStage implements AnyStage {
     const { scene, track, shownRound, round, layer } = this.state;
     const rounds = scene.rounds(track.value);
     const { final } = scene.view.tracks[track.value];
+    this.forget(scene);
     const shown = rounds[shownRound.value - 1];
     const blobs = { first: rounds[0]?.image ?? final, [`image ${shownRound.value}`]: shown?.image ?? final, [`map ${shownRound.value}`]: shown?.maps[0]?.map };
     if (layer.value === "difference") Object.assign(blobs, { final, [`image ${round.value}`]: rounds[round.value - 1]?.image ?? final });
@@ -110,6 +113,15 @@ export class VolumeStage implements AnyStage {
     }
     const [first, last] = [this.array("first"), this.array("final")];
     if (first && last && !this.limits.has(track.value)) this.limits.set(track.value, largest(subtract(first, last)));
+  }
+
+  /** What is left in the end is another image once a run has more rounds. */
+  private forget(scene: Scene): void {
+    if (this.scene === scene) return;
+    const isOld = (key: string) => key.endsWith(" final") || this.scene?.rounds(Number(key.split(" ")[0]))[Number(key.split(" ")[2]) - 1] === undefined;
+    for (const key of this.arrays.keys()) if (!key.endsWith("first") && isOld(key)) this.arrays.delete(key);
+    this.limits.clear();
+    this.scene = scene;
   }
 
   private array(name: string): Uint8Array | undefined {
@@ -156,7 +168,7 @@ export class VolumeStage implements AnyStage {
     for (const region of this.state.regions.filter((one) => this.state.isVisible(one))) {
       const marked = this.state.isMarked(region);
       const alpha = this.state.isCurrent(region) || marked ? 1 : 0.4;
-      const verdict = region.trust?.verdict ?? "supported";
+      const verdict = this.state.verdictOf(region) ?? "supported";
       drawInside(context, plane, inside(region), { color: this.state.colorOf(region), verdict, width: marked ? 3.2 : 1.8, alpha, filled: marked });
     }
     drawCross(context, plane, this.point, plane.axis === this.axis.value);
