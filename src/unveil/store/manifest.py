@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from unveil.errors import RecordError
-from unveil.store.tables import Table, damaged
+from unveil.store.tables import DAMAGED, Table
 
 MANIFEST = "run.json"
 FORMAT = "unveil run"
@@ -27,14 +27,15 @@ def to_bytes(manifest: dict) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
-def from_bytes(content: bytes) -> dict:
-    """The table of a `run.json`. Raises `RecordError` for anything but one JSON table of finite numbers."""
+def from_bytes(content: bytes, file: str = MANIFEST, do: str = DAMAGED) -> dict:
+    """The table of a `run.json`, or of another `file`. Raises `RecordError` for anything but one JSON table of finite
+    numbers, and says what to `do` about it."""
     try:
         values = json.loads(content.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise damaged(f"{MANIFEST} to be valid JSON", str(error).splitlines()[0]) from error
+        raise RecordError(f"{file} to be valid JSON", str(error).splitlines()[0], do) from error
     if type(values) is not dict:
-        raise damaged(f"{MANIFEST} to hold a table", f"a {type(values).__name__}")
+        raise RecordError(f"{file} to hold a table", f"a {type(values).__name__}", do)
     return values
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import NoneType
 from typing import Any, TypeVar
@@ -31,10 +31,13 @@ def damaged(expected: str, got: str) -> RecordError:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the record; `place` is the way to it: `rounds[0].regions[1]`. Its methods raise `RecordError`."""
+    """A table of a file; `place` is the way to it: `rounds[0].regions[1]`. Its methods raise `RecordError`, which names
+    the `file` and says what to `do` about it."""
 
     values: dict
     place: str
+    file: str = "run.json"
+    do: str = DAMAGED
 
     def at(self, key: str) -> str:
         """The full name of a key."""
@@ -54,7 +57,7 @@ class Table:
 
     def whole(self, key: str, least: int = 0) -> int:
         """A whole number from `least` on."""
-        return _whole(self._get(key, int), self.at(key), least)
+        return self._whole(self._get(key, int), self.at(key), least)
 
     def whole_or_none(self, key: str) -> int | None:
         """A whole number, or None for null."""
@@ -66,10 +69,10 @@ class Table:
 
     def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
         """A finite number from `least` to `most`; what is beyond by rounding only is accepted."""
-        value = _number(self._get(key, float, int), self.at(key))
+        value = self._number(self._get(key, float, int), self.at(key))
         if not least - ROUNDING <= value <= most + ROUNDING:
             bounds = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
-            raise damaged(f"{self.at(key)!r} in run.json to be a number {bounds}", _short(value))
+            raise self.wrong(self.at(key), f"a number {bounds}", value)
         return value
 
     def number_or_none(self, key: str, least: float = -math.inf, most: float = math.inf) -> float | None:
@@ -91,7 +94,7 @@ class Table:
             return kind(text)
         except ValueError as error:
             names = ", ".join(str(member.value) for member in kind)
-            raise damaged(f"{self.at(key)!r} to be one of {names}", _short(text)) from error
+            raise self.wrong(self.at(key), f"one of {names}", text) from error
 
     def plain(self, key: str) -> dict:
         """A table as it stands, whatever it holds."""
@@ -99,16 +102,16 @@ class Table:
 
     def table(self, key: str) -> "Table":
         """A table inside this one."""
-        return Table(self.plain(key), self.at(key))
+        return replace(self, values=self.plain(key), place=self.at(key))
 
     def tables(self, key: str) -> list["Table"]:
         """A list of tables."""
         places = ((item, f"{self.at(key)}[{index}]") for index, item in enumerate(self._get(key, list)))
-        return [Table(_checked(item, place, dict), place) for item, place in places]
+        return [replace(self, values=self._checked(item, place, dict), place=place) for item, place in places]
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
-        return self._items(key, lambda item, place: _checked(item, place, str))
+        return self._items(key, lambda item, place: self._checked(item, place, str))
 
     def text_table(self, key: str) -> dict[str, str]:
         """A table of texts."""
@@ -117,11 +120,11 @@ class Table:
 
     def wholes(self, key: str, least: int = 0) -> tuple[int, ...]:
         """A list of whole numbers from `least` on."""
-        return self._items(key, lambda item, place: _whole(_checked(item, place, int), place, least))
+        return self._items(key, lambda item, place: self._whole(self._checked(item, place, int), place, least))
 
     def numbers(self, key: str) -> tuple[float, ...]:
         """A list of finite numbers."""
-        return tuple(_numbers(self._get(key, list), self.at(key)))
+        return tuple(self._numbers(self._get(key, list), self.at(key)))
 
     def numbers_or_none(self, key: str) -> tuple[float, ...] | None:
         """A list of finite numbers, or None for null."""
@@ -129,41 +132,41 @@ class Table:
 
     def rows(self, key: str) -> tuple[tuple[float, ...], ...]:
         """A list of lists of finite numbers."""
-        return self._items(key, lambda row, place: tuple(_numbers(_checked(row, place, list), place)))
+        return self._items(key, lambda row, place: tuple(self._numbers(self._checked(row, place, list), place)))
 
     def _get(self, key: str, *kinds: type) -> Any:
         if key not in self.values:
-            raise damaged(f"the key {self.at(key)!r} in run.json", "no such key")
-        return _checked(self.values[key], self.at(key), *kinds)
+            raise RecordError(f"the key {self.at(key)!r} in {self.file}", "no such key", self.do)
+        return self._checked(self.values[key], self.at(key), *kinds)
 
     def _items(self, key: str, read: Callable[[Any, str], Any]) -> tuple:
         return tuple(read(item, f"{self.at(key)}[{index}]") for index, item in enumerate(self._get(key, list)))
 
+    def wrong(self, place: str, expected: str, got: Any) -> RecordError:
+        """The error for a value that isn't what the file must have at this place."""
+        return RecordError(f"{place!r} in {self.file} to be {expected}", _short(got), self.do)
 
-def _checked(value: Any, place: str, *kinds: type) -> Any:
-    # The exact type: True is not 1.
-    if type(value) not in kinds:
-        names = " or ".join(_NAMES[kind] for kind in kinds if not (kind is int and float in kinds))
-        raise damaged(f"{place!r} in run.json to be {names}", _short(value))
-    return value
+    def _checked(self, value: Any, place: str, *kinds: type) -> Any:
+        # The exact type: True is not 1.
+        if type(value) not in kinds:
+            names = " or ".join(_NAMES[kind] for kind in kinds if not (kind is int and float in kinds))
+            raise self.wrong(place, names, value)
+        return value
 
+    def _whole(self, value: int, place: str, least: int) -> int:
+        if not least <= value <= _LARGEST:
+            raise self.wrong(place, f"from {least} to {_LARGEST}", value)
+        return value
 
-def _whole(value: int, place: str, least: int) -> int:
-    if not least <= value <= _LARGEST:
-        raise damaged(f"{place!r} in run.json to be from {least} to {_LARGEST}", _short(value))
-    return value
+    def _numbers(self, values: list, place: str) -> Iterator[float]:
+        for index, value in enumerate(values):
+            yield self._number(self._checked(value, f"{place}[{index}]", float, int), f"{place}[{index}]")
 
-
-def _numbers(values: list, place: str) -> Iterator[float]:
-    for index, value in enumerate(values):
-        yield _number(_checked(value, f"{place}[{index}]", float, int), f"{place}[{index}]")
-
-
-def _number(value: float, place: str) -> float:
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise damaged(f"{place!r} in run.json to be a number", _short(value)) from error
+    def _number(self, value: float, place: str) -> float:
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise self.wrong(place, "a number", value) from error
 
 
 def _short(value: Any) -> str:

@@ -12,7 +12,7 @@ MAX_LABELS, MOVED = 24, 0.05  # labels in a view; change in probability from whi
 
 
 def choose_view_labels(run: Run) -> list[int]:
-    """The indices of the labels worth showing, at most 24.
+    """The indices of the labels of a `run` that are worth showing, at most 24.
 
     First those that were searched for, in their order, then those predicted in any state, those that regions show, and
     those whose probability changed by at least 0.05 between any two states.

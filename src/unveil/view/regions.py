@@ -1,5 +1,6 @@
 """The regions of a view, with all that is known of each, and how suspicious it is."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from unveil.records import Region, Round, Run, ShownLabel, TrustCard, Verdict
@@ -27,10 +28,20 @@ def region_ids(run: Run) -> list[str]:
 
     With separate tracks, `t3r2.1` is that of the third track. Ids are unique, and the same whenever a view is made.
     """
+    return name_region_ids(run.tracks, [(round_.track, round_.index, len(round_.regions)) for round_ in run.rounds])
+
+
+def name_region_ids(tracks: Sequence[str | None], rounds: Iterable[tuple[str | None, int, int]]) -> list[str]:
+    """The ids of all regions of a run with these `tracks`; each of its `rounds` is given as its track, its number in
+    the track, and the number of its regions.
+
+    >>> name_region_ids([None], [(None, 1, 2)]), name_region_ids(["a", "b"], [("b", 1, 1)])
+    (['r1.1', 'r1.2'], ['t2r1.1'])
+    """
     names = []
-    for round_ in run.rounds:
-        prefix = f"t{list(run.tracks).index(round_.track) + 1}" if len(run.tracks) > 1 else ""
-        names += [f"{prefix}r{round_.index}.{number}" for number in range(1, len(round_.regions) + 1)]
+    for track, index, regions in rounds:
+        prefix = f"t{list(tracks).index(track) + 1}" if len(tracks) > 1 else ""
+        names += [f"{prefix}r{index}.{number}" for number in range(1, regions + 1)]
     return names
 
 

@@ -6,6 +6,22 @@ print(unveil.ask_what_if(context, drawing))
 """
 
 from unveil.what_if.answer import LabelChange, WhatIf, WhatIfState
+from unveil.what_if.asking import ask_what_if, predict_what_if, test_what_if
 from unveil.what_if.drawing import Drawing, Stroke, StrokeKind
+from unveil.what_if.pixels import DrawnPixels, draw_pixels
+from unveil.what_if.states import regions_by_id
 
-__all__ = ["Drawing", "LabelChange", "Stroke", "StrokeKind", "WhatIf", "WhatIfState"]
+__all__ = [
+    "Drawing",
+    "DrawnPixels",
+    "LabelChange",
+    "Stroke",
+    "StrokeKind",
+    "WhatIf",
+    "WhatIfState",
+    "ask_what_if",
+    "draw_pixels",
+    "predict_what_if",
+    "regions_by_id",
+    "test_what_if",
+]

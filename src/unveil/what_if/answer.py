@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from unveil.targets import TargetScore
 from unveil.what_if.drawing import Drawing
 
 
@@ -45,12 +46,15 @@ class WhatIf:
 
     Attributes:
         drawing: What was drawn.
-        on: What it was erased from: the original image, or the image without all that the run has erased so far.
-        area_px: The number of pixels that were erased, on the model's grid.
+        on: What it was erased from: the original image, or the image without what rounds of the run had erased.
+        track: The name of the track whose rounds these were; None in a joint run.
+        rounds: The number of these rounds; 0 for the original image.
+        area_px: The number of pixels that the drawing erased, on the model's grid.
         area_share: Their share of the grid, in [0, 1].
         outside_share: The share of the drawn pixels that the model never gets, because a crop leaves them out.
+        empty_strokes: The numbers, from 1 on, of strokes that are too small to cover the center of a pixel.
         labels: The labels that changed and those that a view shows, the largest change first.
-        target: The name of the target whose score is tested.
+        target_score: The target whose score is tested.
         score_before: Its score before, in logits.
         score_after: Its score after.
         placements: The number of other places at which the shape was erased; None before the test.
@@ -64,11 +68,14 @@ class WhatIf:
 
     drawing: Drawing
     on: WhatIfState
+    track: str | None
+    rounds: int
     area_px: int
     area_share: float
     outside_share: float
+    empty_strokes: tuple[int, ...]
     labels: tuple[LabelChange, ...]
-    target: str
+    target_score: TargetScore
     score_before: float
     score_after: float
     placements: int | None
@@ -80,6 +87,11 @@ class WhatIf:
     seed: int
 
     @property
+    def target(self) -> str:
+        """The name of the target."""
+        return self.target_score.name
+
+    @property
     def drop(self) -> float:
         """The target's score before minus its score after, in logits."""
         return self.score_before - self.score_after
@@ -88,3 +100,39 @@ class WhatIf:
     def is_tested(self) -> bool:
         """Whether the shape was compared with other places."""
         return self.placements is not None
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one line."""
+        drop = self.drop
+        if drop == 0:
+            effect = f"Hiding it doesn't change the score of {self.target}"
+        else:
+            effect = f"Hiding it {'lowers' if drop > 0 else 'raises'} the score of {self.target} by {abs(drop):.2f}"
+        own = next((one for one in self.labels if one.class_index == self.target_score.class_index), None)
+        shares = "" if own is None else f" ({own.before:.1%} → {own.after:.1%})"
+        return f"{effect}{shares}; {self._comparison}."
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else there is to know, one line each."""
+        lines = []
+        if self.outside_share:
+            lines.append(f"{self.outside_share:.0%} of the drawing lies in margins that the model's crop leaves out")
+        for number in self.empty_strokes:
+            lines.append(f"stroke {number} is too small: it covers the center of no pixel of the model's grid")
+        if self.is_tested and self.p_value is None:
+            lines.append("its shape fits nowhere else in the image, so there is nothing to compare its drop with")
+        return tuple(lines)
+
+    @property
+    def _comparison(self) -> str:
+        if not self.is_tested:
+            return "not compared with other places yet"
+        if self.p_value is None:
+            return "its shape fits nowhere else"
+        if self.exceeding:
+            places = f"{self.exceeding} of {self.placements} other places lower it as much"
+        else:
+            places = f"more than at all {self.placements} other places tried"
+        return f"{places} (p = {self.p_value:.3f})"
