@@ -16,6 +16,8 @@ export class Brush {
   readonly strokes = new Strokes();
   readonly tool = signal<Tool>("move");
   readonly size = signal(4);
+  /** Whether the strokes are drawn. */
+  readonly isShown = signal(false);
   private readonly draft = signal<Stroke | null>(null);
   private readonly tip: Signal<Tip | null> = signal(null);
   private readonly paint = new Paint();
@@ -57,12 +59,17 @@ export class Brush {
     const draws = () => this.tool.value !== "move";
     const stops = [
       effect(() => {
-        state.tool.value = draws();
+        const tool = this.tool.value;
+        state.tool.value = tool === "move" ? null : tool === "region" ? "picks" : "draws";
         canvas.style.touchAction = draws() ? "none" : "";
         canvas.style.cursor = this.tool.value === "move" ? "" : "crosshair";
         if (!draws() || this.tool.value === "lasso" || this.tool.value === "region") this.tip.value = null;
       }),
       effect(() => {
+        if (!this.isShown.value) {
+          state.overlay.value = null;
+          return;
+        }
         const all = this.draft.value ? [...this.strokes.list.value, this.draft.value] : this.strokes.list.value;
         state.overlay.value = all.length || this.tip.value ? this.paint.overlay(state, all, this.tip.value) : null;
       }),

@@ -58,6 +58,6 @@ function judgedView(judging: Judging, { state }: SingleView, region: Region) {
   return html`<li><button aria-current=${state.pinned.value === region.id ? "true" : "false"} @click=${() => state.pin(region.id)}>
     <b class="dot c${state.colorOf(region) % PALETTE_SIZE}">${region.number}</b>
     <span class="name">${state.labelOf(region)}${judgment?.note ? html`<span class="quiet said">${judgment.note}</span>` : nothing}</span>
-    <span class="given ${judgment?.answer ?? "open"}">${judgment ? ANSWERED[judgment.answer] : "open"}</span>
-    <span class="theirs">${isBlind ? nothing : verdictView(region)}</span></button></li>`;
+    <span class="said-of"><span class="given ${judgment?.answer ?? "open"}">${judgment ? ANSWERED[judgment.answer] : "open"}</span>
+      ${isBlind ? nothing : html`<span class="theirs">${verdictView(region)}</span>`}</span></button></li>`;
 }

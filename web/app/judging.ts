@@ -98,7 +98,8 @@ export class Judging {
     const next = known ? null : this.next(region);
     if (next) state.pin(next.id);
     const left = this.regions.value.length - this.judged.value;
-    this.store.say(left ? `Region ${region.number}: ${answer}. ${left} left` : `Region ${region.number}: ${answer}. All are judged`);
+    const said = `Region ${region.number}: ${answer}.`;
+    state.say(next ? `${said} ${left} left, next is region ${next.number}, ${state.labelOf(next)}` : left ? `${said} ${left} left` : `${said} All are judged`);
   }
 
   /** Keep a note: with the answer if there is one, else until there is. */

@@ -48,6 +48,7 @@ export class Page {
 
   setMode(mode: Mode): void {
     this.mode.value = mode;
+    this.parts.whatIfs.brush.isShown.value = mode === "whatif";
     if (mode !== "whatif") this.parts.whatIfs.brush.tool.value = "move";
   }
 
@@ -85,8 +86,9 @@ export class Page {
     const { store, bench } = this.parts;
     if (!job) return html`<div class="main"><p class="quiet">Asking the server \u2026</p></div><aside>${historyView(store)}</aside>`;
     const hasView = bench.single.value !== null;
-    return html`<div class="main">${hasView ? bench.element : this.waitView(job)}</div>
-      <aside>${statusView(store, job)}${hasView && !this.isNarrow.value ? html`<section class="card side">${this.sideView()}</section>` : nothing}${historyView(store)}</aside>`;
+    const status = statusView(store, job);
+    return html`<div class="main">${this.isNarrow.value ? status : nothing}${hasView ? bench.element : this.waitView(job)}</div>
+      <aside>${this.isNarrow.value ? nothing : status}${hasView && !this.isNarrow.value ? html`<section class="card side">${this.sideView()}</section>` : nothing}${historyView(store)}</aside>`;
   }
 
   /** What stands below the image, drawn into the bench. */

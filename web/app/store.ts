@@ -4,6 +4,7 @@ import { ApiError, getIfNewer, getJson, jobPath, sendJson } from "./api";
 import { type Connection, type ServerEvent, Events } from "./events";
 import type { Job, Progress, Session, StoredImage } from "./types";
 
+const SHOWN = 6000; // ms that a notice stays
 const PAGE = 30; // runs that are listed at a time
 
 export interface Notice {
@@ -57,8 +58,11 @@ export class Store {
     else this.notice.value = { text: error instanceof Error ? error.message : String(error), bad: true };
   }
 
+  /** Say something that goes away by itself. */
   say(text: string): void {
-    this.notice.value = { text, bad: false };
+    const notice = { text, bad: false };
+    this.notice.value = notice;
+    setTimeout(() => this.notice.value === notice && (this.notice.value = null), SHOWN);
   }
 
   async loadImages(): Promise<void> {

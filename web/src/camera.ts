@@ -112,7 +112,7 @@ function attachHover(stage: AnyStage, state: State): () => void {
   };
   const move = (event: PointerEvent) => {
     if (event.buttons) return;
-    state.hovered.value = under(event);
+    state.hovered.value = state.tool.value === "draws" ? null : under(event);
     const [x, y] = at(event);
     const { scene } = state;
     if (!scene.isVolume) shared.cursor.value = { from: state, x: x / scene.width, y: y / scene.height };

@@ -91,7 +91,7 @@ function roundControl(states: State[]) {
   const [state] = states;
   const most = state.mostRounds;
   const round = state.shared.round.value;
-  const text = round ? `Round ${round} of ${most}, ${states.map(erasedText).join(" and ")} erased` : most ? `All ${most} rounds` : "No rounds";
+  const text = round ? `Round ${round} of ${most}, ${states.map(erasedText).join(" and ")} erased` : most ? most === 1 ? "All of 1 round" : `All ${most} rounds` : "No rounds";
   return html`<div class="row rounds">
     ${states.map((one, place) => trackControl(one, states.length > 1 ? ` ${"AB"[place]}` : ""))}
     <button class="icon" aria-label="Round before" ?disabled=${round === 0} @click=${() => state.setRound(round - 1)}>${icon("left")}</button>

@@ -87,8 +87,8 @@ export class State {
   readonly labelEcho = signal<number | null>(null);
   /** What else is drawn on the stage, such as strokes of a brush. */
   readonly overlay = signal<Overlay | null>(null);
-  /** Whether the left button belongs to a tool outside of the viewer. */
-  readonly tool = signal(false);
+  /** What a tool outside of the viewer does with the left button: draws, or picks regions. */
+  readonly tool = signal<"draws" | "picks" | null>(null);
   /** The regions whose verdicts and scores aren't shown; null where all are. */
   readonly blind = signal<((region: Region) => boolean) | null>(null);
   /** Whether there is a region whose verdict isn't shown. */
