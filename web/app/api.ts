@@ -42,10 +42,10 @@ export async function sendJson<T>(method: string, path: string, body?: unknown):
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
-/** A document and its version; null where it is the version that is known. */
+/** A document and its version; null where it is the version that is known, and where there is none yet. */
 export async function getIfNewer(path: string, etag: string): Promise<{ text: string; etag: string } | null> {
   const answer = await send("GET", path, undefined, etag ? { "If-None-Match": etag } : {});
-  return answer.status === 304 ? null : { text: await answer.text(), etag: answer.headers.get("ETag") ?? "" };
+  return answer.status === 304 || answer.status === 204 ? null : { text: await answer.text(), etag: answer.headers.get("ETag") ?? "" };
 }
 
 /** Upload the bytes of a file; `onShare` is told which share of them was sent. */

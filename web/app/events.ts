@@ -1,5 +1,5 @@
 // The stream of events. One tab of a browser listens and tells the others, because browsers allow few connections to a host.
-const KINDS = ["state", "progress", "round", "finished", "what_if", "model", "end"];
+const KINDS = ["state", "progress", "round", "finished", "what_if", "model", "image", "deleted"];
 const AGAIN = 1500; // ms until a closed stream is opened again
 
 export interface ServerEvent {

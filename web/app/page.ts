@@ -14,7 +14,7 @@ import type { Store } from "./store";
 import type { Job } from "./types";
 import type { Uploads } from "./upload";
 import { type WhatIfs, answersView, toolsView } from "./whatif";
-import { STATE_NAMES, progressOf } from "./words";
+import { progressOf } from "./words";
 
 export type Mode = "look" | "whatif" | "judge";
 
@@ -122,7 +122,7 @@ export class Page {
     const { text } = progressOf(job, store.progress.value[job.id]);
     const words = job.state === "failed" ? "The run failed" : job.state === "stopped" ? "Stopped before its first round" : job.state === "finished" ? "Opening the run" : text;
     return html`<figure class="wait ${job.state}"><img src=${previewPath(job.image)} alt="The image ${job.image_name}">
-      <figcaption><b>${words}</b><span>${job.state === "running" || job.state === "queued" ? "The first regions are shown as soon as they are found." : STATE_NAMES[job.state]}</span></figcaption></figure>`;
+      <figcaption><b>${words}</b>${job.state === "running" || job.state === "queued" ? html`<span>The first regions are shown as soon as they are found.</span>` : nothing}</figcaption></figure>`;
   }
 
   private noticeView() {

@@ -23,7 +23,7 @@ export function statusView(store: Store, job: Job) {
     <section class="card status" aria-label="This run">
       <div class="head"><span class="state ${job.state}">${STATE_NAMES[job.state]}</span>
         <span class="quiet">${job.rounds ? plural(job.rounds, "round") : ""}</span>
-        ${isOver && job.state !== "failed" ? exportView(job) : nothing}</div>
+        ${isOver && (job.rounds || job.state === "finished") ? exportView(job) : nothing}</div>
       ${isOver ? overView(store, job) : activeView(store, job)}
     </section>`;
 }
@@ -34,14 +34,18 @@ function activeView(store: Store, job: Job) {
   const words = job.state === "queued" && before ? `Waits for ${plural(before, "run")} before it` : text;
   return html`<p role="status">${words}</p>
     <progress max="1" .value=${share ?? 0} class=${share === null ? "unknown" : ""} aria-label="Progress"></progress>
-    <button class="stop" @click=${() => void store.attempt(() => store.stop(job.id))}>${icon("stop")}Stop</button>`;
+    <button class="stop" ?disabled=${job.stopping === true} @click=${() => void store.attempt(() => store.stop(job.id))}>${icon("stop")}Stop</button>`;
 }
 
 function overView(store: Store, job: Job) {
   const text = job.state === "failed" ? (job.message ?? "No reason is known") : job.message;
   return html`${text ? html`<p class=${job.state === "failed" ? "why" : "quiet"} role=${job.state === "failed" ? "alert" : nothing}>${text}</p>` : nothing}
-    ${job.can_continue ? html`<button @click=${() => void store.attempt(() => store.goOn(job.id, MORE))}>${icon("more")}${MORE} more rounds</button>` : nothing}`;
+    ${job.can_continue ? html`<div class="on">${job.state === "stopped" ? html`<button @click=${() => goOn(store, job, 0)}>${icon("more")}Go on</button>` : nothing}
+      <button @click=${() => goOn(store, job, MORE)}>${icon("plus")}${MORE} more rounds</button></div>` : nothing}`;
 }
+
+/** More rounds than the recipe would do; 0: as many as it does. */
+const goOn = (store: Store, job: Job, rounds: number) => void store.attempt(() => store.goOn(job.id, rounds));
 
 function exportView(job: Job) {
   const close = (event: Event) => {

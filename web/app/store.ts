@@ -126,11 +126,8 @@ export class Store {
   private async fetchView(): Promise<void> {
     const id = this.current.value;
     const job = this.job.value;
-    if (!id || !job || (job.rounds === 0 && job.state !== "finished")) return;
-    const found = await getIfNewer(jobPath(id, "/view"), this.etag).catch((error: unknown) => {
-      if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return null; // no round yet
-      throw error;
-    });
+    if (!id || !job || job.state === "queued" || (job.state === "failed" && job.rounds === 0)) return;
+    const found = await getIfNewer(jobPath(id, "/view"), this.etag);
     if (!found || this.current.value !== id) return;
     this.etag = found.etag;
     this.view.value = { job: id, text: found.text };
@@ -152,6 +149,8 @@ export class Store {
   private take(event: ServerEvent): void {
     const id = String(event.data.job ?? "");
     if (event.kind === "progress") this.progress.value = { ...this.progress.value, [id]: event.data as unknown as Progress };
+    else if (event.kind === "deleted") this.forget(id);
+    else if (event.kind === "image") void this.attempt(() => this.loadImages());
     else if (event.kind === "model") void this.attempt(async () => void (this.session.value = await getJson<Session>("/api/session")));
     else if (event.kind === "round" || event.kind === "state" || event.kind === "finished") void this.attempt(() => this.follow(id, event));
     for (const listen of this.listeners) listen(event);
@@ -161,9 +160,8 @@ export class Store {
     const known = this.jobs.value.find((job) => job.id === id);
     if (known && event.kind === "round") this.put({ ...known, rounds: Math.max(known.rounds, Number(event.data.number)) });
     // The view first: it is what somebody waits for.
-    const view = id === this.current.value && event.kind !== "state" ? this.loadView() : null;
-    if (event.data.deleted === true) this.forget(id);
-    else this.put(await getJson<Job>(jobPath(id)));
+    const view = id === this.current.value && event.data.state !== "queued" ? this.loadView() : null;
+    this.put(await getJson<Job>(jobPath(id)));
     await view;
     if (id === this.current.value) await this.loadView();
   }

@@ -50,11 +50,14 @@ export interface FormField {
 export interface StoredImage {
   id: string;
   name: string;
-  width: number;
-  height: number;
-  depth?: number | null;
-  channels: number;
+  /** Null for an image of a folder that wasn't used yet. */
+  width: number | null;
+  height: number | null;
+  depth: number | null;
+  channels: number | null;
   bytes: number;
+  created?: number;
+  warning?: string | null;
   from?: "upload" | "folder";
 }
 
@@ -71,6 +74,8 @@ export interface Job {
   trust: boolean;
   settings: Record<string, Plain>;
   state: JobState;
+  /** Whether it was told to stop and hasn't yet. */
+  stopping?: boolean;
   message: string | null;
   created: number;
   started: number | null;

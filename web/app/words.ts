@@ -15,7 +15,8 @@ export function sizeText(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[at]}`;
 }
 
-export function imageText({ width, height, depth, channels }: StoredImage): string {
+export function imageText({ width, height, depth, channels, bytes }: StoredImage): string {
+  if (width === null || height === null) return sizeText(bytes);
   const sides = depth ? [depth, height, width] : [width, height];
   return `${sides.map(grouped).join(" \u00d7 ")} ${depth ? "voxels" : channels === 1 ? "px, gray" : "px"}`;
 }
@@ -39,6 +40,7 @@ export function timeText(seconds: number, now = Date.now()): string {
 
 /** What a running job does, and how far it is with it. */
 export function progressOf(job: Job, progress: Progress | undefined): { text: string; share: number | null } {
+  if (job.stopping) return { text: "Stopping", share: null };
   if (job.state === "queued") return { text: "Waits for its turn", share: null };
   if (!progress) return { text: "Preparing the classifier", share: null };
   const { round, rounds, sample, samples, cards } = progress;
