@@ -4,8 +4,9 @@ The loop, the stops and the trust cards all predict masked views of one image. T
 that no view is predicted twice, whoever needs it.
 """
 
+import copy
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +61,7 @@ class MaskedClassifier:
         self.classifier, self.pixels, self.fill, self.stream = classifier, pixels, fill, stream
         self.batch_size = batch_size
         self._comparing = comparing
+        self._on_batch: Callable[[], None] = _nothing
         self._passes = 0
         self._fill_context = FillContext(torch.tensor(classifier.preprocessing.mean), stream)
         self._logits: dict[ViewKey, Float[np.ndarray, k]] = {}
@@ -71,14 +73,32 @@ class MaskedClassifier:
         cache of its own, because scores of two precisions can't be compared; its images count here as well."""
         if self._comparing is None or self._comparing is self.classifier:
             return self
-        return MaskedClassifier(self._comparing, self.pixels, self.fill, self.stream, self.batch_size)
+        return self._child(self._comparing, self.pixels)
 
     @cached_property
     def texture(self) -> "MaskedClassifier":
         """A synthetic texture in place of the image, with as much contrast and nothing to recognize
         (`probe_pixels`); its images count here as well."""
         pixels = probe_pixels(self.classifier.preprocessing, 0).to(self.pixels)
-        return MaskedClassifier(self.classifier, pixels, self.fill, self.stream, self.batch_size)
+        return self._child(self.classifier, pixels)
+
+    def fork(self, on_batch: Callable[[], None] | None = None) -> "MaskedClassifier":
+        """A copy that begins with the same cached logits; what either of the two predicts afterwards, the other doesn't
+        know.
+
+        `on_batch` is called before each batch that the copy predicts, and may raise to leave; None calls nothing.
+        """
+        forked = copy.copy(self)
+        forked._logits, forked._on_batch = dict(self._logits), on_batch or _nothing
+        for name in ("compared", "texture"):
+            if (other := vars(self).get(name)) is not None:
+                vars(forked)[name] = forked if other is self else other.fork(on_batch)
+        return forked
+
+    def _child(self, classifier: Classifier, pixels: Float[Tensor, "c *grid"]) -> "MaskedClassifier":
+        child = MaskedClassifier(classifier, pixels, self.fill, self.stream, self.batch_size)
+        child._on_batch = self._on_batch
+        return child
 
     @property
     def passes(self) -> int:
@@ -112,6 +132,7 @@ class MaskedClassifier:
             if (key := view.key) not in self._logits:
                 new.setdefault(key, view)
         for keys in batched(new, self.batch_size):
+            self._on_batch()
             images = torch.stack([self.render(new[key]) for key in keys])
             for key, prediction in zip(keys, self.classifier.predict(images, self.batch_size), strict=True):
                 self._logits[key] = prediction.logits
@@ -128,3 +149,7 @@ class MaskedClassifier:
         """The pixels of a view, in [0, 1]."""
         erased = torch.from_numpy(view.erased).to(self.pixels.device)
         return erase(self.pixels, erased, view.fill, self._fill_context)
+
+
+def _nothing() -> None:
+    pass

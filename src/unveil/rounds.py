@@ -173,7 +173,7 @@ def _trust_cards(context: RunContext, on_progress: OnProgress) -> TrustCards | N
 def _next_round(context: RunContext, track: Track, report: Callable[[int, int], None]) -> Round | None:
     """Do one round and add it to the track, with the reason to stop if there is one; None if there is no round to
     do."""
-    scores = _resolve(context, track)
+    scores = resolve_targets(context, track)
     if not scores:
         track.stop = StopReason(StopKind.NOTHING_PREDICTED, _nothing_predicted(track))
         return None
@@ -244,8 +244,11 @@ class _HalvesAgreement:
         return min(iou(*pair) for pair in zip(*pairs, strict=True))
 
 
-def _resolve(context: RunContext, track: Track) -> tuple[TargetScore, ...]:
-    """The target scores of the next round; labels that turned out to be artifacts are left out."""
+def resolve_targets(context: RunContext, track: Track) -> tuple[TargetScore, ...]:
+    """The target scores of the next round of a `track` of `context`, which may be none.
+
+    Labels that turned out to be artifacts of erasing are left out.
+    """
     now, labels = context.prediction_of(track), context.classifier.labels
     if not context.is_open_ended(track):
         return track.target.resolve(context.first, now, labels)

@@ -5,13 +5,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from unveil.attribution import PatternNet
-from unveil.errors import RecipeError
+from unveil.classifiers import Classifier
+from unveil.errors import RecipeError, TargetError
+from unveil.predictions import Prediction
 from unveil.recipes import NAMED, RECIPE_CODEC, Recipe
+from unveil.seeding import check_seed
 from unveil.serve.jobs.job import JobRequest
 from unveil.targets import parse_target
 
 MAX_SETTINGS, MAX_SETTINGS_BYTES, MAX_DEPTH = 500, 1 << 16, 12
+MAX_TARGET = 1000
 # Parts that are switched on with all their defaults, and the kinds that these are.
 SWITCHES = {"trust": "TrustSettings", "label_check": "LabelCheck"}
 SEE = "compare: unveil recipe show NAME"
@@ -33,6 +39,22 @@ def recipe_of(request: JobRequest) -> Recipe:
     if request.target is not None:
         recipe = recipe.with_target(parse_target(request.target))
     return recipe if request.trust else replace(recipe, trust=None)
+
+
+def check_request(request: JobRequest, classifier: Classifier | None) -> None:
+    """Check everything in a request but its image, before it waits in a queue.
+
+    `classifier` is the one of the request; None if it isn't loaded yet, and then the target is checked by name only.
+    Raises `RecipeError` and `TargetError`.
+    """
+    check_seed(request.seed)
+    if request.target is not None and len(request.target) > MAX_TARGET:
+        got = f"{len(request.target)}"
+        raise TargetError(f"a target of at most {MAX_TARGET} characters", got, "name one class")
+    recipe = recipe_of(request)
+    if classifier is not None:
+        prediction = Prediction(np.zeros(len(classifier.labels)), classifier.output)
+        recipe.target.resolve(prediction, prediction, classifier.labels)
 
 
 def apply_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
