@@ -165,7 +165,7 @@ def is_full(error: BaseException) -> bool:
 
 def closed_error() -> StateError:
     """The error for whatever is asked after the server has ended."""
-    return StateError("a server that is running", "one that has ended", "ask again when it runs")
+    return StateError("a server that is running", "one that has ended", "start it, and try again")
 
 
 def _connect(path: Path) -> Connection:
