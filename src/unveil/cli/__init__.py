@@ -21,6 +21,7 @@ from unveil.cli.patterns import patterns
 from unveil.cli.recipe import recipe_app
 from unveil.cli.report import report
 from unveil.cli.run import run
+from unveil.cli.serve import serve
 from unveil.cli.show import show
 from unveil.cli.table import table
 from unveil.errors import UnveilError, UnveilWarning
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, show, table, report, demo, models, patterns, maximize, evaluate):
+for command in (run, show, table, report, serve, demo, models, patterns, maximize, evaluate):
     add_command(app, command)
 app.add_typer(export_app, name="export")
 app.add_typer(recipe_app, name="recipe")

@@ -43,7 +43,7 @@ class Access:
 
     def has_session(self, cookies: list[str]) -> bool:
         """True if one of the values of the server's cookie is that of a session."""
-        return any([_is_in(_digest(value), self._sessions) for value in cookies])
+        return any(_is_in(_digest(value), self._sessions) for value in cookies)
 
     def accepts_bearer(self, authorization: str) -> bool:
         """True for a header `Authorization: Bearer TOKEN` with the user's own token."""
@@ -90,4 +90,4 @@ def _digest(secret: str) -> bytes:
 
 
 def _is_in(digest: bytes, known: list[bytes]) -> bool:
-    return any([secrets.compare_digest(digest, one) for one in known])
+    return any(secrets.compare_digest(digest, one) for one in known)

@@ -72,7 +72,9 @@ def check_address(host: str, names: tuple[str, ...], *, has_token: bool) -> None
             ipaddress.ip_address(host)
         except ValueError as error:
             got = repr(host)[:60]
-            raise ServeError("--host with an IP address, or localhost", got, "127.0.0.1 is this machine only") from error
+            raise ServeError(
+                "--host with an IP address, or localhost", got, "127.0.0.1 is this machine only"
+            ) from error
     for name in names:
         if len(name) > 253 or _NAME.fullmatch(name) is None:
             do = "give a name such as lab.example.org, in lower case and without a port"

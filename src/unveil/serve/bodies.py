@@ -78,7 +78,9 @@ def _check_values(value: Any) -> None:
 
 
 def _is_text(text: str) -> bool:
-    return text.isascii() and "\0" not in text or not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+    return (text.isascii() and "\0" not in text) or not any(
+        char == "\0" or "\ud800" <= char <= "\udfff" for char in text
+    )
 
 
 class StrictRequest(Request):

@@ -59,7 +59,7 @@ def _fields_of(owner: Any, prefix: str, when: tuple, nested: int = 0) -> Iterato
 def _field(owner: Any, name: str, hint: Any, key: str, place: tuple[tuple, int]) -> Iterator[dict]:
     when, nested = place
     value, options = getattr(owner, name), _options(hint)
-    about = {"key": key, "title": _title(name), "help": help_of(type(owner), name)}
+    about: dict[str, Any] = {"key": key, "title": _title(name), "help": help_of(type(owner), name)}
     if when:
         about["when"] = [{"key": one, "value": other} for one, other in when]
     bases = [option for option in options if _is_settings(option)]
@@ -109,7 +109,11 @@ def _fields_of_kind(kind: type, prefix: str, when: tuple, nested: int) -> Iterat
             kind_of_leaf = next((LEAVES[option] for option in _options(hints[item.name]) if option in LEAVES), None)
             if kind_of_leaf is not None:
                 default = None if item.default is dataclasses.MISSING else item.default
-                about = {"key": f"{prefix}{item.name}", "title": _title(item.name), "help": help_of(kind, item.name)}
+                about: dict[str, Any] = {
+                    "key": f"{prefix}{item.name}",
+                    "title": _title(item.name),
+                    "help": help_of(kind, item.name),
+                }
                 about["when"] = [{"key": one, "value": other} for one, other in when]
                 yield about | {"type": kind_of_leaf, "value": default, **_unit(item.name)}
         return
