@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from unveil.targets import TargetScore
 from unveil.what_if.drawing import Drawing
@@ -124,6 +125,19 @@ class WhatIf:
         if self.is_tested and self.p_value is None:
             lines.append("its shape fits nowhere else in the image, so there is nothing to compare its drop with")
         return tuple(lines)
+
+    def as_dict(self) -> dict:
+        """The answer as plain values, with what follows from them: the content of its file."""
+        from unveil.what_if.encoding import encode_what_if  # noqa: PLC0415 (it is made of this class)
+
+        return encode_what_if(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "WhatIf":
+        """The answer of plain `values`. Raises `RecordError`."""
+        from unveil.what_if.encoding import decode_what_if  # noqa: PLC0415
+
+        return decode_what_if(values)
 
     @property
     def _comparison(self) -> str:

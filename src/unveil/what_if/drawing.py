@@ -98,6 +98,23 @@ class Drawing:
         """The ids of the regions that are named, each once."""
         return tuple(dict.fromkeys(stroke.region for stroke in self.strokes if stroke.region is not None))
 
+    def as_dict(self) -> dict:
+        """The drawing as plain values: the content of its file.
+
+        >>> Drawing((Stroke(StrokeKind.REGION, region="r2.1"),)).as_dict()["strokes"]
+        [{'kind': 'region', 'region': 'r2.1'}]
+        """
+        from unveil.what_if.encoding import encode_drawing  # noqa: PLC0415 (it is made of this class)
+
+        return encode_drawing(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Drawing":
+        """The drawing of plain `values`; keys that don't apply to a stroke may be null. Raises `RecordError`."""
+        from unveil.what_if.encoding import decode_drawing  # noqa: PLC0415
+
+        return decode_drawing(values)
+
 
 def _kind(kind: Any) -> StrokeKind:
     try:
