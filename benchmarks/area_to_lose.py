@@ -27,7 +27,7 @@ from notes import Notes
 
 from unveil import Classifier, Run, find_regions, load_classifier, read_image
 from unveil.attribution import Cam
-from unveil.evaluation.bootstrap import intervals
+from unveil.bootstrap import intervals
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.probe import Probe
 from unveil.evaluation.mosaics.photographs import list_photographs, open_label_table

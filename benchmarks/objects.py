@@ -30,9 +30,9 @@ from torch import Tensor
 
 from unveil import Classifier, Image, Recipe, Run, find_regions, load_classifier
 from unveil.attribution import Cam
+from unveil.bootstrap import bounds, by_group, intervals
 from unveil.datasets import Sample, open_dataset
 from unveil.errors import UnveilError
-from unveil.evaluation.bootstrap import bounds, by_group, intervals
 from unveil.evaluation.metrics.curves import deletion
 from unveil.evaluation.metrics.probe import Probe
 from unveil.evaluation.planted.methods import SingleMapMethod, single_map_methods

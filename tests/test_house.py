@@ -28,6 +28,7 @@ LAYERS = (
         "leftovers",
         "codec",
         "texts",
+        "bootstrap",
     ),
     ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping"),

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
-from unveil.evaluation.bootstrap import bounds, intervals, ratio
+from unveil.bootstrap import bounds, intervals, ratio
 from unveil.evaluation.planted.cue_recall import is_false, is_found
 from unveil.masks import union
 from unveil.planted import Cue, Scene

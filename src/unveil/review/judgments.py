@@ -11,7 +11,7 @@ from typing import Any
 from unveil.errors import RecordError
 
 MAX_NOTE_CHARS, MAX_REVIEWER_CHARS, MAX_JUDGMENTS = 2000, 200, 5000
-LATEST_S = 1e11  # seconds since 1970; far in the future
+LATEST_S = 1e11  # the year 5138, in seconds since 1970
 _ID = re.compile(r"(t[1-9]\d{0,5})?r[1-9]\d{0,5}\.[1-9]\d{0,5}")
 _SEAL = re.compile(r"[0-9a-f]{64}")
 
@@ -95,6 +95,19 @@ class Review:
         """The same review with the judgment of the `region` of this id; None takes a `judgment` back."""
         judgments: dict[str, Any] = {**self.judgments, region: judgment}
         return replace(self, judgments={name: one for name, one in judgments.items() if one is not None})
+
+    def as_dict(self) -> dict:
+        """The review as plain values: the content of its file."""
+        from unveil.review.files import encode_review  # noqa: PLC0415 (it is made of this class)
+
+        return encode_review(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Review":
+        """The review of plain `values`. Raises `RecordError`."""
+        from unveil.review.files import decode_review  # noqa: PLC0415
+
+        return decode_review(values)
 
 
 def _check_text(what: str, text: Any, limit: int) -> None:

@@ -39,7 +39,10 @@ def save_what_if(what_if: WhatIf, folder: str | Path, number: int | None = None)
 
 
 def what_if_numbers(folder: str | Path) -> tuple[int, ...]:
-    """The numbers of the answers in a `folder`, in their order; empty if there is no folder."""
+    """The numbers of the answers in a `folder`, in their order; empty if there is no folder.
+
+    Raises `RecordError` if the folder can't be read.
+    """
     path = Path(folder)
     try:
         names = [entry.name for entry in path.iterdir()] if path.is_dir() else []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from unveil.evaluation.bootstrap import Estimate, draws, intervals, percentiles
+from unveil.bootstrap import Estimate, draws, intervals, percentiles
 from unveil.evaluation.metrics.labels import LabelMeasurement, estimate_by_label, estimate_means
 
 ITEMS = [

@@ -6,7 +6,7 @@ from handmade import handmade, inside, logit
 from scipy import stats
 
 from tiny_runs import run as tiny
-from unveil.evaluation.bootstrap import bounds, by_group, intervals, ratio
+from unveil.bootstrap import bounds, by_group, intervals, ratio
 from unveil.evaluation.paper.summary import count_run, summarize_counts, summarize_runs
 from unveil.predictions import Output
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from unveil.bootstrap import Estimate, bounds, by_group, divided, draws, percentiles
 from unveil.datasets import LabeledBox
-from unveil.evaluation.bootstrap import Estimate, bounds, by_group, divided, draws, percentiles
 from unveil.evaluation.metrics.detections import iou_and_iobb, part_boxes
 from unveil.evaluation.metrics.heat import stretch_map
 from unveil.masks import label_components

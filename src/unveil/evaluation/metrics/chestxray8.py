@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from unveil.bootstrap import Estimate
 from unveil.datasets import LabeledBox
-from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.metrics.detections import iou_and_iobb
 from unveil.evaluation.metrics.labels import EstimateArray, LabelMeasurement, estimate_by_label, row_as_dict
 from unveil.masks import Box

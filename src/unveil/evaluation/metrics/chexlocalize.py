@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from unveil.evaluation.bootstrap import Estimate
+from unveil.bootstrap import Estimate
 from unveil.evaluation.metrics.heat import check_same_grid, stretch_map
 from unveil.evaluation.metrics.labels import LabelMeasurement, LabelTable, estimate_means
 from unveil.evaluation.metrics.pointing import hits_truth

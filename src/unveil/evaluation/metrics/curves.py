@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 
+from unveil.bootstrap import Estimate
 from unveil.errors import RecipeError
-from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.metrics.labels import LabelMeasurement, estimate_by_label
 from unveil.evaluation.metrics.probe import Probe
 

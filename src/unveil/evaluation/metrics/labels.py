@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
-from unveil.evaluation.bootstrap import Estimate, bounds, divided, percentiles, times_drawn
+from unveil.bootstrap import Estimate, bounds, divided, percentiles, times_drawn
 
 
 @dataclass(frozen=True)

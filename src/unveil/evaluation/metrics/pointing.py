@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from unveil.bootstrap import Estimate
 from unveil.errors import AttributionError
-from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.metrics.heat import check_same_grid, has_evidence, peak_of_map
 from unveil.evaluation.metrics.labels import LabelMeasurement, LabelTable, estimate_means
 from unveil.masks import distance_px

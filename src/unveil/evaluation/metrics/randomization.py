@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unveil.attribution.adapters.score_module import require_torch_classifier, seed_global_generators
+from unveil.bootstrap import Estimate
 from unveil.classifiers import Classifier, TorchClassifier
 from unveil.errors import AttributionError
-from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.metrics.labels import LabelMeasurement, LabelTable, estimate_means
 from unveil.evaluation.metrics.probe import Explain
 from unveil.evaluation.metrics.similarity import ssim

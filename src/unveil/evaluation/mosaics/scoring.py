@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unveil.evaluation.bootstrap import Estimate, bounds, intervals, ratio
+from unveil.bootstrap import Estimate, bounds, intervals, ratio
 from unveil.evaluation.mosaics.pool import Mosaic
 from unveil.masks import Mask
 from unveil.records import Verdict

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
+from unveil.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.paper.box_hits import CRITERIA, BoxHits, Hits
 
 SCOPES = ("any", "own")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
+from unveil.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.records.run import Round, Run
 
 # The sums over the rounds with the same index.

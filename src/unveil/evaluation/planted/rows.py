@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unveil.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.classifiers import Classifier
 from unveil.classifiers.engine.passes import counting_passes
 from unveil.errors import UnveilError
-from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.planted.cue_recall import is_found
 from unveil.evaluation.planted.methods import (
     MIN_AREA_PX,

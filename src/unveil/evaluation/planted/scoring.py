@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from unveil.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.errors import UnveilError
-from unveil.evaluation.bootstrap import Estimate, bounds, by_group, intervals, ratio
 from unveil.evaluation.planted.cue_recall import Inside, is_false, is_found
 from unveil.masks import components, distance_px, iou, union
 from unveil.measures import RIM_PX

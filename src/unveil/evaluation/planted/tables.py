@@ -6,8 +6,8 @@ from math import ceil
 from statistics import median
 from typing import Any
 
+from unveil.bootstrap import Estimate
 from unveil.classifiers import Classifier
-from unveil.evaluation.bootstrap import Estimate
 from unveil.evaluation.planted.methods import PlantedQuestion
 from unveil.evaluation.planted.scoring import TrialScores
 
