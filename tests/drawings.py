@@ -29,6 +29,6 @@ WHAT_IF = WhatIf(
     p_value=0.05,
     image_sha256="a" * 64,
     classifier="b" * 64,
-    fill={"kind": "Mean"},
+    recipe={"name": "quick", "fill": {"kind": "Mean"}},
     seed=7,
 )

@@ -226,7 +226,7 @@ def test_questions_that_cannot_be_asked_are_refused():
         ({"image_sha256": "0" * 64}, "image"),
         ({"classifier": "x"}, "classifier"),
         ({"seed": 9}, "seed"),
-        ({"fill": {}}, "fill"),
+        ({"recipe": {"fill": {}}}, "fill"),
     ],
 )
 def test_the_answer_to_another_run_is_not_tested(change, name):

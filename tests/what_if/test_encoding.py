@@ -66,6 +66,7 @@ def test_what_follows_from_an_answer_is_in_its_plain_values():
         ({"p_value": 1.2}, "'p_value' in the what-if to be a number from 0 to 1; got 1.2"),
         ({"drawing": {"version": 3}}, "the drawing in the what-if of version 1 at most; got version 3"),
         ({"drawing": {}}, "the key 'strokes' in the drawing in the what-if; got no such key; draw again"),
+        ({"recipe": {}}, "the key 'recipe.fill' in the what-if; got no such key"),
         ({"labels": [{}]}, "the key 'labels[0].class_index' in the what-if; got no such key"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from unveil import __version__
+from unveil.cli.agreement import agreement
 from unveil.cli.benchmark import benchmark_app
 from unveil.cli.console import FAILED, INTERRUPTED, add_command, show_error, show_warning
 from unveil.cli.demo import demo
@@ -24,6 +25,7 @@ from unveil.cli.run import run
 from unveil.cli.serve import serve
 from unveil.cli.show import show
 from unveil.cli.table import table
+from unveil.cli.what_if import what_if
 from unveil.errors import UnveilError, UnveilWarning
 
 HELP = """Find every region of an image that a classifier relies on, round after round.
@@ -39,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, show, table, report, serve, demo, models, patterns, maximize, evaluate):
+for command in (run, what_if, show, table, report, serve, demo, models, patterns, maximize, evaluate, agreement):
     add_command(app, command)
 app.add_typer(export_app, name="export")
 app.add_typer(recipe_app, name="recipe")

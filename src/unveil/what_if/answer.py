@@ -63,7 +63,7 @@ class WhatIf:
         p_value: As in a trust card; None before the test, and where the shape fits nowhere else.
         image_sha256: The hash of the image's content, as in a record.
         classifier: The fingerprint of the classifier's weights.
-        fill: The fill that replaced the pixels, as a table of a recipe.
+        recipe: The recipe of the run, as tables; its fill replaced the pixels.
         seed: The seed of the run.
     """
 
@@ -84,13 +84,18 @@ class WhatIf:
     p_value: float | None
     image_sha256: str
     classifier: str
-    fill: dict
+    recipe: dict
     seed: int
 
     @property
     def target(self) -> str:
         """The name of the target."""
         return self.target_score.name
+
+    @property
+    def fill(self) -> dict:
+        """The fill that replaced the pixels, as a table of the recipe."""
+        return self.recipe["fill"]
 
     @property
     def drop(self) -> float:

@@ -54,8 +54,8 @@ def ask_what_if(
         drawing: What to erase.
         on: "original" erases the drawing from the image itself; "erased" from what the run has left of it.
         rounds: With "erased", the number of rounds whose regions are erased as well; None for all that were done.
-        target: The target whose score is tested, as in `find_regions`; None for the region's own if the drawing is one
-            region, and else for the first target of the run.
+        target: The target whose score is tested, as in `find_regions`, or a `TargetScore`; None for the region's own if
+            the drawing is one region, and else for the first target of the run.
         placements: The largest number of other places; None for that of the recipe's trust settings.
 
     Raises `RecordError` for a drawing that covers no pixel of the model's grid or names an unknown region, and
@@ -113,7 +113,7 @@ def predict_what_if(
         p_value=None,
         image_sha256=context.image.sha256,
         classifier=context.classifier.fingerprint,
-        fill=_fill_table(context),
+        recipe=context.recipe.as_dict(),
         seed=context.seed,
     )
 
@@ -198,15 +198,11 @@ def _label_changes(
     return tuple(sorted(changes, key=lambda change: (-abs(change.change), change.class_index)))
 
 
-def _fill_table(context: RunContext) -> dict:
-    return context.recipe.as_dict()["fill"]
-
-
 def _check_same_run(context: RunContext, what_if: WhatIf) -> None:
     pairs = {
         "image": (what_if.image_sha256, context.image.sha256),
         "classifier": (what_if.classifier, context.classifier.fingerprint),
-        "fill": (what_if.fill, _fill_table(context)),
+        "fill": (what_if.fill, context.recipe.as_dict()["fill"]),
         "seed": (what_if.seed, context.seed),
     }
     other = [name for name, (asked, own) in pairs.items() if asked != own]

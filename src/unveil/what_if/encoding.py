@@ -41,7 +41,7 @@ def encode_what_if(what_if: WhatIf) -> dict:
         "notes": list(what_if.notes),
         "image_sha256": what_if.image_sha256,
         "classifier": what_if.classifier,
-        "fill": what_if.fill,
+        "recipe": what_if.recipe,
         "seed": what_if.seed,
         "drawing": encode_drawing(what_if.drawing),
         "on": str(what_if.on),
@@ -87,7 +87,7 @@ def decode_what_if(values: Any, file: str = "the what-if") -> WhatIf:
         p_value=p_value,
         image_sha256=table.text("image_sha256"),
         classifier=table.text("classifier"),
-        fill=table.plain("fill"),
+        recipe=_decode_recipe(table),
         seed=table.any_whole("seed"),
     )
 
@@ -129,6 +129,11 @@ def _decode_points(table: Table) -> tuple[Point, ...]:
         if len(row) != 2:
             raise table.wrong(f"{table.at('points')}[{number}]", "a pair [y, x]", list(row))
     return tuple((y, x) for y, x in rows)
+
+
+def _decode_recipe(table: Table) -> dict:
+    table.table("recipe").plain("fill")
+    return table.plain("recipe")
 
 
 def _decode_label(table: Table) -> LabelChange:

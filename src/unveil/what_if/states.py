@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from unveil.context import RunContext, Track
-from unveil.errors import RecordError
+from unveil.errors import RecordError, TargetError
 from unveil.predictions import Prediction
 from unveil.records import Region
 from unveil.targets import TargetScore, as_target, class_score
@@ -42,13 +42,24 @@ def choose_target(
     """The target score, if the caller or a region decides it, and the track whose erased pixels are meant."""
     score, names = None, drawing.regions
     if target is not None:
-        labels = context.classifier.labels
-        (score, *_) = as_target(target).resolve(context.first, context.first, labels) or (None,)
+        score = _given_target(context, target)
     elif len(drawing.strokes) == len(names) == 1:
         region = regions_by_id(context).get(names[0])
         score = None if region is None else region.target_score
     named = [track for track in context.tracks if score is not None and track.name == score.name]
     return score, (named or context.tracks)[0]
+
+
+def _given_target(context: RunContext, target: Any) -> TargetScore | None:
+    labels = context.classifier.labels
+    if not isinstance(target, TargetScore):
+        (score, *_) = as_target(target).resolve(context.first, context.first, labels) or (None,)
+        return score
+    if not all(0 <= index < len(labels) for index, _ in target.weights):
+        raise TargetError(
+            f"a target among {len(labels)} labels", f"{target.name!r:.60}", "ask the classifier of the answer"
+        )
+    return target
 
 
 def first_target(context: RunContext, before: Prediction) -> TargetScore:
