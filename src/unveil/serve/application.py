@@ -20,11 +20,12 @@ from starlette.requests import Request
 from unveil.serve.answers import JsonResponse, error_response
 from unveil.serve.checks import RequestCheck
 from unveil.serve.refusals import public_line
-from unveil.serve.routes import images, jobs, pages
+from unveil.serve.routes import exports, images, jobs, pages
 from unveil.serve.security import SecurityGate
 from unveil.serve.service import ServeService
 
 DESCRIPTION = "Jobs that find every region of an image that a classifier relies on. See docs/serve.md."
+ROUTERS = tuple(room.router for room in (pages, images, jobs, exports))
 
 
 def make_application(service: ServeService) -> SecurityGate:
@@ -49,8 +50,8 @@ def make_application(service: ServeService) -> SecurityGate:
         redirect_slashes=False,
     )
     app.state.service = service
-    for room in (pages, images, jobs):
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     _handle_errors(app, service)
     limits = service.limits
     check = RequestCheck(service.address, service.access)

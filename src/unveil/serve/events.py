@@ -140,15 +140,15 @@ class EventStreamResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, source: AsyncIterator[bytes]) -> None:
+    def __init__(self, source: AsyncIterator[bytes], status_code: int = 200) -> None:
         """Stream what `source` yields."""
-        super().__init__(headers={"x-accel-buffering": "no"})
+        super().__init__(status_code=status_code, headers={"x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._source = source
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Write the answer. A reader who is gone is noticed at once, not with the next event."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         writing = asyncio.ensure_future(self._write(send))
         leaving = asyncio.ensure_future(_until_gone(receive))
         try:

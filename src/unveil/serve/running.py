@@ -45,6 +45,8 @@ class BoundServer:
         except SystemExit as error:
             got = f"port {port} of {host}, which is in use or not allowed"
             raise ServeError("an address that the server can have", got, "choose another --port") from error
+        # A browser that is quicker than the server waits, and isn't refused.
+        self._socket.listen()
         self.port: int = self._socket.getsockname()[1]
 
     def run(self, app: Any, end_streams: Callable[[], None]) -> None:

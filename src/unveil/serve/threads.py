@@ -13,17 +13,19 @@ BODY_TIMEOUT_S = 60.0  # for the next piece of an upload
 
 
 class RequestThreads:
-    """Three groups of threads: quick `reads`, `uploads`, and `works` such as exports.
+    """Groups of threads, which are apart so that slow uploads, exports and tests never keep a page from reading.
 
-    They are apart so that slow uploads and exports never keep a page from reading. Their numbers bound the memory too:
-    an upload or an export beyond them waits.
+    Their numbers bound the memory too: an upload or an export beyond them waits.
     """
 
-    def __init__(self, reads: int = 8, uploads: int = 3, works: int = 2) -> None:
+    def __init__(self) -> None:
         """Begin; the threads are started when they are first needed."""
-        self._reads = ThreadPoolExecutor(reads, "unveil-read")
-        self._uploads = ThreadPoolExecutor(uploads, "unveil-upload")
-        self._works = ThreadPoolExecutor(works, "unveil-work")
+        self._reads = ThreadPoolExecutor(8, "unveil-read")
+        self._uploads = ThreadPoolExecutor(3, "unveil-upload")
+        self._works = ThreadPoolExecutor(2, "unveil-work")
+        self._asks = ThreadPoolExecutor(2, "unveil-ask")
+        # One, so that a question waits for at most one test.
+        self._tests = ThreadPoolExecutor(1, "unveil-test")
 
     async def read(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Call a function that takes milliseconds."""
@@ -32,6 +34,14 @@ class RequestThreads:
     async def work(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Call a function that takes seconds."""
         return await _call(self._works, function, *arguments, **options)
+
+    async def ask(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Call a function that waits for one pass of a network."""
+        return await _call(self._asks, function, *arguments, **options)
+
+    async def test(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Call a function that waits for many passes of a network."""
+        return await _call(self._tests, function, *arguments, **options)
 
     async def upload(self, function: Callable[[Iterator[bytes]], T], chunks: AsyncIterator[bytes]) -> T:
         """Call a function that reads the chunks of a body while they arrive.
@@ -51,7 +61,7 @@ class RequestThreads:
 
     def close(self) -> None:
         """Take no more calls; those that run end by themselves."""
-        for pool in (self._reads, self._uploads, self._works):
+        for pool in (self._reads, self._uploads, self._works, self._asks, self._tests):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

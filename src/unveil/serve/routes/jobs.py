@@ -10,7 +10,7 @@ from starlette.responses import Response
 from unveil.serve.answers import JsonResponse, job_answer
 from unveil.serve.bodies import StrictRoute
 from unveil.serve.events import EventStreamResponse, stream_events
-from unveil.serve.jobs import JobRequest, NotFoundError, StateError
+from unveil.serve.jobs import JobRequest, NotFoundError
 from unveil.serve.refusals import RequestError
 from unveil.serve.routes.images import stored_id
 from unveil.serve.service import ServeService, Service
@@ -90,14 +90,17 @@ async def continue_job(service: Service, job_id: JobId, more: MoreRounds) -> Jso
 
 @router.get("/jobs/{job_id}/view", response_class=Response, responses={200: {"content": {"application/json": {}}}})
 async def read_view(request: Request, service: Service, job_id: JobId) -> Response:
-    """What a viewer shows of a job: the document of docs/view-format.md. Its ETag is the job's version."""
+    """What a viewer shows of a job: the document of docs/view-format.md. Its ETag is the job's version.
+
+    204 while there is nothing to show.
+    """
     job = await service.threads.read(service.workplace.job, job_id)
     tag = f'"{job.version}"'
     if tag in [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers={"etag": tag})
     content = await service.threads.read(service.workplace.view, job_id)
     if content is None:
-        raise StateError("a job that has begun", f"one that is {job.state}", "wait for its first event")
+        return Response(status_code=204)
     return Response(content, media_type="application/json", headers={"etag": tag})
 
 
