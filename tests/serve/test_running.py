@@ -8,8 +8,8 @@ from pathlib import Path
 from socket import create_connection
 
 import pytest
-from serve.processes import SLOW, RunningServer, read_events, running_server
 
+from serve.processes import SLOW, RunningServer, read_events, running_server
 from workplaces import wait_for
 
 
@@ -104,7 +104,10 @@ def test_requests_that_no_browser_sends(server):
         (["GET /api/jobs HTTP/1.1", host, host, session, close], b"400"),
         (["GET /api/jobs HTTP/1.0", session], b"400"),
         (["GET http://evil.example/api/jobs HTTP/1.1", "Host: evil.example", session, close], b"403"),
-        (["GET /api/jobs HTTP/1.1", "Host: evil.example", f"X-Forwarded-Host: {server.base[7:]}", session, close], b"403"),
+        (
+            ["GET /api/jobs HTTP/1.1", "Host: evil.example", f"X-Forwarded-Host: {server.base[7:]}", session, close],
+            b"403",
+        ),
         (["GET /api/jobs HTTP/1.1", host, close, "X-Forwarded-For: 127.0.0.1"], b"401"),
         (["GET /api/events HTTP/1.1", host, session, *UPGRADE], b"400"),
         (["POST /api/jobs HTTP/1.1", host, origin, session, close, "Content-Length: 2", "Content-Length: 3"], b"400"),

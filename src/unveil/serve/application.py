@@ -20,12 +20,12 @@ from starlette.requests import Request
 from unveil.serve.answers import JsonResponse, error_response
 from unveil.serve.checks import RequestCheck
 from unveil.serve.refusals import public_line
-from unveil.serve.routes import exports, images, jobs, pages
+from unveil.serve.routes import exports, images, jobs, pages, reviews, what_ifs
 from unveil.serve.security import SecurityGate
 from unveil.serve.service import ServeService
 
 DESCRIPTION = "Jobs that find every region of an image that a classifier relies on. See docs/serve.md."
-ROUTERS = tuple(room.router for room in (pages, images, jobs, exports))
+ROUTERS = tuple(room.router for room in (pages, images, jobs, what_ifs, reviews, exports))
 
 
 def make_application(service: ServeService) -> SecurityGate:

@@ -5,21 +5,39 @@ import json
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from starlette.responses import Response
 
-from unveil.serve.jobs import Event, Workplace
+from unveil.serve.jobs import Event
 from unveil.serve.threads import RequestThreads
 
 POLL_S, PING_S, PAGE = 0.5, 15.0, 500
 RECENT = 2000  # events that are kept in memory, so that many streams don't read them from the disk again
 
 
+@runtime_checkable
+class EventSource(Protocol):
+    """The part of a workplace that streams need."""
+
+    @property
+    def last_event(self) -> int:
+        """The id of the newest event."""
+        ...
+
+    def events(self, after: int, job: str | None = None, limit: int = 1000) -> list[Event]:
+        """Events after one, in their order; of one job, if it is given."""
+        ...
+
+    def wait_for_events(self, after: int, timeout_s: float) -> bool:
+        """Wait until there are events after one; False if there is none in time."""
+        ...
+
+
 class EventHub:
     """Wakes all streams when something happens, and remembers the latest events for them."""
 
-    def __init__(self, workplace: Workplace, threads: RequestThreads) -> None:
+    def __init__(self, workplace: EventSource, threads: RequestThreads) -> None:
         """Begin without a thread."""
         self._workplace, self._threads = workplace, threads
         self._recent: deque[Event] = deque(maxlen=RECENT)

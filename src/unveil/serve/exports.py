@@ -13,6 +13,7 @@ from unveil.errors import RecordError
 from unveil.export import MaskForm, export_masks, run_rows, write_rows
 from unveil.records import Run
 from unveil.report import make_report_page
+from unveil.review import judgment_rows, load_review, write_judgments
 from unveil.serve.jobs import StateError, Workplace
 from unveil.store import load_run
 from unveil.texts import safe_name
@@ -64,10 +65,11 @@ def make_export(workplace: Workplace, job_id: str, name: str) -> tuple[bytes, st
 def file_stem(image_name: str) -> str:
     """The beginning of the name of an exported file: letters, digits, `_` and `-` of ASCII alone.
 
-    >>> file_stem("scan 12/ödem.dcm.png")
-    'scan_12_dem'
+    >>> file_stem("scan 12/lung ödem.nii.gz")
+    'lung_dem'
     """
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", safe_name(image_name).partition(".")[0])
+    name = safe_name(image_name.rpartition("/")[2])
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name.partition(".")[0])
     return re.sub("_+", "_", stem).strip("_-")[:60] or "image"
 
 
@@ -122,8 +124,6 @@ def _report(source: ExportSource) -> bytes:
 
 
 def _review(source: ExportSource) -> bytes:
-    from unveil.review import judgment_rows, load_review, write_judgments  # noqa: PLC0415
-
     review = load_review(source.folder)
     if review is None:
         raise StateError("a run with judgments", "one without", "judge a region first")

@@ -62,7 +62,7 @@ class _Exchange:
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive, self._send, self._limit = receive, send, limit
         self._read = 0
-        self._started = self._too_large = False
+        self._started = self._refused = self._too_large = False
 
     def check_length(self, scope: Message) -> None:
         """Refuse a body by the length that its head says, before any of it is read."""
@@ -79,9 +79,11 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
+        if self._too_large and not self._started:  # whatever the application made of the error
+            await self.refuse(413, str(self._too_large_error()))
+        if self._refused:
+            return
         if message["type"] == "http.response.start":
-            if self._too_large:  # whatever the application made of the error
-                raise self._too_large_error()
             self._started = True
             message = {**message, "headers": secured(message.get("headers", ()))}
         await self._send(message)
@@ -90,7 +92,7 @@ class _Exchange:
         """Answer with one line, unless an answer has begun; the connection isn't used again."""
         if self._started:
             return
-        self._started = True
+        self._started = self._refused = True
         body = json.dumps({"error": public_line(text)}).encode("ascii")
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         headers.append((b"connection", b"close"))
