@@ -126,15 +126,3 @@ def test_what_cannot_be_asked_is_one_line_on_standard_error(shell, ask, strokes,
     assert err.startswith("error expected ") and err.count("\n") == 1
     assert message in err
     assert not (shell.folder / "answers").exists()
-
-
-def test_labels_from_outside_cannot_move_the_cursor(shell: Shell):
-    """A label with a terminal's commands in it, and with markup."""
-    net = shell.folder / "net.py"
-    net.write_text(net.read_text().replace('"cat", "dog"', r'"[red]cat", "dog\x1b[2J"'))
-    image, path = shell.photograph("a.png"), shell.folder / "drawing.json"
-    path.write_text(json.dumps({"strokes": [BRUSH]}))
-    code, out, err = shell("what-if", image, path, *shell.common[:4], "--target", "class:1")
-    assert (code, err) == (0, "")
-    assert "\x1b" not in out
-    assert r"the score of dog\x1b[2J by" in out.splitlines()[0] and "[red]cat" in out

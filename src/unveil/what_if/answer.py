@@ -116,7 +116,8 @@ class WhatIf:
         else:
             effect = f"Hiding it {'lowers' if drop > 0 else 'raises'} the score of {self.target} by {abs(drop):.2f}"
         own = next((one for one in self.labels if one.class_index == self.target_score.class_index), None)
-        shares = "" if own is None else f" ({own.before:.1%} → {own.after:.1%})"
+        before, after = ("", "") if own is None else (f"{own.before:.1%}", f"{own.after:.1%}")
+        shares = "" if before == after else f" ({before} → {after})"
         return f"{effect}{shares}; {self._comparison}."
 
     @property
