@@ -21,14 +21,14 @@ from unveil.rounds import find_regions
 from unveil.serve.jobs import Event, Job, JobRequest, StoredImage, Workplace, recipe_of
 
 # A run of the tiny classifier takes some 20 ms.
-TINY_SETTINGS = {
+TINY_SETTINGS: dict = {
     "attribution.samples": 4,
     "selector": {"kind": "SmoothedThreshold", "size_px": 3, "passes": 2, "min_area_share": 0.002, "max_regions": 3},
     "stop": {"kind": "MaxRounds", "rounds": 3},
     "label_check": False,
     "trust.placements": 9,
 }
-BOX_SETTINGS = {
+BOX_SETTINGS: dict = {
     "attribution.masks": 40,
     "stop": {"kind": "MaxRounds", "rounds": 50},
     "label_check": False,

@@ -47,6 +47,13 @@ def test_another_kind_begins_with_its_defaults_and_outer_kinds_come_first():
     ).attribution == Zennit("EpsilonPlus")
 
 
+def test_whole_tables_are_taken_before_what_is_in_them_and_stay_as_they_were():
+    table = {"kind": "SoftEdge", "fill": {"kind": "Blur", "sigma_px": 5.0}, "width_px": 2}
+    changes = {"fill.fill.sigma_px": 7.0, "fill": table}
+    assert apply_settings(demo(), changes).fill == SoftEdge(Blur(sigma_px=7.0), width_px=2)
+    assert table["fill"] == {"kind": "Blur", "sigma_px": 5.0}
+
+
 def test_an_equal_kind_changes_nothing():
     assert apply_settings(demo(), {"fill.kind": "SoftEdge"}) == demo()
 

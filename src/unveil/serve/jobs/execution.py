@@ -94,6 +94,7 @@ class JobExecution:
         for round_ in iter_rounds(context, self._on_progress):
             self._checkpoint = context.masked.fork(self._between_batches)
             self._show_round(round_)
+            self._between_batches()
         # The cards predict views of their own; rounds that are done later must not know them.
         cards = replace(context, masked=context.masked.fork(self._between_batches))
         return replace(finish_run(cards, self._on_progress), preview=self._preview)

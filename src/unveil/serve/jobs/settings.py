@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
@@ -75,7 +76,7 @@ def apply_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     _check_plain(settings)
     tables = recipe.as_dict()
     for key in sorted(settings, key=_order):
-        _set(tables, key, settings[key])
+        _set(tables, key, deepcopy(settings[key]))
     changed = Recipe.from_dict(tables)
     if any(isinstance(part, PatternNet) for part in _parts(changed)):
         raise RecipeError("settings that name no file", "PatternNet or PatternAttribution", "use unveil run")

@@ -179,6 +179,8 @@ class Worker:
     ) -> None:
         """Write the record, and only then that the job is over."""
         save_run(run, self._files.folder(job_id), overwrite=True)
+        # Whoever is told that the job is over gets all of it.
+        self._tools.live.show(job_id, run)
         # A stopped job can at least be finished.
         more = state is JobState.STOPPED or execution.can_continue
         rounds, longest = len(run.rounds), execution.longest
