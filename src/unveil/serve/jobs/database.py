@@ -20,7 +20,7 @@ T = TypeVar("T")
 Connection = sqlite3.Connection
 
 DATABASE, LOCK, RESERVE = "jobs.sqlite", "lock.sqlite", "reserve"
-RESERVE_BYTES = 1 << 20
+RESERVE_BYTES, PIECE = 1 << 20, 1 << 14
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE jobs (
@@ -87,19 +87,19 @@ class Database:
             return self._reader.execute(query, values).fetchall()
 
     def restore_reserve(self) -> bool:
-        """Reserve space again if it was given back; False if the disk has none."""
+        """Reserve space again if it was given back; False if the disk hasn't enough: then what it has is reserved."""
         path = self.folder / RESERVE
         with contextlib.suppress(OSError):
             if path.exists() and path.stat().st_size == RESERVE_BYTES:
                 return True
         try:
-            with path.open("wb") as file:
-                # No zeros: some file systems don't store them.
-                file.write(os.urandom(RESERVE_BYTES))
-                file.flush()
+            with path.open("wb", buffering=0) as file:
+                # No zeros, which some file systems don't store; in pieces, so that it takes what there is.
+                for _ in range(RESERVE_BYTES // PIECE):
+                    if file.write(os.urandom(PIECE)) < PIECE:
+                        return False
                 os.fsync(file.fileno())
         except OSError:
-            self._release_reserve()
             return False
         return True
 

@@ -194,7 +194,8 @@ class Worker:
 
     def _fail(self, job_id: str, error: Exception) -> None:
         text = str(error) if isinstance(error, UnveilError) else named_line(error)
-        message = _one_line(text.replace(f"{self._database.folder}/", ""))
+        folder = str(self._database.folder)
+        message = _one_line(text.replace(f"{folder}/", "").replace(folder, "the server's folder"))
         if self._current is not None:
             self._current.keep()
         self._settle(
