@@ -25,7 +25,7 @@ TOP = {
 }
 API = "api/index.md"
 # The order of the guide; pages that aren't named here follow, by name.
-FIRST = ("tutorial.md", "guide.md", "models.md", "glossary.md", "recipes.md", "trust.md")
+FIRST = ("tutorial.md", "guide.md", "models.md", "glossary.md", "recipes.md", "trust.md", "what-if.md", "review.md")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 

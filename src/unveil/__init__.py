@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from unveil.runs import run_images
     from unveil.store import load_run
     from unveil.targets import Class, Margin, Predicted, Top
+    from unveil.what_if import Drawing, ask_what_if
 
 _ROOMS = {
     "classifiers": ("Classifier", "Preprocessing", "TorchClassifier", "load_classifier"),
@@ -38,12 +39,14 @@ _ROOMS = {
     "runs": ("run_images",),
     "store": ("load_run",),
     "targets": ("Class", "Margin", "Predicted", "Top"),
+    "what_if": ("Drawing", "ask_what_if"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Class",
     "Classifier",
+    "Drawing",
     "Image",
     "Margin",
     "Mask",
@@ -56,6 +59,7 @@ __all__ = [
     "Top",
     "TorchClassifier",
     "UnveilError",
+    "ask_what_if",
     "find_regions",
     "finish_run",
     "iter_rounds",

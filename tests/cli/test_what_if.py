@@ -1,4 +1,4 @@
-"""`unveil what-if`: the answer of the library, printed, saved, and asked again."""
+"""`unveil what-if`: the answer of the library, printed, saved, and repeated."""
 
 import json
 

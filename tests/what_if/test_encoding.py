@@ -53,7 +53,7 @@ def test_what_follows_from_an_answer_is_in_its_plain_values():
     [
         ({"version": 2}, "the what-if of version 1 at most; got version 2; update unveil"),
         ({"format": "unveil run"}, "the what-if of the format 'unveil what-if'; got 'unveil run'; check the path"),
-        ({"format": None}, "'format' in the what-if to be a text; got None; ask again: unveil what-if"),
+        ({"format": None}, "'format' in the what-if to be a text; got None; repeat it: unveil what-if"),
         ({"on": "later"}, "'on' in the what-if to be one of original, erased; got 'later'"),
         ({"area_px": 0}, "'area_px' in the what-if to be from 1 to"),
         ({"area_share": 1.5}, "'area_share' in the what-if to be a number from 0 to 1; got 1.5"),

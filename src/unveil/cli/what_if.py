@@ -105,7 +105,7 @@ def what_if(
     """Hide a drawing in an image with the recipe's fill, and print what happens to every label.
 
     The drop of the score is compared with that of the same shape at other places of the image, as in a trust card.
-    Given an answer, its question is asked again, and the command says whether the answer is the same. Rounds are done
+    Given an answer, it is computed again, and the command says whether it is the same. Rounds are done
     only if the drawing names regions, or with --on erased.
 
     Example: unveil what-if dog.jpg drawing.json --model torchvision/resnet50

@@ -7,6 +7,8 @@ from typing import Any
 from unveil.targets import TargetScore
 from unveil.what_if.drawing import Drawing
 
+LEAST_DROP = 0.005  # in logits; smaller ones are written as 0.00
+
 
 class WhatIfState(StrEnum):
     """The state of the image that a drawing is erased from."""
@@ -111,7 +113,7 @@ class WhatIf:
     def sentence(self) -> str:
         """The answer in one line."""
         drop = self.drop
-        if drop == 0:
+        if abs(drop) < LEAST_DROP:
             effect = f"Hiding it doesn't change the score of {self.target}"
         else:
             effect = f"Hiding it {'lowers' if drop > 0 else 'raises'} the score of {self.target} by {abs(drop):.2f}"

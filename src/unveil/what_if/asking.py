@@ -207,4 +207,4 @@ def _check_same_run(context: RunContext, what_if: WhatIf) -> None:
     }
     other = [name for name, (asked, own) in pairs.items() if asked != own]
     if other:
-        raise RecordError("an answer of this run", f"one with another {other[0]}", "ask again with this run")
+        raise RecordError("an answer of this run", f"one with another {other[0]}", "predict it with this run")

@@ -10,7 +10,7 @@ from unveil.what_if.drawing import Drawing, Point, Stroke, StrokeKind
 
 DRAWING_FORMAT, WHAT_IF_FORMAT, VERSION = "unveil drawing", "unveil what-if", 1
 CHANGE = "draw again, or compare: docs/record-format.md"
-REPEAT = "ask again: unveil what-if"
+REPEAT = "repeat it: unveil what-if"
 
 
 def encode_drawing(drawing: Drawing) -> dict:

@@ -57,7 +57,7 @@ def _given_target(context: RunContext, target: Any) -> TargetScore | None:
         return score
     if not all(0 <= index < len(labels) for index, _ in target.weights):
         raise TargetError(
-            f"a target among {len(labels)} labels", f"{target.name!r:.60}", "ask the classifier of the answer"
+            f"a target among {len(labels)} labels", f"{target.name!r:.60}", "use the classifier of the answer"
         )
     return target
 
@@ -74,7 +74,7 @@ def find_track(context: RunContext, name: str | None) -> Track:
     for track in context.tracks:
         if track.name == name:
             return track
-    raise RecordError("an answer of this run", f"one of the track {name!r:.60}", "ask again with this run")
+    raise RecordError("an answer of this run", f"one of the track {name!r:.60}", "predict it with this run")
 
 
 def check_rounds(track: Track, on: WhatIfState, rounds: int | None) -> int:
