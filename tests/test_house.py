@@ -315,6 +315,7 @@ TOPICS = {
     "test_site.py",
     "test_volumes.py",
     "images/test_reading_sources.py",
+    "serve/test_fuzzing.py",
 }
 
 

@@ -18,6 +18,9 @@ from unveil.serve.service import ServeService, Service
 
 router = APIRouter(route_class=StrictRoute)
 MOST_LABELS = 2000
+RecipeName = Annotated[
+    str, Query(max_length=100, description="The name of a recipe.", json_schema_extra={"enum": list(NAMED)})
+]
 STATIC = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
@@ -63,9 +66,7 @@ async def read_session(service: Service) -> JsonResponse:
 
 
 @router.get("/api/recipe-form", response_class=JsonResponse)
-async def read_recipe_form(
-    service: Service, recipe: Annotated[str, Query(max_length=100, description="The name of a recipe.")]
-) -> JsonResponse:
+async def read_recipe_form(service: Service, recipe: RecipeName) -> JsonResponse:
     """The fields of a recipe, with types, bounds and help. Keys are those of the settings of a job."""
     return JsonResponse(await service.threads.read(recipe_form, recipe))
 

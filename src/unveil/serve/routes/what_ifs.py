@@ -29,11 +29,30 @@ MOST_TESTING, MOST_LISTED = 16, 200
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="The number of a what-if.")]
 
 
+class StrokeBody(BaseModel):
+    """One stroke of a drawing; points are pairs [y, x] in pixels of the source."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    kind: Literal["brush", "eraser", "lasso", "region"]
+    points: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = Field([], max_length=5000)
+    width_px: float | None = Field(None, gt=0, le=1e5, description="Of a brush or an eraser.")
+    region: str | None = Field(None, max_length=60, description="The id of a region, such as r2.1.")
+
+
+class DrawingBody(BaseModel):
+    """What is drawn on an image, stroke after stroke."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    format: Literal["unveil drawing"] = "unveil drawing"
+    version: Literal[1] = 1
+    strokes: list[StrokeBody] = Field(min_length=1, max_length=200)
+
+
 class NewWhatIf(BaseModel):
     """What to erase, and from what."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    drawing: dict[str, Any] = Field(description="Strokes in pixels of the source: see docs/what-if.md.")
+    drawing: DrawingBody = Field(description="What to erase.")
     on: Literal["original", "erased"] = Field("original", description="The image, or what the run left of it.")
     rounds: int | None = Field(
         None, ge=1, le=1000, description="With erased: after how many rounds; null for all that were done."
@@ -52,7 +71,7 @@ async def ask_what_if_route(service: Service, job_id: JobId, question: NewWhatIf
         raise QueueFullError("fewer what-ifs at once", got, "wait for their results")
     _change_testing(service, job_id, 1)
     try:
-        drawing = await service.threads.read(Drawing.from_dict, question.drawing)
+        drawing = await service.threads.read(Drawing.from_dict, question.drawing.model_dump(exclude_defaults=True))
         number, what_if = await service.threads.ask(_predict, service, job_id, drawing, question)
     except BaseException:
         _change_testing(service, job_id, -1)
