@@ -14,7 +14,14 @@ from unveil.errors import RecordError
 from unveil.images.preview import Preview
 from unveil.records import Round, Run
 from unveil.view.blobs import PNG, gzip_blob, image_blob, make_blob, map_blob, mask_table
-from unveil.view.labels import choose_view_labels, label_tables, target_tables, track_tables, view_targets
+from unveil.view.labels import (
+    choose_view_labels,
+    label_tables,
+    labels_worth_showing,
+    target_tables,
+    track_tables,
+    view_targets,
+)
 from unveil.view.regions import name_region_ids, region_ids, region_suspicion, region_tables
 
 __all__ = [
@@ -22,7 +29,7 @@ __all__ = [
     "VIEW_FORMAT",
     "VIEW_VERSION",
     "View",
-    "choose_view_labels",
+    "labels_worth_showing",
     "make_view",
     "name_region_ids",
     "region_ids",

@@ -1,11 +1,11 @@
 """The labels of a view, their colors, and their probabilities from round to round."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from unveil.predictions import Prediction
-from unveil.records import Round, Run
+from unveil.records import Round, Run, make_label_cards
 from unveil.targets import TargetScore, class_score
 
 MAX_LABELS, MOVED = 24, 0.05  # labels in a view; change in probability from which a label is in it
@@ -17,16 +17,21 @@ def choose_view_labels(run: Run) -> list[int]:
     First those that were searched for, in their order, then those predicted in any state, those that regions show, and
     those whose probability changed by at least 0.05 between any two states.
     """
-    probabilities = np.stack([state.probabilities for state in _states(run)])
+    return labels_worth_showing(run.first, run.rounds)
+
+
+def labels_worth_showing(first: Prediction, rounds: Sequence[Round]) -> list[int]:
+    """The same for a run that may go on: its `first` prediction, and the `rounds` done so far."""
+    probabilities = np.stack([state.probabilities for state in _states(first, rounds)])
     moved = np.ptp(probabilities, axis=0)
     order = np.argsort(-moved, kind="stable")
     candidates = [
-        *(score.class_index for score in view_targets(run) if score.class_index is not None),
-        *run.first.predicted(),
-        *(index for round_ in run.rounds for index in round_.after.predicted()),
-        *(label.class_index for region in run.regions for label in region.shown or ()),
-        *(card.class_index for card in run.labels),
-        *run.first.leading(1),
+        *(score.class_index for score in _targets(rounds) if score.class_index is not None),
+        *first.predicted(),
+        *(index for round_ in rounds for index in round_.after.predicted()),
+        *(label.class_index for round_ in rounds for region in round_.regions for label in region.shown or ()),
+        *(card.class_index for card in make_label_cards(rounds, first)),
+        *first.leading(1),
         *(int(index) for index in order[:MAX_LABELS] if moved[index] >= MOVED),
     ]
     return list(dict.fromkeys(candidates))[:MAX_LABELS]
@@ -34,7 +39,7 @@ def choose_view_labels(run: Run) -> list[int]:
 
 def view_targets(run: Run) -> list[TargetScore]:
     """All targets of a run, in the order in which they were searched for."""
-    return list(dict.fromkeys(target_map.target_score for round_ in run.rounds for target_map in round_.maps))
+    return _targets(run.rounds)
 
 
 def label_tables(run: Run, indices: Iterable[int]) -> list[dict]:
@@ -111,8 +116,12 @@ def _colors(run: Run) -> dict[int, int]:
     return {score.class_index: number for number, score in scores if score.class_index is not None}
 
 
-def _states(run: Run) -> Iterator[Prediction]:
-    yield run.first
-    for round_ in run.rounds:
+def _targets(rounds: Sequence[Round]) -> list[TargetScore]:
+    return list(dict.fromkeys(target_map.target_score for round_ in rounds for target_map in round_.maps))
+
+
+def _states(first: Prediction, rounds: Sequence[Round]) -> Iterator[Prediction]:
+    yield first
+    for round_ in rounds:
         yield round_.before
         yield round_.after

@@ -11,12 +11,11 @@ from unveil.context import RunContext
 from unveil.errors import RecordError, require_between
 from unveil.predictions import Prediction
 from unveil.recipes import TrustSettings
-from unveil.recording import make_run
 from unveil.stopping.base import MAX_PLACEMENTS
 from unveil.targets import TargetScore, class_score
 from unveil.trust.base import RegionContext
 from unveil.trust.placement import PlacementTest
-from unveil.view import choose_view_labels
+from unveil.view import labels_worth_showing
 from unveil.what_if.answer import LabelChange, WhatIf, WhatIfState
 from unveil.what_if.drawing import Drawing
 from unveil.what_if.pixels import DrawnPixels, draw_pixels
@@ -180,7 +179,7 @@ def _label_changes(
         [
             *(index for index, _ in score.weights),
             *after.predicted(),
-            *choose_view_labels(make_run(context)),
+            *labels_worth_showing(context.first, context.rounds),
             *(int(index) for index in moved if abs(last[index] - first[index]) >= MOVED),
         ]
     )
