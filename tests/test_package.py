@@ -194,7 +194,10 @@ def test_the_lowest_versions_are_those_that_the_metadata_promises():
     """Every direct dependency, of the package, its extras and its tests, is installed in exactly its lower bound."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *(line for name in extras if name not in ("docs", "fuzz") for line in extras[name])]
+    wanted = [
+        *project["dependencies"],
+        *(line for name in extras if name not in ("docs", "fuzz") for line in extras[name]),
+    ]
     bounds = {}
     for line in wanted:
         requirement = Requirement(line)

@@ -56,9 +56,10 @@ def test_nothing_is_lost_or_done_twice_when_processes_are_killed(tmp_path):
         kill(process)
     with open_workplace(tmp_path) as workplace:
         assert {job.id for job in workplace.jobs()} == set(submitted)
+        jobs = [wait_over(workplace, job_id) for job_id in submitted]
+        # Only now: networks are traced one at a time.
         classifier = load_classifier("planted/demo")
-        for job_id, seed in submitted.items():
-            job = wait_over(workplace, job_id)
+        for job, (job_id, seed) in zip(jobs, submitted.items(), strict=True):
             assert (job.state, job.request.seed) == (JobState.FINISHED, seed), job.message
             run, expected = workplace.run(job_id), reference(workplace, job.request, classifier)
             assert run == expected, tiny_runs.differences(run, expected)

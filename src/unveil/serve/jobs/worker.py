@@ -16,7 +16,7 @@ from unveil.serve.jobs.job_table import EventData, JobRow, describe_state
 from unveil.serve.jobs.questions import Questions
 from unveil.serve.jobs.record_files import RecordFiles
 from unveil.serve.jobs.transitions import begun, ended
-from unveil.store import load_run, save_run
+from unveil.store import load_run
 from unveil.texts import escape_control
 
 IDLE_S, RETRY_S = 60.0, 1.0
@@ -178,7 +178,7 @@ class Worker:
         events: dict[str, EventData],
     ) -> None:
         """Write the record, and only then that the job is over."""
-        save_run(run, self._files.folder(job_id), overwrite=True)
+        self._files.save(job_id, run)
         # Whoever is told that the job is over gets all of it.
         self._tools.live.show(job_id, run)
         # A stopped job can at least be finished.
