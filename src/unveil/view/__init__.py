@@ -5,7 +5,9 @@ Making one needs neither torch nor the model nor the image.
 
 import json
 import shlex
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -99,7 +101,7 @@ def make_view(run: Run, *, anonymous: bool = False, preview: Preview | None = No
         ],
         "rounds": [_round(run, round_, targets) for round_ in run.rounds],
         "regions": region_tables(run),
-        "preview": _preview(run.preview if preview is None else preview),
+        "preview": deepcopy(_preview(run.preview if preview is None else preview)),
     }
     view = View(document)
     if (size := len(view.to_json())) > MAX_VIEW_BYTES:
@@ -193,6 +195,8 @@ def _map(saliency: np.ndarray, target: int, reason: str | None) -> dict:
     return {"target": target, "reason": reason, "limit": limit, "maximum": maximum, "map": blob}
 
 
+# The same for all rounds of a run that is watched: compressing 16 bits takes half a second.
+@lru_cache(maxsize=2)
 def _preview(preview: Preview | None) -> dict | None:
     """8 bits as they are; 16 bits as numbers, because browsers round PNG to 8, with a window for the first look."""
     if preview is None:
