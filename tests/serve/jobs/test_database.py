@@ -97,6 +97,12 @@ def test_the_reserve_is_used_by_what_is_urgent_alone(tmp_path):
     database.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")
+def test_a_new_folder_is_its_owners_alone(tmp_path):
+    Database(tmp_path / "new").close()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_damaged_database_is_one_clear_error(tmp_path):
     Database(tmp_path).close()
     content = bytearray((tmp_path / "jobs.sqlite").read_bytes())

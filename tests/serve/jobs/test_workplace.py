@@ -141,11 +141,12 @@ def test_an_unknown_target_of_a_classifier_that_was_not_loaded_fails_the_job(tmp
         assert wait_over(workplace, right.id).state is JobState.FINISHED
 
 
-def test_a_network_that_raises_fails_its_job_and_no_other(tmp_path):
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, RecursionError])
+def test_a_network_that_raises_fails_its_job_and_no_other(tmp_path, kind):
     class Broken(Gate):
         def __call__(self, images):
             if self.batches >= 12:
-                raise RuntimeError("out of\nluck \x1b[31m")
+                raise kind("out of\nluck \x1b[31m")
             return super().__call__(images)
 
     with open_workplace(tmp_path, Broken()) as workplace:

@@ -179,7 +179,8 @@ def _lock(path: Path) -> Connection:
     """A connection that holds the only write lock of a file; the system drops it when the process ends."""
     connection = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # For its owner alone: others on the machine have no business with the images in it.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         connection.execute("BEGIN EXCLUSIVE")
     except (sqlite3.Error, OSError) as error:

@@ -139,7 +139,7 @@ class Worker:
                 self._finish(job_id, execution, execution.execute())
             except JobInterrupt as interrupt:
                 self._leave(job_id, execution, interrupt.reason)
-        except Exception as error:  # noqa: BLE001 (whatever a stranger's network raises ends one job, not all)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a network raises ends one job, not all)
             self._fail(job_id, error)
         finally:
             self._current = self._current_id = None
@@ -192,7 +192,7 @@ class Worker:
         self._settle(job_id, change, events)
         self._tools.live.drop(job_id)
 
-    def _fail(self, job_id: str, error: Exception) -> None:
+    def _fail(self, job_id: str, error: BaseException) -> None:
         text = str(error) if isinstance(error, UnveilError) else named_line(error)
         folder = str(self._database.folder)
         message = _one_line(text.replace(f"{folder}/", "").replace(folder, "the server's folder"))
