@@ -1,6 +1,5 @@
 """Images of a folder of the user's: listed without reading, stored when they are used, and nothing else."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from serve.serving import opened_page
 from unveil.errors import ImageError
 from unveil.serve.folder_images import FolderImages
+from unveil.serve.jobs import NotFoundError
 from workplaces import TINY_SETTINGS, picture, wait_over
 
 
@@ -25,14 +25,26 @@ def folder(tmp_path: Path) -> Path:
     (images / "link.png").symlink_to(tmp_path / "outside.png")
     (images / "gone.png").symlink_to(tmp_path / "nothing.png")
     (images / "within.png").symlink_to(images / "a.png")
-    os.utime(images / "a.png", (2e9, 2e9))
     return images
 
 
 def test_only_files_of_the_folder_are_listed(folder):
+    for name in ("scan10.png", "Scan9.png", "10.png", "9b.png"):
+        (folder / name).write_bytes(picture(6))
     names = [image.name for image in FolderImages(folder).listed()]
-    assert sorted(names) == ["a.png", "b <i>.PNG", "broken.png", "within.png"]
-    assert {"a.png", "within.png"} == set(names[:2]), "the newest first"
+    assert names == ["9b.png", "10.png", "a.png", "b <i>.PNG", "broken.png", "Scan9.png", "scan10.png", "within.png"]
+
+
+def test_a_changed_file_is_another_image(folder):
+    images = FolderImages(folder)
+    before = images.listed()[0]
+    assert images.preview(before.id).startswith(b"\x89PNG")
+    (folder / before.name).write_bytes(picture(7, side=60))
+    after = images.listed()[0]
+    assert (after.name, after.id == before.id) == (before.name, False)
+    assert images.preview(after.id) != images.preview(images.listed()[1].id)
+    with pytest.raises(NotFoundError):
+        images.preview(before.id)
 
 
 def test_images_are_stored_when_they_are_used(folder, tmp_path):
@@ -48,7 +60,9 @@ def test_images_are_stored_when_they_are_used(folder, tmp_path):
         assert job.status == 201, job.body
         assert job.json()["image_name"] == "b <i>.PNG"
         wait_over(page.workplace, job.json()["id"])
-        assert sorted(image.name for image in page.workplace.images()) == ["a.png", "b <i>.PNG"]
+        assert [image.name for image in page.workplace.images()] == ["b <i>.PNG"], "a preview stores nothing"
+        again = page.get("/api/images")
+        assert [image["name"] for image in again] == list(listed), "each is shown once"
         broken = page("POST", "/api/jobs", {**wanted, "image": listed["broken.png"]["id"]})
         assert broken.status == 422
         assert str(folder) not in broken.json()["error"]

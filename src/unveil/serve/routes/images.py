@@ -6,13 +6,14 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from unveil.errors import UnveilError
+from unveil.errors import ImageError
 from unveil.serve.answers import JsonResponse, folder_image_answer, image_answer
 from unveil.serve.bodies import StrictRoute
 from unveil.serve.checks import BYTES, body_kind
 from unveil.serve.headers import IMMUTABLE
 from unveil.serve.refusals import RequestError
 from unveil.serve.service import ServeService, Service
+from unveil.texts import escape_control
 
 router = APIRouter(prefix="/api/images", route_class=StrictRoute, tags=["images"])
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The id of an image.")]
@@ -38,7 +39,7 @@ async def upload_image(
 
 @router.get("", response_class=JsonResponse)
 async def list_images(service: Service) -> JsonResponse:
-    """All images, the newest first: uploads and those of the server's folder."""
+    """All images: uploads, the newest first, and then those of the server's folder by name."""
     return JsonResponse(await service.threads.read(_listed, service))
 
 
@@ -58,14 +59,20 @@ def stored_id(service: ServeService, image_id: str) -> str:
 
 
 def _preview(service: ServeService, image_id: str) -> bytes:
-    return service.workplace.image_preview(stored_id(service, image_id))
+    if service.images is not None and service.images.has(image_id):
+        return service.images.preview(image_id)
+    return service.workplace.image_preview(image_id)
 
 
 def _listed(service: ServeService) -> list[dict]:
-    images = [image_answer(image) for image in service.workplace.images()]
-    if service.images is not None:
-        try:
-            images += [folder_image_answer(image) for image in service.images.listed()]
-        except OSError as error:
-            raise UnveilError("a folder of images", error.strerror or "an error", "check the folder") from error
-    return sorted(images, key=lambda image: -image["created"])
+    stored = service.workplace.images()
+    if service.images is None:
+        return [image_answer(image) for image in stored]
+    try:
+        listed = service.images.listed()
+    except OSError as error:
+        raise ImageError("a folder of images", error.strerror or "an error", "check the folder") from error
+    # An image of the folder that a job has used is stored too, and shown once.
+    twice = {(escape_control(image.name), image.size_bytes) for image in listed}
+    uploads = [image for image in stored if (image.name, image.size_bytes) not in twice]
+    return [*map(image_answer, uploads), *map(folder_image_answer, listed)]
