@@ -8,8 +8,13 @@ import type { Store } from "./store";
 import type { FormField, Plain } from "./types";
 import { modelText } from "./words";
 
-const FEW = 3; // settings that are shown at once, if none is preferred
-const PREFERRED = /max_rounds|rounds$|samples$|fill\.kind$|threshold/;
+/** Settings that are shown at once, and how they are called there. */
+const FIRST = new Map([
+  ["stop.stops.0.rounds", "Rounds at most"],
+  ["attribution.samples", "Noise samples"],
+  ["fill.kind", "Fill of what is hidden"],
+]);
+const TRUST = "trust"; // has a place of its own
 
 interface Remembered {
   model: string;
@@ -32,7 +37,7 @@ export class Form {
   readonly isSending = signal(false);
   private readonly known = new Map<string, FormField[]>();
   readonly modelInfo = computed(() => this.store.session.value?.models.find((one) => one.name === this.model.value) ?? null);
-  readonly shown = computed(() => (this.fields.value ?? []).filter((field) => this.applies(field)));
+  readonly shown = computed(() => (this.fields.value ?? []).filter((field) => field.key !== TRUST && this.applies(field)));
 
   constructor(private readonly store: Store) {
     effect(() => {
@@ -70,8 +75,9 @@ export class Form {
   private applies({ when }: FormField): boolean {
     const conditions = !when ? [] : Array.isArray(when) ? when : [when];
     return conditions.every(({ key, value }) => {
-      const field = this.fields.value?.find((one) => one.key === key);
-      return field ? this.applies(field) && String(this.valueOf(field)) === String(value) : true;
+      if (key === TRUST) return this.trust.value === value;
+      const field = this.fields.value?.find((one) => one.key === key && this.applies(one));
+      return field !== undefined && String(this.valueOf(field)) === String(value);
     });
   }
 
@@ -127,27 +133,43 @@ export function formView(form: Form, store: Store) {
 
 function settingsView(form: Form) {
   const fields = form.shown.value;
-  const preferred = fields.filter((field) => PREFERRED.test(field.key) && field.type !== "text").slice(0, FEW);
-  const few = preferred.length ? preferred : fields.slice(0, FEW);
+  const few = [...FIRST].flatMap(([key, title]) => fields.filter((field) => field.key === key).map((field) => ({ field, title })));
+  const groups = groupsOf(fields.filter((field) => !FIRST.has(field.key)));
   const changed = Object.keys(form.changes.value).length;
   return html`
-    <div class="fields">${few.map((field) => fieldView(form, field))}</div>
+    <div class="fields">${few.map(({ field, title }) => fieldView(form, field, title))}</div>
     <label class="check"><input type="checkbox" .checked=${live(form.trust.value)} @change=${(event: Event) => (form.trust.value = (event.target as HTMLInputElement).checked)}>
       Test each region (trust cards)</label>
     <details class="all"><summary>All settings${changed ? html` <span class="count">${changed} changed</span>` : nothing}</summary>
-      <div class="fields">
+      <div class="groups"><div class="fields">
         <label class="field"><span>Seed</span><input type="number" step="1" min="0" .value=${live(String(form.seed.value))}
           @change=${(event: Event) => (form.seed.value = Math.max(0, Math.round(Number((event.target as HTMLInputElement).value)) || 0))}></label>
-        ${fields.filter((field) => !few.includes(field)).map((field) => fieldView(form, field))}
       </div>
+      ${groups.map(([name, members]) => html`<fieldset class="fields"><legend>${name}</legend>${members.map((field) => fieldView(form, field))}</fieldset>`)}</div>
       ${changed ? html`<button type="button" class="quiet" @click=${() => (form.changes.value = {})}>Back to the recipe's settings</button>` : nothing}
     </details>`;
 }
 
-function fieldView(form: Form, field: FormField) {
+/** The fields of each part of a recipe, by its name; those of no part come last. */
+function groupsOf(fields: FormField[]): [string, FormField[]][] {
+  const groups = new Map<string, FormField[]>();
+  for (const field of fields) {
+    const part = field.key.split(".")[0];
+    const isPart = field.key.includes(".") || fields.some((one) => one.key.startsWith(`${part}.`));
+    const name = isPart ? part : "other";
+    groups.set(name, [...(groups.get(name) ?? []), field]);
+  }
+  const named = [...groups].filter(([name]) => name !== "other").map(([name, members]): [string, FormField[]] => [nameOf(name), members]);
+  const others = groups.get("other");
+  return others ? [...named, ["Other", others]] : named;
+}
+
+const nameOf = (key: string) => (key.charAt(0).toUpperCase() + key.slice(1)).replaceAll("_", " ");
+
+function fieldView(form: Form, field: FormField, title = field.title) {
   const value = form.valueOf(field);
   const isChanged = field.key in form.changes.value;
-  return html`<label class="field ${field.type} ${isChanged ? "changed" : ""}" title=${field.help}><span>${field.title}${field.unit ? html` <i>${field.unit}</i>` : nothing}</span>${inputOf(form, field, value)}</label>`;
+  return html`<label class="field ${field.type} ${isChanged ? "changed" : ""}" title=${field.help}><span>${title}${field.unit ? html` <i>${field.unit}</i>` : nothing}</span>${inputOf(form, field, value)}</label>`;
 }
 
 function inputOf(form: Form, field: FormField, value: Plain) {

@@ -1,4 +1,4 @@
-// A module of the source, built for a test.
+// A module of the source, built for a test; those of the page by "../app/name".
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
