@@ -27,14 +27,15 @@ function start(root: HTMLElement): void {
   const help = dialogOf("Keys");
   const table = dialogOf("Agreement");
   const agreement = signal<Agreement | null>(null);
+  const failed = signal(false);
   const showHelp = () => {
     render(keysView(bench.single.value?.help() ?? [], () => help.close()), help);
     help.showModal();
   };
   const showAgreement = () => {
-    agreement.value = null;
+    [agreement.value, failed.value] = [null, false];
     table.showModal();
-    void store.attempt(async () => void (agreement.value = await getJson<Agreement>("/api/agreement")));
+    void store.attempt(async () => void (agreement.value = await getJson<Agreement>("/api/agreement"))).then((ok) => (failed.value = !ok));
   };
   const bench = new Bench(showHelp);
   const form = new Form(store);
@@ -69,7 +70,7 @@ function start(root: HTMLElement): void {
     const name = store.job.value?.image_name;
     document.title = name ? `${name} \u00b7 unveil` : "unveil";
   });
-  effect(() => void render(agreementView(agreement.value, () => table.close()), table));
+  effect(() => void render(agreementView(agreement.value, failed.value, () => table.close()), table));
   effect(() => void render(page.view(), root));
   effect(() => void render(page.toolsView(), bench.tools));
   void store.begin();

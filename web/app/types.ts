@@ -156,9 +156,20 @@ export interface Review {
 }
 
 export interface AgreementTable {
-  count: number;
+  judged: number;
+  compared: number;
+  agreeing: number;
+  runs: number;
+  kappa: number | null;
+  kappa_95: [number, number] | null;
+  /** By verdict (or none) and answer. */
+  counts: Record<string, Record<Answer, number>>;
 }
 
 export interface Agreement {
+  runs: number;
+  regions: number;
   all: AgreementTable;
+  blind: AgreementTable;
+  seen: AgreementTable;
 }
