@@ -74,6 +74,8 @@ class Server:
         self._end()
 
     def _end(self) -> None:
+        if hasattr(self, "client"):
+            self.client.close()
         self._process.wait()
         self._reader.join(20)
         assert self._process.stdout
