@@ -18,7 +18,7 @@ from PIL import Image as Pillow  # noqa: TID251 (screenshots as PNG files)
 
 ROOT = Path(__file__).resolve().parents[1]
 UNVEIL = "from unveil.cli import main; main()"
-SIZE = {"width": 1280, "height": 860}
+WIDTH, HEIGHT = 1280, 860
 SCALE, COLORS = 1.25, 128
 SLOW = "1500"  # noise samples of a round, so that a picture can be taken between two rounds
 
@@ -61,7 +61,8 @@ def take_pictures(link: str, out: Path, scheme: str) -> None:
     chromium = os.environ.get("UNVEIL_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(viewport=SIZE, device_scale_factor=SCALE, color_scheme=scheme).new_page()
+        look: dict[str, Any] = {"device_scale_factor": SCALE, "color_scheme": scheme}
+        page = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, **look).new_page()
         page.goto(link)
         page.locator(".tile").first.click()
         page.wait_for_timeout(500)

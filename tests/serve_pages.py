@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from unveil.planted import draw_scene
 
 SCENE = 200_010
-START_S, JOB_S = 90, 120
+START_S, JOB_S, PATIENCE_MS = 120, 240, 120_000  # machines are shared
 QUICK = {"attribution.samples": 4}
 
 
@@ -27,6 +27,7 @@ class Server:
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.folder = folder
         self._links: queue.Queue[str] = queue.Queue()
+        self._output: list[str] = []
         code = "import sys; from unveil.cli import main; sys.argv[0] = 'unveil'; main()"
         command = [sys.executable, "-c", code, "serve", "--folder", str(folder), "--port", str(port)]
         self._process = subprocess.Popen(
@@ -36,12 +37,12 @@ class Server:
         self._reader.start()
         try:
             link = self.link()
-        except queue.Empty:
+        except (AssertionError, queue.Empty):
             self.kill()
             raise
         self.origin = link.partition("/open")[0]
         self.port = int(self.origin.rpartition(":")[2])
-        self.client = httpx.Client(base_url=self.origin, timeout=60)
+        self.client = httpx.Client(base_url=self.origin, timeout=120)
         self.client.get(link)
         self.client.headers["Origin"] = self.origin  # as a page of this server would
         self.cookies = [
@@ -52,12 +53,16 @@ class Server:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
+            self._output.append(line)
             if found := re.search(r"http://\S+/open\?token=\S+", line):
                 self._links.put(found.group())
+        self._links.put("")  # the end
 
     def link(self) -> str:
         """The next link that the server prints; each can be used once."""
-        return self._links.get(timeout=START_S)
+        link = self._links.get(timeout=START_S)
+        assert link, "".join(self._output)
+        return link
 
     def kill(self) -> None:
         """End the process at once, as a crash would."""
@@ -144,6 +149,7 @@ class Visits:
             reduced_motion="reduce",
             accept_downloads=True,
         )
+        context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         if has_cookie:
             context.add_cookies(self.server.cookies)

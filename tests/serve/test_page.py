@@ -9,7 +9,7 @@ import pytest
 from serve_pages import draw, settle_bench
 
 pytestmark = pytest.mark.browser
-SLOW = "3000"  # noise samples of a round, so that a run is still going on when it is stopped
+SLOW = "600"  # noise samples of a round, so that a run is still going on when it is stopped
 
 
 def choose(page, name: str) -> None:
