@@ -19,7 +19,7 @@ from PIL import Image as Pillow  # noqa: TID251 (screenshots as PNG files)
 ROOT = Path(__file__).resolve().parents[1]
 UNVEIL = "from unveil.cli import main; main()"
 WIDTH, HEIGHT = 1280, 860
-SCALE, COLORS = 1.25, 128
+SCALE, COLORS = 1.25, 256
 SLOW = "1500"  # noise samples of a round, so that a picture can be taken between two rounds
 
 
@@ -111,7 +111,7 @@ def judge(page: Any, out: Path) -> None:
 def save(page: Any, out: Path, name: str) -> None:
     """Save the window as a small PNG file."""
     picture = Pillow.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(COLORS, dither=Pillow.Dither.NONE).save(out / f"serve-{name}.png", optimize=True)
+    picture.quantize(COLORS, kmeans=2, dither=Pillow.Dither.NONE).save(out / f"serve-{name}.png", optimize=True)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from serve_pages import settle_bench
+from serve_pages import settle_bench, write_scene
 
 pytestmark = pytest.mark.browser
 VERDICTS = re.compile(r"supported|\bweak|artifact|no card", re.IGNORECASE)
@@ -68,12 +68,12 @@ def test_an_answer_that_is_changed_with_the_verdict_in_view_is_not_blind(visit, 
     assert (judgment["answer"], judgment["blind"]) == ("reject", False)
 
 
-def test_outlines_have_one_style_while_blind(visit, page_server, new_job, browser):
+def test_outlines_have_one_style_while_blind(visit, new_job):
     """A view with other verdicts is drawn the same way."""
     views = []
     for verdict in ("artifact", "weak"):
 
-        def change(route, verdict=verdict) -> None:
+        def change(route, *, verdict=verdict) -> None:
             view = route.fetch().json()
             for region in view["regions"]:
                 region["trust"]["verdict"] = verdict
@@ -133,8 +133,8 @@ def test_the_table_of_agreement_counts_what_was_judged(visit, page_server, new_j
 MARKUP = "<img src=x onerror=alert(1)>&lt;b&gt;<script>alert(2)</script>"
 
 
-def test_names_labels_and_notes_stay_text(visit, page_server, scene, new_job):
-    image = page_server.upload(scene, f"{MARKUP.replace('/', '')}.png")
+def test_names_labels_and_notes_stay_text(visit, page_server, tmp_path, new_job):
+    image = page_server.upload(write_scene(tmp_path / "other.png", 200_011), f"{MARKUP.replace('/', '')}.png")
     context = visit.context()
 
     def change(route) -> None:

@@ -125,11 +125,14 @@ export function formView(form: Form, store: Store) {
       <label>Recipe
         <select .value=${live(form.recipe.value)} @change=${(event: Event) => (form.recipe.value = (event.target as HTMLSelectElement).value)}>
           ${session.recipes.map((one) => html`<option value=${one.name} .selected=${one.name === form.recipe.value}>${one.name}</option>`)}</select></label>
-      ${recipe ? html`<p class="help">${recipe.summary}</p>` : nothing}
+      ${recipe ? html`<p class="help">${codeView(recipe.summary)}</p>` : nothing}
       ${settingsView(form)}
       <button class="primary" ?disabled=${!image || !form.model.value || form.isSending.value}>${form.isSending.value ? "Starting \u2026" : "Start"}</button>
     </form>`;
 }
+
+/** Text in which names stand between backticks. */
+const codeView = (text: string) => text.split("`").map((part, place) => (place % 2 ? html`<code>${part}</code>` : part));
 
 function settingsView(form: Form) {
   const fields = form.shown.value;

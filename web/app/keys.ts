@@ -79,7 +79,7 @@ function pressHere(event: KeyboardEvent, page: Page, target: HTMLElement): boole
   if (key === "n") {
     page.setMode("judge");
     if (!judging.region()) single.state.pin(judging.next(null)?.id ?? null);
-    requestAnimationFrame(() => document.querySelector<HTMLTextAreaElement>(".note textarea")?.focus());
+    document.querySelector<HTMLTextAreaElement>(".note textarea")?.focus(); // at once, so that what is typed next is text
     return true;
   }
   if (page.mode.value === "whatif") {
