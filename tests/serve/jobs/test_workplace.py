@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from unveil.serve.jobs import (
     StateError,
     recipe_of,
 )
+from unveil.serve.jobs import workplace as workplace_module
 from unveil.stopping import MaxRounds, StopKind
 from unveil.store import is_run, load_run
 from unveil.view import make_view
@@ -460,6 +462,27 @@ def test_progress_is_told_at_most_ten_times_a_second(tmp_path):
         progress = [event for event in all_events(workplace) if event.kind == "progress"]
         assert 1 <= len(progress) <= 1 + seconds / 0.1
         assert set(progress[0].data) == {"round", "rounds", "sample", "samples", "cards"}
+
+
+def test_many_readers_of_one_view_let_it_be_made_once(tmp_path, monkeypatch):
+    made = []
+
+    def counted(run):
+        made.append(threading.current_thread().name)
+        return make_view(run)
+
+    monkeypatch.setattr(workplace_module, "make_view", counted)
+    with open_workplace(tmp_path) as workplace:
+        image = workplace.add_image("a.png", [picture()])
+        job = wait_over(workplace, workplace.submit(tiny(image)).id)
+        with ThreadPoolExecutor(10) as pool:
+            views = set(pool.map(workplace.view, [job.id] * 10))
+        assert views == {make_view(workplace.run(job.id)).to_bytes()}
+        assert len(made) == 1
+        workplace.go_on(job.id, 1)
+        wait_over(workplace, job.id)
+        assert workplace.view(job.id) not in views
+        assert len(made) == 2
 
 
 def test_requests_survive_in_every_part(tmp_path):

@@ -72,7 +72,7 @@ class Workplace:
             self._database.close()
             raise
         self._views: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
-        self._views_lock = threading.Lock()
+        self._making_views = threading.Lock()
 
     def __enter__(self) -> "Workplace":
         """Start the worker."""
@@ -135,7 +135,7 @@ class Workplace:
         self._table.delete(job_id)
         self._worker.look()
         self._files.remove(job_id)
-        with self._views_lock:
+        with self._making_views:
             self._views.pop(job_id, None)
 
     def stop(self, job_id: str) -> Job:
@@ -165,21 +165,20 @@ class Workplace:
 
     def view(self, job_id: str) -> bytes | None:
         """The view document of `run`, as JSON."""
-        version = self._table.read(job_id).job.version
-        with self._views_lock:
+        # One at a time: ten tabs that ask for the same view let it be made once.
+        with self._making_views:
+            version = self._table.read(job_id).job.version
             made = self._views.get(job_id)
-        if made is not None and made[0] == version:
-            return made[1]
-        run = self.run(job_id)
-        if run is None:
-            return None
-        content = make_view(run).to_bytes()
-        with self._views_lock:
-            self._views[job_id] = version, content
+            if made is not None and made[0] == version:
+                return made[1]
+            run = self.run(job_id)
+            if run is None:
+                return None
+            self._views[job_id] = version, make_view(run).to_bytes()
             self._views.move_to_end(job_id)
             while len(self._views) > MAX_VIEWS:
                 self._views.popitem(last=False)
-        return content
+            return self._views[job_id][1]
 
     def events(self, after: int, job: str | None = None, limit: int = 1000) -> list[Event]:
         """Events with an id above `after`, in their order; of one job, if it is given."""
