@@ -320,6 +320,7 @@ TOPICS = {
     "test_site.py",
     "test_volumes.py",
     "images/test_reading_sources.py",
+    "serve/test_browser.py",
     "serve/test_fuzzing.py",
 }
 

@@ -8,6 +8,7 @@ from serve.asgi import request
 from serve.serving import PAGE, Page, opened_page
 from unveil.serve.application import ROUTERS
 from unveil.serve.headers import SECURITY_HEADERS
+from unveil.serve.service import ServeLimits
 from workplaces import TINY_SETTINGS, picture, tiny
 
 
@@ -324,3 +325,44 @@ def test_two_browsers_have_the_same_jobs(page):
     heads = page.new_heads()
     assert heads != page.heads
     assert page.send("GET", "/api/jobs", heads).json() == page.get("/api/jobs")
+
+
+def test_an_upload_that_is_too_large_leaves_nothing(tmp_path):
+    """Whether its length is said or not, and however the bytes come."""
+    with opened_page(tmp_path, limits=ServeLimits(upload_bytes=5000)) as page:
+        content = picture(side=60)
+        assert len(content) > 6000
+        heads = [*page.heads, ("content-type", "application/octet-stream")]
+        said = page.send("POST", "/api/images?name=a.png", [*heads, ("content-length", str(len(content)))], [content])
+        pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+        unsaid = page.send("POST", "/api/images?name=a.png", [*heads, ("transfer-encoding", "chunked")], pieces)
+        for answer in (said, unsaid):
+            assert (answer.status, list(answer.json())) == (413, ["error"])
+        assert page.get("/api/images") == []
+        assert [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()] == []
+        assert page.upload(picture(side=20)).status == 201
+
+
+def test_an_upload_whose_sender_is_gone_leaves_nothing(page, caplog):
+    before = page.get("/api/images")
+    heads = [*page.heads, ("content-type", "application/octet-stream"), ("content-length", "4000")]
+    content = picture(77)
+
+    async def leave() -> None:
+        messages = [{"type": "http.request", "body": content[:2000], "more_body": True}, {"type": "http.disconnect"}]
+        sent = []
+
+        async def receive() -> dict:
+            return messages.pop(0)
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/api/images", "query_string": b"name=a.png"}
+        scope |= {"headers": [(name.encode(), value.encode()) for name, value in heads], "http_version": "1.1"}
+        await page.app({**scope, "root_path": "", "scheme": "http", "server": ("127.0.0.1", 8765)}, receive, send)
+
+    page.run(leave())
+    assert caplog.text == "", "nobody's fault"
+    assert page.get("/api/images") == before
+    assert [path for path in (page.service.folder / "uploads").rglob("*") if path.is_file()] == []

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 from unveil.errors import UnveilError
 from unveil.serve.checks import BYTES, RequestCheck, body_kind
 from unveil.serve.headers import header_values, secured
@@ -47,6 +49,8 @@ class SecurityGate:
             await self.app(scope, exchange.receive, exchange.send)
         except UnveilError as error:
             await exchange.refuse(status_of(error), str(error))
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception:
             # The traceback is for the terminal of whoever started the server, never for the browser.
             logger.exception("a request failed")
