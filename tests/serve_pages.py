@@ -207,3 +207,9 @@ def draw(page, points: list[tuple[float, float]], side: int = 128) -> None:
     for place in rest:
         page.mouse.move(*place, steps=8)
     page.mouse.up()
+
+
+def judge(page, key: str) -> None:
+    """Press the key of a judgment, and wait until it is saved."""
+    with page.expect_response(lambda one: one.request.method == "PATCH"):
+        page.keyboard.press(key)

@@ -50,8 +50,8 @@ def test_the_whole_task(visit, page_server, scene, tmp_path):
 
     page.get_by_role("button", name="Judge", exact=True).first.click()
     page.get_by_role("button", name="Begin with region 1").click()
-    page.get_by_role("button", name="Accept").click()
-    page.get_by_text("1 of").wait_for()
+    with page.expect_response(lambda one: one.request.method == "PATCH"):
+        page.get_by_role("button", name="Accept").click()
     (judgment,) = page_server.client.get(f"/api/jobs/{job}/review").json()["judgments"].values()
     assert (judgment["answer"], judgment["blind"]) == ("accept", False)
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from serve_pages import settle_bench, write_scene
+from serve_pages import judge, settle_bench, write_scene
 
 pytestmark = pytest.mark.browser
 VERDICTS = re.compile(r"supported|\bweak|artifact|no card", re.IGNORECASE)
@@ -46,7 +46,7 @@ def test_nothing_tells_the_verdict_before_it_is_judged(visit, page_server, new_j
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Begin with region 1").click()
     for judged, region in enumerate(regions, start=1):
-        page.keyboard.press("a")
+        judge(page, "a")
         page.get_by_text(f"{judged} of {len(regions)} region").wait_for()
         verdicts = page.locator(".judged .theirs").all_inner_texts()
         assert verdicts == [one["trust"]["verdict"] for one in regions[:judged]], region["id"]
@@ -59,10 +59,10 @@ def test_an_answer_that_is_changed_with_the_verdict_in_view_is_not_blind(visit, 
     settle_bench(page)
     go_blind(page)
     page.get_by_role("button", name="Begin with region 1").click()
-    page.keyboard.press("u")
+    judge(page, "u")
     page.locator(".given.unsure").wait_for()
     page.locator(".judged button").first.click()
-    page.keyboard.press("x")
+    judge(page, "x")
     page.locator(".given.reject").wait_for()
     (judgment,) = page_server.client.get(f"/api/jobs/{new_job}/review").json()["judgments"].values()
     assert (judgment["answer"], judgment["blind"]) == ("reject", False)
@@ -99,11 +99,10 @@ def test_two_people_judge_at_the_same_time(visit, page_server, new_job):
         settle_bench(page)
         page.get_by_role("button", name="Judge", exact=True).first.click()
         page.locator(".judged button").nth(region).click()
-    first.keyboard.press("a")
-    first.locator(".given.accept").wait_for()
-    second.keyboard.press("x")
-    second.locator(".given.reject").wait_for()
-    assert second.locator(".given.accept").count() == 1
+    judge(first, "a")
+    judge(second, "x")
+    second.locator(".given.accept").wait_for()
+    assert second.locator(".given.reject").count() == 1
     answers = page_server.client.get(f"/api/jobs/{new_job}/review").json()["judgments"]
     assert sorted(one["answer"] for one in answers.values()) == ["accept", "reject"]
 
@@ -113,8 +112,7 @@ def test_the_table_of_agreement_counts_what_was_judged(visit, page_server, new_j
     settle_bench(page)
     go_blind(page)
     page.get_by_role("button", name="Begin with region 1").click()
-    page.keyboard.press("a")
-    page.locator(".given.accept").wait_for()
+    judge(page, "a")
     page.get_by_role("button", name="Agreement").click()
     page.locator(".counts").first.wait_for()
     table = page.locator("section", has_text="Judged blind").locator(".counts")

@@ -25,6 +25,7 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...headers, "Content-Type": "application/json" };
+    init.keepalive = init.body.length < 60_000; // saved also if the page is closed now
   }
   const answer = await fetch(path, init).catch(() => {
     throw new ApiError(0, GONE);

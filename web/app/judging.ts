@@ -22,6 +22,8 @@ export class Judging {
     return job !== null && (job.state === "finished" || job.state === "stopped") && this.regions.value.length > 0 && this.review.value !== null;
   });
   private job = "";
+  private saving: Promise<void> = Promise.resolve();
+  private waiting = 0;
 
   constructor(private readonly store: Store, private readonly single: ReadonlySignal<SingleView | null>) {
     effect(() => {
@@ -93,13 +95,13 @@ export class Judging {
     const note = this.noteOf(region.id).slice(0, MOST_NOTE);
     const known = this.of(region.id);
     const blind = state.isBlind(region) || (known?.blind === true && known.answer === answer);
-    const ok = await this.save(region.id, answer, note, blind);
-    if (!ok) return;
+    const saved = this.save(region.id, answer, note, blind);
     const next = known ? null : this.next(region);
     if (next) state.pin(next.id);
     const left = this.regions.value.length - this.judged.value;
     const said = `Region ${region.number}: ${answer}.`;
     state.say(next ? `${said} ${left} left, next is region ${next.number}, ${state.labelOf(next)}` : left ? `${said} ${left} left` : `${said} All are judged`);
+    await saved;
   }
 
   /** Keep a note: with the answer if there is one, else until there is. */
@@ -109,13 +111,21 @@ export class Judging {
     if (known && known.note !== note) await this.save(region, known.answer, note, known.blind);
   }
 
-  private async save(region: string, answer: Answer, note: string, blind: boolean): Promise<boolean> {
-    const { job } = this;
-    return this.store.attempt(async () => {
-      const review = await sendJson<Review>("PATCH", jobPath(job, `/review/${encodeURIComponent(region)}`), { answer, note, blind });
-      if (this.job !== job) return;
-      this.review.value = review;
-      if (!review.reviewer && recall("reviewer", "")) void this.setReviewer(recall("reviewer", ""));
+  /** Shown at once, so that the next key is for the next region; then saved, one after the other. */
+  private save(region: string, answer: Answer, note: string, blind: boolean): Promise<void> {
+    const { job, review } = this;
+    if (review.value) review.value = { ...review.value, judgments: { ...review.value.judgments, [region]: { answer, note, blind, time_s: Date.now() / 1000 } } };
+    this.waiting++;
+    this.saving = this.saving.then(async () => {
+      const ok = await this.store.attempt(async () => {
+        const saved = await sendJson<Review>("PATCH", jobPath(job, `/review/${encodeURIComponent(region)}`), { answer, note, blind });
+        if (this.waiting > 1 || this.job !== job) return; // those that wait aren't in it yet
+        review.value = saved;
+        if (!saved.reviewer && recall("reviewer", "")) void this.setReviewer(recall("reviewer", ""));
+      });
+      this.waiting--;
+      if (!ok && this.job === job) await this.store.attempt(() => this.load(job)); // what was kept
     });
+    return this.saving;
   }
 }

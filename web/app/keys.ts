@@ -37,7 +37,12 @@ export function attachKeys(page: Page): void {
 function leaveNote(page: Page, target: HTMLElement, event: KeyboardEvent): void {
   event.preventDefault();
   target.blur(); // which keeps what was written
-  page.parts.bench.single.value?.pane.stage.canvas.focus();
+  focusStage(page);
+}
+
+/** Tools act on the image, so the next key does too, and no button that happened to have the focus. */
+function focusStage(page: Page): void {
+  page.parts.bench.single.value?.pane.stage.canvas.focus({ preventScroll: true });
 }
 
 /** Does what a key means on the page; true if it means something. */
@@ -69,11 +74,13 @@ function pressHere(event: KeyboardEvent, page: Page, target: HTMLElement): boole
   if (key in TOOL_KEYS) {
     page.setMode("whatif");
     brush.tool.value = TOOL_KEYS[key];
+    focusStage(page);
     return true;
   }
   if (key === "r") {
     page.setMode("whatif");
     brush.addRegion(single.state.pinned.value);
+    focusStage(page);
     return true;
   }
   if (key === "n") {
