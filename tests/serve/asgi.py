@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,13 @@ def request(
     app: Any, method: str = "GET", path: str = "/", headers: list | None = None, body: list | None = None
 ) -> Answer:
     """Send one request; `headers` are pairs of texts, `body` is a list of chunks."""
-    return asyncio.run(send_request(app, method, path, headers, body))
+    return run_alone(send_request(app, method, path, headers, body))
+
+
+def run_alone(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread of its own: once playwright was used, the main thread has a loop that never ends."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 async def send_request(app: Any, method: str, path: str, headers: list | None, body: list | None) -> Answer:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from serve.asgi import run_alone
 from unveil.serve import events as room
 from unveil.serve.events import EventHub, EventStreamResponse, event_text, stream_events
 from unveil.serve.jobs import Event
@@ -61,7 +62,7 @@ def in_hub(log: Log, work) -> None:
         finally:
             hub.close()
 
-    asyncio.run(main())
+    run_alone(main())
 
 
 def test_old_events_then_new_ones_in_order_and_each_once():
@@ -200,7 +201,7 @@ def test_a_reader_who_is_gone_ends_the_stream():
         await source.aclose()
         assert closed == [True]
 
-    asyncio.run(main())
+    run_alone(main())
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nid: 9\n\nevent: x", "\u2028", "浮腫 \ud800", "</script>"])

@@ -1,11 +1,10 @@
 """The gate: what it lets through, and the attacks that it refuses, each with the reason in a comment."""
 
-import asyncio
 import json
 
 import pytest
 
-from serve.asgi import Answer, request
+from serve.asgi import Answer, request, run_alone
 from unveil.serve.access import Access
 from unveil.serve.address import ServedAddress
 from unveil.serve.checks import RequestCheck
@@ -232,7 +231,7 @@ def test_websockets(guarded):
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/api/events", "headers": [(b"host", HOST.encode())]}
-    asyncio.run(guarded.app(scope, receive, send))
+    run_alone(guarded.app(scope, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
     assert guarded.inner.bodies == []
 
