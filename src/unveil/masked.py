@@ -89,7 +89,7 @@ class MaskedClassifier:
         `on_batch` is called before each batch that the copy predicts, and may raise to leave; None calls nothing.
         """
         forked = copy.copy(self)
-        forked._logits, forked._on_batch = dict(self._logits), on_batch or _nothing
+        forked._logits, forked._on_batch = dict(self._logits), _nothing if on_batch is None else on_batch
         for name in ("compared", "texture"):
             if (other := vars(self).get(name)) is not None:
                 vars(forked)[name] = forked if other is self else other.fork(on_batch)

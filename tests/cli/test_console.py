@@ -1,6 +1,7 @@
 """Standard output holds results alone, whatever the network and the file that makes it print, in every command."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ WORDS = {
         "--methods",
         "quick.toml",
     ),
+    ("what-if",): ("a.png", "drawing.json", "--recipe", "quick.toml"),
     ("benchmark", "paper"): ("dogs", "--recipe", "quick.toml", "--split", "all"),
 }
 
@@ -63,11 +65,11 @@ def colors(folder):
 
 
 def with_model(group, path=()):
-    """The words of all commands that take --model."""
+    """The words of all commands that take --model and print results."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from with_model(command, (*path, name))
-        elif any("--model" in item.opts for item in command.params):
+        elif {"--model", "--json"} <= {word for item in command.params for word in item.opts}:
             yield (*path, name)
 
 
@@ -78,6 +80,8 @@ def test_what_a_network_prints_is_not_among_the_results(shell: Shell, path, monk
     dogs(shell.folder / "dogs")
     colors(shell.folder / "colors")
     (shell.folder / "printing.py").write_text(PRINTING)
+    brush = {"kind": "brush", "width_px": 8, "points": [[16, 16]]}
+    Path("drawing.json").write_text(json.dumps({"format": "unveil drawing", "version": 1, "strokes": [brush]}))
     assert path in WORDS, "name what a new command needs"
     code, out, err = shell(*path, *WORDS[path], "--model", "python/printing.py:make", "--out", "out", "--json")
     assert code == 0, err

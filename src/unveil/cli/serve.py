@@ -112,7 +112,7 @@ def serve(
     from unveil.serve.service import ServeService  # noqa: PLC0415
 
     token = None if token_file is None else read_token(token_file)
-    names = tuple(name.lower() for name in host_name or ())
+    names = tuple(name.lower() for name in ([] if host_name is None else host_name))
     check_address(host, names, has_token=token is not None)
     chosen = FolderImages(images) if images is not None else None
     place = default_folder() if folder is None else folder
@@ -163,7 +163,8 @@ def _load(models: list[str] | None, about: dict, device: str, precision: str) ->
     """The classifiers by name. All are loaded now, so that a wrong name is an error now, and not of the first job."""
     from unveil.classifiers import load_classifier  # noqa: PLC0415 (torch)
 
-    names = list(dict.fromkeys(models or [DEMO_MODEL]))
+    named = [] if models is None else list(dict.fromkeys(models))
+    names = named if len(named) else [DEMO_MODEL]
     given = {name: value for name, value in about.items() if value is not None}
     if given and len(names) > 1:
         got = f"{len(names)} models and --{'/--'.join(given)}"

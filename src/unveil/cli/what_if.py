@@ -120,7 +120,10 @@ def what_if(
         check_folder(out)
     loaded = load_drawing(drawing)
     recorded = loaded if isinstance(loaded, WhatIf) else None
-    chosen = get_recipe(recipe or "recommended") if recipe or recorded is None else Recipe.from_dict(recorded.recipe)
+    if recipe is None and recorded is not None:
+        chosen = Recipe.from_dict(recorded.recipe)
+    else:
+        chosen = get_recipe("recommended" if recipe is None else recipe)
     classifier = load_classifier(
         model, weights, labels=labels, output=output, head=head, returns=returns, device=device, precision=precision
     )
@@ -130,7 +133,7 @@ def what_if(
     if isinstance(loaded, WhatIf):
         question = _asked_again(loaded, on, rounds, target)
     else:
-        question = _Question(loaded, on or "original", rounds, target)
+        question = _Question(loaded, "original" if on is None else on, rounds, target)
     answer = _ask(context, question, placements)
     printer = console if as_json else result_console()
     print_what_if(answer, image.name, printer)

@@ -32,7 +32,7 @@ def save_what_if(what_if: WhatIf, folder: str | Path, number: int | None = None)
         raise RecordError("a number from 1 on", str(number), "leave it out for the next number")
     text = json.dumps(encode_what_if(what_if), indent=1, allow_nan=False) + "\n"
     with _NUMBERING:
-        chosen = number or max(what_if_numbers(folder), default=0) + 1
+        chosen = max(what_if_numbers(folder), default=0) + 1 if number is None else number
         with written_atomically(Path(folder) / f"{chosen}.json", "a what-if", with_folders=True) as part:
             part.write_text(text, encoding="ascii")
     return chosen

@@ -80,7 +80,7 @@ def find_track(context: RunContext, name: str | None) -> Track:
 def check_rounds(track: Track, on: WhatIfState, rounds: int | None) -> int:
     """The number of rounds whose regions are erased. Raises `RecordError` for more than were done."""
     if on is WhatIfState.ORIGINAL:
-        if rounds:
+        if rounds is not None and rounds != 0:
             raise RecordError("rounds with on=erased only", f"{rounds} on the original", "leave it out")
         return 0
     done = len(track.rounds)

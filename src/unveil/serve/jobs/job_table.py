@@ -143,7 +143,7 @@ class JobTable:
                 row = replace(row, place=self.place_in_queue(connection))
             row = row.with_job(version=before.job.version + 1)
             connection.execute(UPDATE, _changed_values(row))
-            for kind, data in (events or {"state": describe_state}).items():
+            for kind, data in ({"state": describe_state} if events is None else events).items():
                 self._log.add(connection, job_id, kind, data(row.job))
             return row
 

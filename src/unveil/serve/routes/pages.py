@@ -106,5 +106,6 @@ def _model(workplace: Workplace, name: str) -> dict:
 
 def _summary(docstring: str | None) -> str:
     """What a recipe is, from the first lines of its docstring: `Return the …` becomes `The …`."""
-    first = " ".join((docstring or "").strip().partition("\n\n")[0].split()).removeprefix("Return ")
+    text = "" if docstring is None else docstring
+    first = " ".join(text.strip().partition("\n\n")[0].split()).removeprefix("Return ")
     return first[:1].upper() + first[1:]
