@@ -64,8 +64,8 @@ export class Page {
   }
 
   private bar() {
-    const { store, showHelp, showAgreement } = this.parts;
-    const job = store.job.value;
+    const { bench, store, showHelp, showAgreement } = this.parts;
+    const job = bench.single.value === null ? store.job.value : null; // a view has a title of its own
     return html`<header class="bar">
       <span class="brand">unveil</span>
       ${job ? html`<span class="where"><b>${job.image_name}</b><span class="quiet">${job.model}</span></span>` : html`<span class="where"></span>`}

@@ -465,13 +465,13 @@ kbd{font:600 12px system-ui,sans-serif;border:1px solid var(--line);border-botto
       ${this.bar()}
       ${t.connection.value==="lost"?d`<p class="banner" role="alert">The server doesn\u2019t answer. Trying again; nothing that was saved is lost.</p>`:g}
       <main id="main" tabindex="-1" class=${t.current.value?"work":"setup"}>${t.current.value?this.work(n.value):this.setup()}</main>
-      ${this.noticeView()}`}bar(){let{store:t,showHelp:n,showAgreement:i}=this.parts,r=t.job.value;return d`<header class="bar">
+      ${this.noticeView()}`}bar(){let{bench:t,store:n,showHelp:i,showAgreement:r}=this.parts,o=t.single.value===null?n.job.value:null;return d`<header class="bar">
       <span class="brand">unveil</span>
-      ${r?d`<span class="where"><b>${r.image_name}</b><span class="quiet">${r.model}</span></span>`:d`<span class="where"></span>`}
+      ${o?d`<span class="where"><b>${o.image_name}</b><span class="quiet">${o.model}</span></span>`:d`<span class="where"></span>`}
       <nav aria-label="Page">
-        ${t.current.value?d`<button @click=${()=>t.open(null)}>${B("plus")}New run</button>`:g}
-        <button @click=${i}>Agreement</button>
-        <button class="icon" aria-label="Keys" title="Keys (?)" @click=${n}>${B("keys")}</button>
+        ${n.current.value?d`<button @click=${()=>n.open(null)}>${B("plus")}New run</button>`:g}
+        <button @click=${r}>Agreement</button>
+        <button class="icon" aria-label="Keys" title="Keys (?)" @click=${i}>${B("keys")}</button>
       </nav></header>`}setup(){let{store:t,form:n,uploads:i}=this.parts;return d`<div class="main">${ql(t,n,i)}</div>
       <aside>${Il(n,t)}${Di(t)}</aside>`}work(t){let{store:n,bench:i}=this.parts;if(!t)return d`<div class="main"><p class="quiet">Asking the server \u2026</p></div><aside>${Di(n)}</aside>`;let r=i.single.value!==null,o=jl(n,t);return d`<div class="main">${this.isNarrow.value?o:g}${r?i.element:this.waitView(t)}</div>
       <aside>${this.isNarrow.value?g:o}${r&&!this.isNarrow.value?d`<section class="card side">${this.sideView()}</section>`:g}${Di(n)}</aside>`}toolsView(){let{bench:t,whatIfs:n,judging:i}=this.parts,r=t.single.value;if(!r)return g;let o=this.mode.value,s=o==="whatif"?Wl(n,r):o==="judge"?Ll(i,r):g;return d`<div class="toolbar">
