@@ -68,19 +68,24 @@ def test_an_answer_that_is_changed_with_the_verdict_in_view_is_not_blind(visit, 
     assert (judgment["answer"], judgment["blind"]) == ("reject", False)
 
 
+def with_verdicts(verdict: str):
+    """Answers with the view, and this verdict for all regions."""
+
+    def change(route) -> None:
+        view = route.fetch().json()
+        for region in view["regions"]:
+            region["trust"]["verdict"] = verdict
+        route.fulfill(json=view)
+
+    return change
+
+
 def test_outlines_have_one_style_while_blind(visit, new_job):
     """A view with other verdicts is drawn the same way."""
     views = []
     for verdict in ("artifact", "weak"):
-
-        def change(route, *, verdict=verdict) -> None:
-            view = route.fetch().json()
-            for region in view["regions"]:
-                region["trust"]["verdict"] = verdict
-            route.fulfill(json=view)
-
         context = visit.context()
-        context.route("**/view", change)
+        context.route("**/view", with_verdicts(verdict))
         page = visit(f"#job={new_job}", context=context)
         settle_bench(page)
         seen = page.locator(".stage canvas").screenshot()
