@@ -110,10 +110,10 @@ def test_camera_round_and_region_stay_when_more_rounds_come(visit, page_server, 
     assert page.locator("tr.active").first.get_attribute("data-region") == "r1.1"
 
 
-def test_eight_pages_of_one_browser_see_a_run(visit, page_server, scene):
-    """Browsers open six connections to a server, so eight streams would leave two pages waiting for ever."""
+def test_ten_pages_of_one_browser_see_a_run(visit, page_server, scene):
+    """Browsers open six connections to a server, so ten streams would leave four pages waiting for ever."""
     context = visit.context()
-    pages = [visit(context=context) for _ in range(8)]
+    pages = [visit(context=context) for _ in range(10)]
     job = page_server.submit(page_server.upload(scene), trust=False)
     for page in pages:
         page.locator(".run .state.finished").first.wait_for()
