@@ -131,6 +131,7 @@ def test_another_browser_sees_a_run_and_its_end(visit, page_server, scene):
     second.locator(".run").first.click()
     second.locator(".status .state.finished").wait_for()
     settle_bench(second)
+    assert second.locator(".run").count() == before + 1
 
 
 def test_a_server_that_is_killed_is_found_again(browser, tmp_path):

@@ -1,15 +1,17 @@
 """Rows as CSV text, for spreadsheets and statistics programs."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from unveil.export.rows import COLUMNS, Value
 from unveil.texts import spreadsheet_text
 
 
-def write_rows(rows: Iterable[Mapping[str, Value]], file: Any) -> int:
-    """Write `rows` of `run_rows` as CSV with a header to an open text `file`, and return how many there were.
+def write_rows(rows: Iterable[Mapping[str, Value]], file: Any, columns: Collection[str] = COLUMNS) -> int:
+    """Write `rows` as CSV with a header to an open text `file`, and return how many there were.
+
+    `columns` are the keys that are written, those of `run_rows` if none are given.
 
     Numbers are written so that they read back to the same bits. Texts that a spreadsheet would take for a formula get
     an apostrophe in front, and control characters are escaped; numbers are left as they are. Each row is written when
@@ -21,16 +23,16 @@ def write_rows(rows: Iterable[Mapping[str, Value]], file: Any) -> int:
     (1, "'=1+1,,,,,,,,,,,,,-0.5")
     """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow(list(_cells(row)))
+        writer.writerow(list(_cells(row, columns)))
         count += 1
     return count
 
 
-def _cells(row: Mapping[str, Value]) -> Iterator[str]:
-    for name in COLUMNS:
+def _cells(row: Mapping[str, Value], columns: Collection[str]) -> Iterator[str]:
+    for name in columns:
         value = row.get(name)
         if value is None:
             yield ""

@@ -80,13 +80,14 @@ def make_preview(image: Image) -> Preview | None:
     return Preview(encode_png(reduced[..., 0] if len(planes) == 1 else reduced))
 
 
-def preview_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the preview of an image of this `shape`: the same proportions, at least 1 pixel.
+def preview_shape(shape: tuple[int, ...], longer_side: int = PREVIEW_SIDE) -> tuple[int, ...]:
+    """The shape of a smaller picture of an image of this `shape`: the same proportions, and at least 1 pixel; at most
+    `longer_side`.
 
     >>> preview_shape((3000, 4096)), preview_shape((30, 40))
     ((1500, 2048), (30, 40))
     """
-    ratio = min(1.0, PREVIEW_SIDE / max(shape))
+    ratio = min(1.0, longer_side / max(shape))
     return tuple(max(1, round(side * ratio)) for side in shape)
 
 

@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from unveil.images.png_encoding import encode_png
-from unveil.images.preview import reduce_area
+from unveil.images.preview import preview_shape, reduce_area
 from unveil.records import Run, Verdict
 
 SIDE_PX = 128  # along the longer side
@@ -36,9 +36,7 @@ def run_thumbnail(run: Run) -> bytes:
 
 def _drawn(image: UInt8[np.ndarray, "c h w"], masks: Iterable[np.ndarray], run: Run) -> UInt8[np.ndarray, "a b 3"]:
     """The image, reduced, with the contour of each mask; one mask at a time is in memory."""
-    height, width = image.shape[1:]
-    ratio = min(1.0, SIDE_PX / max(height, width))
-    shape = (max(1, round(height * ratio)), max(1, round(width * ratio)))
+    shape = preview_shape(image.shape[1:], SIDE_PX)
     planes = image if len(image) == 3 else np.repeat(image[:1], 3, axis=0)
     small = np.stack([reduce_area(plane.astype(float), shape) for plane in planes], axis=-1)
     pixels = np.rint(small).astype(np.uint8) & KEPT_BITS

@@ -1,14 +1,12 @@
 """Judged regions as rows of a CSV table."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from unveil.export.rows import run_rows
+from unveil.export import run_rows, write_rows
 from unveil.records import Run
 from unveil.review.judgments import Review
-from unveil.texts import spreadsheet_text
 
 Cell = str | int | float | None
 
@@ -49,13 +47,4 @@ def write_judgments(rows: Iterable[Mapping[str, Cell]], file: Any) -> int:
 
     Texts that a spreadsheet would take for a formula get an apostrophe in front, and control characters are escaped.
     """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(REVIEW_COLUMNS)
-    count = 0
-    for row in rows:
-        cells = (row.get(name) for name in REVIEW_COLUMNS)
-        writer.writerow(
-            ["" if cell is None else spreadsheet_text(cell) if isinstance(cell, str) else repr(cell) for cell in cells]
-        )
-        count += 1
-    return count
+    return write_rows(rows, file, REVIEW_COLUMNS)

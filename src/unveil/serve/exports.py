@@ -12,6 +12,7 @@ from threading import Lock
 from unveil.errors import RecordError
 from unveil.export import MaskForm, export_masks, run_rows, write_rows
 from unveil.records import Run
+from unveil.render import figure_as_png
 from unveil.report import make_report_page
 from unveil.review import judgment_rows, load_review, write_judgments
 from unveil.serve.jobs import StateError, Workplace
@@ -91,10 +92,8 @@ def _zipped(files: dict[str, Path]) -> bytes:
 
 
 def _figure(source: ExportSource) -> bytes:
-    content = io.BytesIO()
     with _drawing:
-        source.run.figure().savefig(content, format="png", dpi=200)
-    return content.getvalue()
+        return figure_as_png(source.run.figure(), dpi=200)
 
 
 def _regions(source: ExportSource) -> bytes:

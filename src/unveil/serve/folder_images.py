@@ -50,6 +50,7 @@ class FolderImages:
             got = f"{folder}: {error.strerror or error}"
             raise ImageError("a folder of images", got, "check --images") from error
         self._thumbnail = lru_cache(KEPT_THUMBNAILS)(self._draw)
+        self._names: dict[str, str] = {}  # by id, as they were last seen; a page asks for every one of them
 
     def listed(self) -> list[FolderImage]:
         """The images in the order of their names, with numbers in them as numbers; at most `MOST_IMAGES`."""
@@ -57,7 +58,7 @@ class FolderImages:
 
     def has(self, image_id: str) -> bool:
         """True if an image of the folder has this id."""
-        return any(image.id == image_id for image in self._images())
+        return self._find(image_id) is not None
 
     def chunks(self, image_id: str) -> tuple[str, Iterator[bytes]]:
         """The name and the bytes of an image. Raises `NotFoundError`."""
@@ -69,20 +70,30 @@ class FolderImages:
         return self._thumbnail(self._name(image_id), image_id)
 
     def _name(self, image_id: str) -> str:
-        name = next((image.name for image in self._images() if image.id == image_id), None)
+        name = self._find(image_id)
         if name is None:
             raise NotFoundError("an image of the folder", "another id", "list the images again")
         return name
 
+    def _find(self, image_id: str) -> str | None:
+        """The name of the image with this id: a file that was seen before is looked at again, and not the others."""
+        name = self._names.get(image_id)
+        image = None if name is None else self._image(self.folder / name)
+        if image is None or image.id != image_id:
+            self._names = {image.id: image.name for image in self._images()}
+        return self._names.get(image_id)
+
     def _images(self) -> Iterator[FolderImage]:
-        for path in self.folder.iterdir():
-            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-                continue
-            try:
-                if path.is_file() and path.resolve().is_relative_to(self.folder):
-                    yield _describe(path)
-            except OSError:
-                continue
+        return (image for image in map(self._image, self.folder.iterdir()) if image is not None)
+
+    def _image(self, path: Path) -> FolderImage | None:
+        """The image at a path of the folder; None for anything else."""
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            return None
+        try:
+            return _describe(path) if path.is_file() and path.resolve().is_relative_to(self.folder) else None
+        except OSError:
+            return None
 
     def _draw(self, name: str, image_id: str) -> bytes:
         return draw_thumbnail(read_image(self.folder / name), THUMBNAIL_PX)

@@ -4,7 +4,7 @@ import numpy as np
 
 from unveil.images import Image
 from unveil.images.png_encoding import encode_png
-from unveil.images.preview import reduce_area
+from unveil.images.preview import preview_shape, reduce_area
 
 THUMBNAIL_SIDE = 1024
 TAILS = (0.001, 0.999)  # quantiles that become black and white where the values don't go from 0 to 255
@@ -27,8 +27,7 @@ def draw_thumbnail(image: Image, side: int = THUMBNAIL_SIDE) -> bytes:
     planes = image.pixels if image.channels == 3 else image.pixels[:1]
     if len(image.shape) == 3:
         planes = planes[:, image.shape[0] // 2]
-    ratio = min(1.0, side / max(planes.shape[1:]))
-    shape = tuple(max(1, round(length * ratio)) for length in planes.shape[1:])
+    shape = preview_shape(planes.shape[1:], side)
     reduced = np.stack([reduce_area(plane, shape) for plane in planes], axis=-1)
     if image.value_range != (0.0, 255.0):
         low, high = np.quantile(reduced, TAILS)
