@@ -40,7 +40,7 @@ LAYERS = (
     ("export", "context", "report"),
     ("recording", "notebook", "what_if", "review"),
     ("rounds", "maximization"),
-    ("runs",),
+    ("runs", "training"),
     ("evaluation", "serve"),
     ("cli",),
 )
@@ -57,6 +57,7 @@ MODULE_OF = {
     "pytorch_grad_cam": "attribution/adapters/grad_cam.py",
     "torchxrayvision": "classifiers/sources/torchxrayvision.py",
     "onnxruntime": "classifiers/sources/onnx.py",
+    "lightning": "training/loop.py",
     "shap": "evaluation/coalitions/partition.py",
     "shap_bpt": "evaluation/coalitions/binary_partition.py",
     "skimage": "evaluation/coalitions/superpixels.py",

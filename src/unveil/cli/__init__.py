@@ -25,6 +25,7 @@ from unveil.cli.run import run
 from unveil.cli.serve import serve
 from unveil.cli.show import show
 from unveil.cli.table import table
+from unveil.cli.train import train
 from unveil.cli.what_if import what_if
 from unveil.errors import UnveilError, UnveilWarning
 
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, what_if, show, table, report, serve, demo, models, patterns, maximize, evaluate, agreement):
+for command in (run, what_if, show, table, report, serve, demo, models, patterns, maximize, evaluate, agreement, train):
     add_command(app, command)
 app.add_typer(export_app, name="export")
 app.add_typer(recipe_app, name="recipe")

@@ -1,6 +1,5 @@
 """`unveil benchmark paper`: the experiment of Bordes et al. 2018 on a dataset."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from unveil.atomic import check_folder
 from unveil.cli import options
 from unveil.cli.console import SOME_FAILED, console, show_error, write_json
-from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, record_names
+from unveil.cli.datasets import Chosen, DatasetArgumentError, choose, open_argument, read_matches, record_names
 from unveil.cli.paper_tables import paper_tables
 from unveil.cli.progress import Bars, progress
 from unveil.cli.run import check_target
@@ -124,7 +123,7 @@ def paper(
     chosen_recipe = replace(get_recipe(recipe), trust=None)
     if target is not None:
         chosen_recipe = chosen_recipe.with_target(parse_target(target))
-    opened, given = open_argument(dataset, split), _read_matches(match)
+    opened, given = open_argument(dataset, split), read_matches(match)
     chosen = choose(opened, limit, seed, with_boxes=with_boxes)
     names = record_names([sample.id for sample in chosen.samples])
     asked = _rows_asked_for(figure_of, chosen, names)
@@ -236,21 +235,3 @@ def _rows_asked_for(text: str | None, chosen: Chosen, names: Sequence[str]) -> l
             f"ids of the {len(names)} images chosen", unknown[0], f"such as {chosen.samples[0].id}, separated by commas"
         )
     return asked
-
-
-def _read_matches(path: Path | None) -> dict[str, list[str | int]] | None:
-    """Labels of the data set, each with a label of the classifier (a name or an index) or a list of them."""
-    if path is None:
-        return None
-    form = 'a JSON table such as {"sofa": ["studio couch"], "train": [466, 547]}'
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DatasetArgumentError(form, f"{path}: {error}", "fix the file of --match") from error
-    if not isinstance(found, dict):
-        raise DatasetArgumentError(form, f"{path} with a {type(found).__name__}", "fix the file of --match")
-    lists = {label: one if isinstance(one, list) else [one] for label, one in found.items()}
-    for label, names in lists.items():
-        if not all(type(name) in (str, int) for name in names):
-            raise DatasetArgumentError(form, f"{path} with {names!r} for {label!r}", "fix the file of --match")
-    return lists

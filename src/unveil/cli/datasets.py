@@ -1,6 +1,7 @@
 """Data sets on the command line: which one an argument names, which of its samples are taken, and where records go."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -140,3 +141,22 @@ def _safe(name: str) -> tuple[str, bool]:
     joined = "_".join(parts)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", joined).lstrip(".")[:100]
     return safe or "image", safe != joined
+
+
+def read_matches(path: Path | None) -> dict[str, list[str | int]] | None:
+    """The file of `--match`: labels of the data set, each with a label of the classifier (a name or an index) or a list
+    of them. None for no file."""
+    if path is None:
+        return None
+    form = 'a JSON table such as {"sofa": ["studio couch"], "train": [466, 547]}'
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DatasetArgumentError(form, f"{path}: {error}", "fix the file of --match") from error
+    if not isinstance(found, dict):
+        raise DatasetArgumentError(form, f"{path} with a {type(found).__name__}", "fix the file of --match")
+    lists = {label: one if isinstance(one, list) else [one] for label, one in found.items()}
+    for label, names in lists.items():
+        if not all(type(name) in (str, int) for name in names):
+            raise DatasetArgumentError(form, f"{path} with {names!r} for {label!r}", "fix the file of --match")
+    return lists

@@ -37,6 +37,8 @@ class SceneSettings:
         kinds: The pairs (label, kind) that may appear; a pair that is listed twice is twice as frequent.
         world: The signs and distractors that scenes are made of.
         crowd: The probability that an object is placed at distance `gap_px` from another object instead of anywhere.
+        each_kind: Whether each class that is present has one cue of each of its kinds, in place of a random number of
+            random kinds.
 
     Raises `SceneError` for settings that can't be drawn.
     """
@@ -55,6 +57,7 @@ class SceneSettings:
     kinds: tuple[tuple[str, str], ...] = KINDS
     world: World = PLANTS
     crowd: float = 0.0
+    each_kind: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - set(self.world.kinds)
@@ -97,12 +100,16 @@ def plan_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Place
 
 
 def _cast(rng: np.random.Generator, settings: SceneSettings) -> list[tuple[str, str]]:
-    """The cues of a scene: for every class present a random number of its kinds, repeats allowed, taken in turn."""
+    """The cues of a scene: for each class a random number of its kinds, repeats allowed, or one of each; classes in
+    turn."""
     labels = sorted({label for label, _ in settings.kinds}, key=settings.world.labels.index)
     count = min(_draw(rng, settings.classes_present), len(labels))
     chosen = []
     for index in rng.permutation(len(labels))[:count]:
         kinds = [pair for pair in settings.kinds if pair[0] == labels[index]]
+        if settings.each_kind:
+            chosen.append(list(enumerate(kinds)))
+            continue
         number = 1 + _draw(rng, settings.cues_per_class)
         chosen.append([(turn, kinds[pick]) for turn, pick in enumerate(rng.integers(len(kinds), size=number))])
     return [pair for _, pair in sorted((entry for cues in chosen for entry in cues), key=lambda entry: entry[0])]
