@@ -51,17 +51,19 @@ WORDS = {
         "quick.toml",
     ),
     ("what-if",): ("a.png", "drawing.json", "--recipe", "quick.toml"),
+    ("train",): ("many", "--recipe", "quick.toml", "--erase", "none", "--epochs", "1", "--steps", "1", "--batch", "2"),
     ("benchmark", "paper"): ("dogs", "--recipe", "quick.toml", "--split", "all"),
 }
 
 
-def colors(folder):
-    """A red photograph of the first label, and a green one of the second, as the network says."""
+def colors(folder, count=1):
+    """Red photographs of the first label, and green ones of the second, as the network says."""
     for channel, label in enumerate(("Chihuahua", "Cardigan")):
         (folder / label).mkdir(parents=True)
         pixels = np.zeros((40, 40, 3), np.uint8)
         pixels[..., channel] = 255
-        Pillow.fromarray(pixels).save(folder / label / "one.png")
+        for number in range(count):
+            Pillow.fromarray(pixels).save(folder / label / f"{number}.png")
 
 
 def with_model(group, path=()):
@@ -79,6 +81,7 @@ def test_what_a_network_prints_is_not_among_the_results(shell: Shell, path, monk
     shell.photograph("a.png")
     dogs(shell.folder / "dogs")
     colors(shell.folder / "colors")
+    colors(shell.folder / "many", 12)
     (shell.folder / "printing.py").write_text(PRINTING)
     brush = {"kind": "brush", "width_px": 8, "points": [[16, 16]]}
     Path("drawing.json").write_text(json.dumps({"format": "unveil drawing", "version": 1, "strokes": [brush]}))

@@ -22,6 +22,7 @@ from unveil.evaluation.paper.report import machine_info
 
 COLUMNS = (
     ("cues used", "cues_used"),
+    ("without the strongest", "cues_robust"),
     ("right", "accuracy"),
     ("right, erased elsewhere", "accuracy_random_erased"),
     ("mask's label", "foreign_follows"),

@@ -22,6 +22,8 @@ class UsedCues:
         used: The number of cues any of which suffices: with this cue alone the label is predicted, and without any cue
             it isn't.
         needed: The number of cues without which the label isn't predicted any more, where it is for the whole scene.
+        robust: The share of scenes whose label is predicted whichever one of its cues is missing, the strongest
+            included, where it is for the whole scene.
         invented: The share of scenes whose label is predicted without any of its cues.
         by_kind: For each label and kind of cue, the share of scenes in which it suffices.
     """
@@ -30,6 +32,7 @@ class UsedCues:
     recognized: float
     used: float
     needed: float
+    robust: float
     invented: float
     by_kind: dict[str, float]
 
@@ -39,7 +42,7 @@ def count_used_cues(classifier: Classifier, tests: Sequence[CueTest]) -> UsedCue
 
     A label counts as predicted if it is among `Prediction.predicted`.
     """
-    used, needed, whole, none = [], [], [], []
+    used, needed, robust, whole, none = [], [], [], [], []
     kinds: dict[str, list[bool]] = {}
     for test in tests:
         drawn = [test.whole, test.none, *test.alone, *test.without]
@@ -49,14 +52,17 @@ def count_used_cues(classifier: Classifier, tests: Sequence[CueTest]) -> UsedCue
         whole.append(holds[0])
         none.append(holds[1])
         used.append(sum(alone) if not holds[1] else 0)
-        needed.append(sum(not one for one in without) if holds[0] else 0)
+        if holds[0]:
+            needed.append(sum(not one for one in without))
+            robust.append(all(without))
         for kind, one in zip(test.kinds, alone, strict=True):
             kinds.setdefault(f"{classifier.labels[test.column]} {kind}", []).append(one and not holds[1])
     return UsedCues(
         len(tests),
         recognized=float(np.mean(whole)),
         used=float(np.mean(used)),
-        needed=float(np.mean(needed)),
+        needed=float(np.mean(needed)) if needed else 0.0,
+        robust=float(np.mean(robust)) if robust else 0.0,
         invented=float(np.mean(none)),
         by_kind={kind: float(np.mean(values)) for kind, values in sorted(kinds.items())},
     )

@@ -28,6 +28,7 @@ from unveil.evaluation.training.scenes import (
     draw_cue_tests,
     draw_examples,
 )
+from unveil.evaluation.training.unveiled import unveil_scenes
 from unveil.fills import Fill, Mean
 from unveil.planted import LABELS
 from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, build_network
@@ -35,6 +36,7 @@ from unveil.recipes import demo
 from unveil.training import Erasing, Examples, TrainingSettings, find_regions_of_many, train_classifier
 from unveil.training.batches import move_at_random
 
+MEASURES = 2  # rows of other measures are made again, from weights that are kept
 OnWork = Callable[[str, int, int, str], None]
 Arm = tuple[str, TrainingSettings]
 
@@ -47,6 +49,7 @@ class TrainingPlan:
         scenes: The number of training scenes.
         validation: The number of validation scenes.
         tests: The number of scenes in which cues are counted and controls are made.
+        unveiled: The number of scenes that `unveil` is run on.
         base: The settings of the training that all others start from: nothing is erased.
         further: The settings of the further training; each arm replaces `erase`, or `fills`.
     """
@@ -54,6 +57,7 @@ class TrainingPlan:
     scenes: int = 1000
     validation: int = 150
     tests: int = 150
+    unveiled: int = 30
     base: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
             Erasing.NONE, epochs=4, steps=100, learning_rate=4e-3, balanced=False, recipe=demo()
@@ -130,7 +134,7 @@ def iter_rows(
     for seed in seeds:
         for arm, settings in [("base", plan.base), *plan.arms()]:
             folder = out / f"seed-{seed}" / arm.replace(", ", "-").replace(" ", "-")
-            kept = Kept(folder / "row.json", key_of(repr(plan), seed, arm))
+            kept = Kept(folder / "row.json", key_of(MEASURES, repr(plan), seed, arm))
             if not kept.content:
                 data = PlantedData.draw(plan, on_work) if data is None else data
                 base = train_base(data, plan, seed, out / f"seed-{seed}" / "base", on_work)
@@ -154,8 +158,16 @@ def measure(classifier: Classifier, data: PlantedData, plan: TrainingPlan, on_wo
     found = find_regions_of_many(classifier, examples.batch, columns, replace(plan.further, rounds=1), "controls")
     has = np.flatnonzero(found.rounds)
     clean = predict_erased(classifier, examples, None, fill)
+    rounds = unveil_scenes(
+        classifier,
+        TEST_SEEDS,
+        plan.unveiled,
+        plan.further.recipe,
+        lambda done, total: on_work("running unveil", done, total, ""),
+    )
     row: dict[str, Any] = {
         **{f"cues_{name}": value for name, value in asdict(cues).items()},
+        **{f"rounds_{name}": value for name, value in asdict(rounds).items()},
         "accuracy": accuracy(clean, examples, classifier),
         "calibration_error": expected_calibration_error(clean, examples.targets),
         "found": len(has),

@@ -21,7 +21,7 @@ def save_training_figure(summary: Sequence[Mapping[str, Any]], rows: Sequence[Ma
             DotRow(
                 entry[name],
                 entry[f"{name}_95"],
-                [row[name] for row in rows if row["arm"] == entry["arm"] and name in row],
+                [row[name] for row in rows if row["arm"] == entry["arm"] and row.get(name) is not None],
                 entry.get(reference),
             )
             for entry in summary
@@ -30,6 +30,7 @@ def save_training_figure(summary: Sequence[Mapping[str, Any]], rows: Sequence[Ma
 
     panels = [
         panel("cues used", "cues_used", "of 3 in each scene; alone, they suffice", (0, 3)),
+        panel("right without the strongest cue", "cues_robust", "share of recognized scenes", (0, 1)),
         panel("right", "accuracy", "share of plain scenes", (0, 1)),
         panel("the mask's label is predicted", "foreign_follows", "dotted: for moved masks", (0, 1), "foreign_moved"),
         panel("labels told from masks alone", "probe_accuracy", "dotted: by chance", (0, 1), "probe_chance"),
