@@ -40,7 +40,7 @@ LAYERS = (
     ("export", "context", "report"),
     ("recording", "notebook", "what_if", "review"),
     ("rounds", "maximization"),
-    ("runs", "training"),
+    ("runs", "training", "batch"),
     ("evaluation", "serve"),
     ("cli",),
 )
