@@ -29,6 +29,7 @@ LAYERS = (
         "codec",
         "texts",
         "bootstrap",
+        "multiple_testing",
     ),
     ("images", "datasets", "fills", "regions", "targets", "planted"),
     ("classifiers", "stopping"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from unveil.masked import MaskedClassifier
+from unveil.multiple_testing import benjamini_hochberg, holm
 from unveil.recipes import Recipe, TrustSettings
 from unveil.records import Region, Round, ShapleyGame, TrustCard, TrustCards, Verdict, make_label_cards
 from unveil.targets import TargetScore
@@ -16,7 +17,6 @@ from unveil.trust.erasure import (
     SingleRegionScores,
     SingleRegionTest,
 )
-from unveil.trust.multiple_testing import benjamini_hochberg, holm
 from unveil.trust.placement import PlacementResult, PlacementTest
 from unveil.trust.randomization import ParameterRandomization, RandomizationResult
 from unveil.trust.shapley import ShapleyTest

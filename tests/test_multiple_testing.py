@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unveil.trust.multiple_testing import benjamini_hochberg, holm
+from unveil.multiple_testing import benjamini_hochberg, holm
 
 PS = st.lists(st.none() | st.floats(0.0, 1.0, allow_subnormal=False), max_size=9)
 

@@ -1,0 +1,38 @@
+"""Places of an image in plain words."""
+
+CORNER, EDGE = 0.3, 0.17  # a center nearer to two edges than this share lies in a corner, to one of them at an edge
+
+
+def place_words(box: tuple[float, float, float, float]) -> str:
+    """Where a `box` lies in its image; it is given as top, left, bottom and right in shares of the image.
+
+    Left and right are those of the picture, as it is shown.
+
+    >>> place_words((0.0, 0.0, 0.1, 0.2)), place_words((0.4, 0.4, 0.6, 0.6)), place_words((0.9, 0.4, 1.0, 0.6))
+    ('upper left corner', 'center', 'lower edge')
+    """
+    top, left, bottom, right = box
+    if bottom - top > 0.75 and right - left > 0.75:
+        return "most of the image"
+    y, x = (top + bottom) / 2, (left + right) / 2
+    vertical, horizontal = _third(y, "upper", "lower"), _third(x, "left", "right")
+    if vertical and horizontal:
+        in_corner = max(min(y, 1 - y), min(x, 1 - x)) < CORNER
+        return f"{vertical} {horizontal}{' corner' if in_corner else ''}"
+    if not vertical and not horizontal:
+        return "center"
+    near = min(y, 1 - y) if vertical else min(x, 1 - x)
+    return f"{vertical or horizontal} {'edge' if near < EDGE else 'part'}"
+
+
+def _third(center: float, low: str, high: str) -> str:
+    return low if center < 1 / 3 else high if center > 2 / 3 else ""
+
+
+def format_p(value: float) -> str:
+    """A p value as it is written.
+
+    >>> format_p(0.0312), format_p(0.0004), format_p(1e-12)
+    ('p = .031', 'p < .001', 'p < .001')
+    """
+    return "p < .001" if value < 0.001 else f"p = {value:.2g}".replace("0.", ".", 1)
