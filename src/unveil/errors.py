@@ -66,6 +66,10 @@ class DiskFullError(RecordError):
     """No space is left for a record or a figure: nothing more can be written."""
 
 
+class BatchError(UnveilError):
+    """An archive can't be planned, resumed or finished."""
+
+
 class MissingLibraryError(UnveilError):
     """An optional library isn't installed."""
 

@@ -63,6 +63,22 @@ class Marks:
             os.close(self._numbers.pop())
 
 
+def exclusive_lock(number: int) -> bool:
+    """Lock an open file for this process; False if another one holds it. `number` is its file descriptor.
+
+    Where the system or the disk has no locks, nothing is locked, and the answer is True.
+    """
+    if _locks is None:
+        return True
+    try:
+        _locks.flock(number, _locks.LOCK_EX | _locks.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left in a folder; a folder that one of them had moved away is moved back.
 
