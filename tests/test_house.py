@@ -67,6 +67,7 @@ MODULE_OF = {
     "skimage": "evaluation/coalitions/superpixels.py",
     "cv2": "inpainting.py",
     "pandas": "export/frames.py",
+    "pyarrow": "batch/parquet.py",
     "anywidget": "notebook/widget.py",
     "traitlets": "notebook/widget.py",
     "IPython": "notebook/output.py",

@@ -7,12 +7,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from unveil.errors import DiskFullError, RecordError
+from unveil.errors import BatchError, DiskFullError, RecordError
 from unveil.leftovers import Marks, hidden_sibling
 
 # No space, and no space left of a user's share.
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# What a system says that can't sync folders.
+UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR)
 
 
 @contextlib.contextmanager
@@ -96,6 +99,68 @@ def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Cal
         marks.release()
 
 
+def publish_once(folder: Path, hidden: Path, write: Callable[[Path], None]) -> bool:
+    """Make a folder whose content `write` puts into a hidden folder inside `hidden`, on the same disk; True if it did.
+
+    For content that is the same whoever makes it: a folder of this name that is there already stays, and ours is
+    dropped (False). All of it is on the disk before the folder has its name, so that a power cut leaves all or nothing.
+    `hidden` must exist. Raises `DiskFullError`, or `BatchError` for whatever else the file system refuses; nothing
+    is left of the hidden folder after any exception.
+    """
+    part, marks = hidden_sibling(hidden / folder.name, "part"), Marks()
+    try:
+        part.mkdir()
+        while not marks.hold(part):
+            part = hidden_sibling(hidden / folder.name, "part")
+            part.mkdir()
+        write(part)
+        _sync(part, strict=True)
+        try:
+            os.replace(part, folder)  # noqa: PTH105
+        except OSError:
+            if folder.is_dir() and any(folder.iterdir()):
+                return False
+            raise
+        _sync_folder(folder.parent, strict=True)
+    except OSError as error:
+        raise _disk_error(folder, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        marks.release()
+    return True
+
+
+def write_durably(path: Path, hidden: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file in one step: into a hidden file inside the folder `hidden` on the same disk, which then takes its
+    place, when it is on the disk.
+
+    Raises `DiskFullError`, or `BatchError` for whatever else the file system refuses; what was at `path` is unchanged
+    then, unless the last step failed, which only makes the name durable.
+    """
+    part, marks = hidden_sibling(hidden / path.name, "part"), Marks()
+    try:
+        with part.open("xb") as file:
+            marks.hold(part)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)  # noqa: PTH105
+        _sync_folder(path.parent, strict=True)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        marks.release()
+
+
+def _disk_error(path: Path, error: OSError) -> BatchError | DiskFullError:
+    got = error.strerror or str(error)
+    if error.errno in FULL:
+        return DiskFullError(f"space for {path}", got, "free some space, and make the same call again")
+    return BatchError(f"to write {path}", got, "check the disk and the folder, and make the same call again")
+
+
 def check_folder(folder: str | Path) -> None:
     """Check that files can be written into a folder, or that it can be made; nothing is left there.
 
@@ -161,25 +226,29 @@ def _swap(part: Path, target: Path, marks: Marks, *, replaced: bool) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync(folder: Path) -> None:
+def _sync(folder: Path, *, strict: bool = False) -> None:
     """Have everything below the folder on the disk before the folder gets its name."""
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
-            _sync_folder(path)
+            _sync_folder(path, strict=strict)
         else:
             with path.open("r+b") as file:
                 os.fsync(file.fileno())
-    _sync_folder(folder)
+    _sync_folder(folder, strict=strict)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path, *, strict: bool = False) -> None:
+    """Have the names in a folder on the disk; `strict` raises what a disk says that fails."""
     # Some systems can't open or sync a folder. The files in it are synced anyway.
-    with contextlib.suppress(OSError):
+    try:
         number = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(number)
         finally:
             os.close(number)
+    except OSError as error:
+        if strict and error.errno not in UNABLE:
+            raise
 
 
 def _refused(folder: Path, got: str, do: str = "choose another folder") -> RecordError:

@@ -1,1 +1,23 @@
-"""An archive: many images, found overnight by many workers, as tables that nothing can damage halfway."""
+"""An archive: the runs of many images as tables, made by many workers, with nothing lost when one of them is killed.
+
+`open_archive` plans a folder or finds what is left of it, `unveil.batch.work.work` makes one shard, and `Archive` says
+what is missing. Opening an archive needs neither torch nor the model. The format is specified in docs/record-format.md.
+"""
+
+from unveil.batch.archive import Archive, read_archive
+from unveil.batch.base import Outcome
+from unveil.batch.model_spec import ModelSpec
+from unveil.batch.opening import open_archive
+from unveil.batch.plan import BatchPlan, read_plan
+from unveil.batch.planning import make_plan
+
+__all__ = [
+    "Archive",
+    "BatchPlan",
+    "ModelSpec",
+    "Outcome",
+    "make_plan",
+    "open_archive",
+    "read_archive",
+    "read_plan",
+]

@@ -1,0 +1,113 @@
+"""Make an archive, or continue one: the plan must be the same, and the images as they were."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from unveil.atomic import check_folder, write_durably
+from unveil.batch.archive import Archive
+from unveil.batch.items import ITEMS, OnCount, compare_items, describe_change, first_three, make_items
+from unveil.batch.lock import archive_lock
+from unveil.batch.parquet import to_parquet
+from unveil.batch.plan import PLAN, BatchPlan
+from unveil.batch.shards import SHARDS, TMP
+from unveil.datasets import Sample
+from unveil.errors import BatchError, UnveilWarning
+from unveil.leftovers import remove_leftovers
+
+# What an archive may hold before its plan is written.
+_OWN = {SHARDS, TMP, ITEMS, "lock"}
+
+
+def open_archive(
+    out: str | Path, plan: BatchPlan, samples: Sequence[Sample], on_count: OnCount = lambda count: None
+) -> Archive:
+    """Make the archive `out`, or continue the one that is there.
+
+    Its plan must be the one that is given. Samples that it doesn't have become new items in new shards; those that it
+    has must have the same files (path, size and time of the last change), labels and groups, because their rows would
+    belong to other images otherwise. Items that failed are taken as they are now, for `Archive.retry_failed`. What
+    killed calls left is removed.
+
+    Args:
+        out: The folder.
+        plan: The plan.
+        samples: The data.
+        on_count: Called with the number of samples that were looked at, every 1000.
+
+    Raises `BatchError` that names every difference of the plans, or the first items that changed; if another process
+    works on the archive; and for a folder that holds anything else. Warns of items that the data don't have any more.
+    """
+    folder = Path(out)
+    is_there = (folder / PLAN).exists()
+    if is_there:
+        _check_plan(folder, plan)
+    else:
+        _check_new(folder)
+    if not len(samples):
+        raise BatchError("at least one image", "none", "check the data")
+    with archive_lock(folder):
+        for name in (SHARDS, TMP):
+            (folder / name).mkdir(exist_ok=True)
+        remove_leftovers(folder / TMP)
+        if not is_there or BatchPlan.read(folder).files != plan.files:
+            write_durably(folder / PLAN, folder / TMP, lambda file: file.write(plan.to_json().encode()))
+        archive = Archive(folder, plan)
+        _add_items(archive, samples, on_count)
+    return archive
+
+
+def _check_plan(folder: Path, plan: BatchPlan) -> None:
+    differences = BatchPlan.read(folder).differences(plan)
+    if differences:
+        got = f"{folder}, where these differ: {'; '.join(differences)}"
+        raise BatchError("an archive with the same settings", got, "use another --out, or the settings of this one")
+
+
+def _check_new(folder: Path) -> None:
+    check_folder(folder)
+    if folder.exists() and (other := sorted({path.name for path in folder.iterdir()} - _OWN)):
+        got = f"{folder} with {first_three(other, len(other))}"
+        raise BatchError("an empty folder, or an archive", got, "choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _add_items(archive: Archive, samples: Sequence[Sample], on_count: OnCount) -> None:
+    """Plan the samples that are new, and check that the others are as they were."""
+    size, old = archive.plan.shard_size, []
+    if (archive.folder / ITEMS).exists():
+        found = compare_items(archive.items, samples, on_count)
+        old = list(archive.items)
+        if found.gone == len(old):
+            got = f"none of the {len(old)} that {archive.folder} has"
+            raise BatchError("the images of the archive among the data", got, "use another --out")
+        if found.gone:
+            warnings.warn(
+                UnveilWarning(
+                    f"{found.gone} of {len(old)} images of the archive aren't in the data any more; they are kept"
+                ),
+                stacklevel=4,
+            )
+        if found.changed:
+            failed = set(archive.failed())
+            refused = [pair for pair in found.changed if pair[0].index not in failed]
+            if refused:
+                got = first_three((describe_change(*pair) for pair in refused), len(refused))
+                raise BatchError(
+                    "images as they were when the archive was made", f"other ones: {got}", "use another --out"
+                )
+            for _, now in found.changed:
+                old[now.index] = now
+        added = list(found.new)
+        if not added and not found.changed:
+            return
+    else:
+        on_count(len(samples))
+        added = list(samples)
+    shards = archive.items.shards if old else {}
+    first = 1 + int(next(reversed(shards))) if shards else 0
+    rows = (item.as_row() for item in (*old, *make_items(added, len(old), size, first)))
+    content = to_parquet("items", rows)
+    write_durably(archive.folder / ITEMS, archive.folder / TMP, lambda file: file.write(content))

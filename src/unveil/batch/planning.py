@@ -1,0 +1,128 @@
+"""Make the plan of an archive: decide once what all workers must have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unveil import __version__
+from unveil.batch.model_spec import ModelSpec
+from unveil.batch.plan import PLAN, BatchPlan, averaging_form
+from unveil.errors import BatchError
+
+if TYPE_CHECKING:
+    from unveil.recipes import Recipe
+
+KEEP = ("tables", "records")
+MOST = {"batch_size": 4096, "threads": 1024, "shard_size": 4096}
+
+
+def make_plan(  # noqa: PLR0913 (all that the rows depend on)
+    model: ModelSpec,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    threads: int = 1,
+    value_range: tuple[float, float] | None = None,
+    keep: str = "tables",
+    shard_size: int = 16,
+    known: str | Path | None = None,
+) -> BatchPlan:
+    """Make the plan of an archive: decide what isn't given, once for all workers.
+
+    The classifier is loaded to learn its fingerprint, its device, the precision of its averages and its batch size.
+    That takes seconds. It is left out where the folder `known` holds a plan with the same settings and versions, and
+    the files that the model is made of have the same sizes and times as then. A model whose files aren't known, or that
+    changed without that, is still found out: each worker compares its own with the plan (`check_classifier`) before it
+    computes anything.
+
+    Args:
+        model: The classifier.
+        recipe: All settings of a run.
+        seed: The seed of the noise.
+        batch_size: The number of images per batch; None for the classifier's own.
+        threads: The number of threads of each worker.
+        value_range: The original values that become 0 and 1; None for those that the files imply.
+        keep: `tables`, or `records` for a full record of each run too.
+        shard_size: The number of items of a shard; small, because items take times that differ by a hundred.
+        known: The folder of an archive whose plan may be used again.
+
+    Raises `BatchError` for settings out of range, and the errors of `load_classifier`.
+    """
+    from unveil.images.scaling import checked_range  # noqa: PLC0415
+    from unveil.seeding import check_seed  # noqa: PLC0415
+
+    _check_numbers(batch_size=batch_size or 1, threads=threads, shard_size=shard_size)
+    if keep not in KEEP:
+        raise BatchError(f"keep as {' or '.join(KEEP)}", repr(keep), "choose one of them")
+    scale = None if value_range is None else checked_range(value_range)
+    asked = BatchPlan(
+        model=model,
+        fingerprint="",
+        labels=(),
+        device="",
+        probe=None,
+        recipe=recipe.as_dict(),
+        averaging_precision="",
+        batch_size=batch_size or 0,
+        threads=threads,
+        seed=check_seed(seed),
+        value_range=scale,
+        keep=keep,
+        shard_size=shard_size,
+        versions=_versions(),
+        files=stamps(model),
+    )
+    return _recalled(asked, known) or _decided(asked)
+
+
+def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
+    """The plan in the folder `known`, if what was asked and the model's files are the same; None if anything isn't."""
+    if known is None or not (Path(known) / PLAN).is_file():
+        return None
+    kept = BatchPlan.read(known)
+    filled = replace(
+        asked,
+        fingerprint=kept.fingerprint,
+        labels=kept.labels,
+        device=kept.device,
+        probe=kept.probe,
+        averaging_precision=kept.averaging_precision,
+        batch_size=asked.batch_size or kept.batch_size,
+    )
+    return kept if filled == kept else None
+
+
+def _decided(asked: BatchPlan) -> BatchPlan:
+    classifier = asked.model.load(asked.threads)
+    probe = classifier.probe
+    return replace(
+        asked,
+        fingerprint=classifier.fingerprint,
+        labels=tuple(classifier.labels),
+        device=classifier.device.type,
+        probe=None if probe is None else {"logits": list(probe.logits), "norm": probe.norm},
+        averaging_precision=averaging_form(asked.recipe, classifier),
+        batch_size=asked.batch_size or classifier.batch_size,
+    )
+
+
+def stamps(model: ModelSpec) -> tuple[tuple[str, int, int], ...]:
+    """Path, size in bytes and time of the last change (ns) of the files that a model is made of."""
+    found = ((path, path.stat()) for path in model.files())
+    return tuple((str(path), at.st_size, at.st_mtime_ns) for path, at in found)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return {"unveil": __version__, **{name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}}
+
+
+def _check_numbers(**numbers: int) -> None:
+    for name, number in numbers.items():
+        most = MOST[name]
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+            raise BatchError(f"{name} from 1 to {most}", repr(number), "16 items per shard and 1 thread are usual")
