@@ -104,11 +104,12 @@ def publish_once(folder: Path, hidden: Path, write: Callable[[Path], None]) -> b
 
     For content that is the same whoever makes it: a folder of this name that is there already stays, and ours is
     dropped (False). All of it is on the disk before the folder has its name, so that a power cut leaves all or nothing.
-    `hidden` must exist. Raises `DiskFullError`, or `BatchError` for whatever else the file system refuses; nothing
+    Raises `DiskFullError`, or `BatchError` for whatever else the file system refuses; nothing
     is left of the hidden folder after any exception.
     """
     part, marks = hidden_sibling(hidden / folder.name, "part"), Marks()
     try:
+        hidden.mkdir(exist_ok=True)
         part.mkdir()
         while not marks.hold(part):
             part = hidden_sibling(hidden / folder.name, "part")

@@ -118,9 +118,13 @@ class Archive:
 
     def failed(self) -> list[int]:
         """The indices of items that failed, and weren't tried again with success."""
+        return self.with_status(FAILED)
+
+    def with_status(self, status: str) -> list[int]:
+        """The indices of items whose best try is `done` or `failed`."""
         table = self.tables("images", ["index", "status"])
-        statuses = zip(table.column("index").to_pylist(), table.column("status").to_pylist(), strict=True)
-        return [index for index, status in statuses if status == FAILED]
+        found = zip(table.column("index").to_pylist(), table.column("status").to_pylist(), strict=True)
+        return [index for index, one in found if one == status]
 
     def retry_failed(self) -> list[str]:
         """Plan new shards for the items that failed, and return their names; none if no item did.

@@ -15,7 +15,7 @@ from unveil.atomic import write_durably
 from unveil.batch.columns import TABLES
 from unveil.batch.parquet import TableFile, from_parquet, join_tables, rows_where
 from unveil.batch.rows import DONE
-from unveil.batch.shards import TMP, check_shard, read_shard, set_aside
+from unveil.batch.shards import TMP, DamagedShardError, check_shard, read_shard, set_aside
 from unveil.errors import BatchError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def read_rows(archive: Archive, name: str, columns: Sequence[str] | None = None)
     seal = _current(archive)
     if seal is not None:
         path = archive.folder / f"{name}.parquet"
-        return from_parquet(name, _checked(path, path.stat().st_mtime_ns, seal[name]["sha256"]), columns)
+        _check_hash(path, path.stat().st_mtime_ns, seal[name]["sha256"])
+        with path.open("rb") as file:
+            return from_parquet(name, file, columns)
     wanted = columns if columns is None or "index" in columns else ["index", *columns]
     table = join_tables(name, list(_shard_tables(archive, name, wanted)), wanted)
     return table if columns is None else table.select(list(columns))
@@ -47,12 +49,13 @@ def is_current(archive: Archive) -> bool:
 
 def verify(archive: Archive) -> list[str]:
     """Check all shards and all tables; see `Archive.verify`."""
-    damaged = []
-    for name, parts in archive.parts().items():
+    damaged, there = [], archive.parts()
+    _remove_superfluous(archive, there)
+    for name, parts in there.items():
         for part in parts or ():
             try:
                 check_shard(archive.folder, part, archive.plan.id, archive.items_of(part))
-            except BatchError:
+            except DamagedShardError:
                 set_aside(archive.folder, part)
                 damaged.append(name)
     seal = _current(archive)
@@ -131,6 +134,14 @@ def _shard_tables(archive: Archive, name: str, columns: Sequence[str] | None = N
         yield table
 
 
+def _remove_superfluous(archive: Archive, parts: dict[str, tuple[str, ...] | None]) -> None:
+    """Move single items away whose shard is there as a whole: a worker that was given up published it after all."""
+    for shard in sorted(archive.published()):
+        base, dot, _ = shard.partition(".")
+        if dot and parts.get(base) == (base,):
+            set_aside(archive.folder, shard)
+
+
 def _tried_again(archive: Archive, parts: dict[str, tuple[str, ...] | None]) -> dict[int, str]:
     """For each item of a retry, the folder that holds its best try: one that succeeded, or else the last."""
     best: dict[int, tuple[bool, str]] = {}
@@ -172,13 +183,12 @@ def _current(archive: Archive) -> dict[str, dict[str, Any]] | None:
         return None
 
 
-@lru_cache(maxsize=1)
-def _checked(path: Path, modified_ns: int, sha256: str) -> bytes:
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        do = "make the call again that made the archive, with --verify, which writes the table anew"
+@lru_cache(maxsize=len(TABLES))
+def _check_hash(path: Path, modified_ns: int, sha256: str) -> None:
+    """Raise `BatchError` for a file that isn't the one that was written; done once for each state of the file."""
+    if _digest(path) != sha256:
+        do = "check the archive with Archive.verify, after which the table is written anew"
         raise BatchError(f"the table {path.name} as it was written", f"{path}, which was changed", do)
-    return content
 
 
 def _digest(path: Path) -> str:

@@ -60,6 +60,10 @@ class Item:
         """All that a row of a run depends on, to be compared with the data as they are now."""
         return (self.shown_path, self.size_bytes, self.modified_ns, self.labels, self.group, self.error)
 
+    def is_changed(self) -> bool:
+        """Whether the file has another size or time than when it was planned, or is there only now."""
+        return (self.size_bytes, self.modified_ns) != _stamp(self.path)
+
     def as_row(self) -> dict[str, Any]:
         """The row of `items.parquet`."""
         path = str(self.path)
@@ -170,7 +174,7 @@ class Comparison:
     gone: int
 
 
-def compare_items(items: Items, samples: Sequence[Sample], on_count: OnCount) -> Comparison:
+def compare_items(items: Iterable[Item], samples: Sequence[Sample], on_count: OnCount) -> Comparison:
     """Compare the data with the items; `on_count` gets the number of samples so far, every 1000.
 
     Raises `BatchError` for two samples of one id.

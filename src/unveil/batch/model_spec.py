@@ -91,17 +91,37 @@ class ModelSpec:
             raise BatchError("a model as plain values", repr(dict(values))[:100], "make the plan again")
         return cls(**{**values, "labels": None if labels is None else tuple(labels)})
 
+    def with_full_paths(self) -> ModelSpec:
+        """The same model with full paths of the files that its name and weights mean.
+
+        >>> ModelSpec("torchvision/resnet18", "none").with_full_paths() == ModelSpec("torchvision/resnet18", "none")
+        True
+        """
+        name, weights = self.name, self.weights
+        if (path := self._path()) is not None:
+            source, _, rest = name.partition("/")
+            factory = rest[len(rest.rpartition(":")[0]) :] if source == "python" else ""
+            name = f"{source}/{path.absolute()}{factory}"
+        if weights is not None and Path(weights).is_file():
+            weights = str(Path(weights).absolute())
+        return replace(self, name=name, weights=weights)
+
+    def _path(self) -> Path | None:
+        """The file or folder that the name means; None if it means none that is there."""
+        source, _, rest = self.name.partition("/")
+        path = Path(rest.rpartition(":")[0] if source == "python" else rest)
+        return path if source in FILE_SOURCES and rest and path.exists() else None
+
     def files(self) -> list[Path]:
         """The files that the model is made of, as far as its name and weights say so; in their order.
 
         A folder stands for the files in it, and a Python file for all Python files beside it, which it may import.
         """
-        source, _, rest = self.name.partition("/")
-        named = [Path(rest.rpartition(":")[0] if source == "python" else rest)] if source in FILE_SOURCES else []
-        if self.weights is not None:
-            named.append(Path(self.weights))
+        named = [self._path(), None if self.weights is None else Path(self.weights)]
         found: list[Path] = []
         for path in named:
+            if path is None:
+                continue
             if path.is_dir():
                 found += sorted(one for one in path.iterdir() if one.is_file())
             elif path.is_file():

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from unveil.atomic import check_folder, write_durably
 from unveil.batch.archive import Archive
-from unveil.batch.items import ITEMS, OnCount, compare_items, describe_change, first_three, make_items
+from unveil.batch.items import ITEMS, Item, OnCount, compare_items, describe_change, first_three, make_items
 from unveil.batch.lock import archive_lock
 from unveil.batch.parquet import to_parquet
 from unveil.batch.plan import PLAN, BatchPlan
+from unveil.batch.rows import DONE
 from unveil.batch.shards import SHARDS, TMP
 from unveil.datasets import Sample
 from unveil.errors import BatchError, UnveilWarning
@@ -28,8 +29,8 @@ def open_archive(
 
     Its plan must be the one that is given. Samples that it doesn't have become new items in new shards; those that it
     has must have the same files (path, size and time of the last change), labels and groups, because their rows would
-    belong to other images otherwise. Items that failed are taken as they are now, for `Archive.retry_failed`. What
-    killed calls left is removed.
+    belong to other images otherwise. Those that failed, or weren't tried yet, are taken as they are now; those that
+    failed are tried again by `Archive.retry_failed` only. What killed calls left is removed.
 
     Args:
         out: The folder.
@@ -42,12 +43,12 @@ def open_archive(
     """
     folder = Path(out)
     is_there = (folder / PLAN).exists()
+    if not len(samples):
+        raise BatchError("at least one image", "none", "check the data")
     if is_there:
         _check_plan(folder, plan)
     else:
         _check_new(folder)
-    if not len(samples):
-        raise BatchError("at least one image", "none", "check the data")
     with archive_lock(folder):
         for name in (SHARDS, TMP):
             (folder / name).mkdir(exist_ok=True)
@@ -76,38 +77,35 @@ def _check_new(folder: Path) -> None:
 
 def _add_items(archive: Archive, samples: Sequence[Sample], on_count: OnCount) -> None:
     """Plan the samples that are new, and check that the others are as they were."""
-    size, old = archive.plan.shard_size, []
-    if (archive.folder / ITEMS).exists():
-        found = compare_items(archive.items, samples, on_count)
-        old = list(archive.items)
-        if found.gone == len(old):
-            got = f"none of the {len(old)} that {archive.folder} has"
-            raise BatchError("the images of the archive among the data", got, "use another --out")
-        if found.gone:
-            warnings.warn(
-                UnveilWarning(
-                    f"{found.gone} of {len(old)} images of the archive aren't in the data any more; they are kept"
-                ),
-                stacklevel=4,
-            )
-        if found.changed:
-            failed = set(archive.failed())
-            refused = [pair for pair in found.changed if pair[0].index not in failed]
-            if refused:
-                got = first_three((describe_change(*pair) for pair in refused), len(refused))
-                raise BatchError(
-                    "images as they were when the archive was made", f"other ones: {got}", "use another --out"
-                )
-            for _, now in found.changed:
-                old[now.index] = now
-        added = list(found.new)
-        if not added and not found.changed:
-            return
-    else:
-        on_count(len(samples))
-        added = list(samples)
-    shards = archive.items.shards if old else {}
-    first = 1 + int(next(reversed(shards))) if shards else 0
-    rows = (item.as_row() for item in (*old, *make_items(added, len(old), size, first)))
+    folder, size = archive.folder, archive.plan.shard_size
+    old = list(archive.items) if (folder / ITEMS).exists() else []
+    found = compare_items(old, samples, on_count)
+    _check_gone(folder, found.gone, len(old))
+    if found.changed:
+        _check_changed(archive, found.changed)
+        for _, now in found.changed:
+            old[now.index] = now
+    if not found.new and not found.changed:
+        return
+    first = 1 + int(old[-1].shard) if old else 0
+    rows = (item.as_row() for item in (*old, *make_items(found.new, len(old), size, first)))
     content = to_parquet("items", rows)
-    write_durably(archive.folder / ITEMS, archive.folder / TMP, lambda file: file.write(content))
+    write_durably(folder / ITEMS, folder / TMP, lambda file: file.write(content))
+
+
+def _check_gone(folder: Path, gone: int, count: int) -> None:
+    if gone and gone == count:
+        got = f"none of the {count} that {folder} has"
+        raise BatchError("the images of the archive among the data", got, "use another --out")
+    if gone:
+        text = f"{gone} of {count} images of the archive aren't in the data any more; it keeps them"
+        warnings.warn(UnveilWarning(text), stacklevel=4)
+
+
+def _check_changed(archive: Archive, changed: Sequence[tuple[Item, Item]]) -> None:
+    """Images may change as long as no run of them is there: they failed, or weren't tried."""
+    done = set(archive.with_status(DONE))
+    refused = [pair for pair in changed if pair[0].index in done]
+    if refused:
+        got = f"other ones: {first_three((describe_change(*pair) for pair in refused), len(refused))}"
+        raise BatchError("images as they were when their runs were made", got, "restore them, or use another --out")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 PLAN, FORMAT, TABLE_FORMAT, MAX_BYTES = "plan.json", "unveil archive", 1, 1 << 26
 # What doesn't enter the numbers.
 _BESIDE = ("files",)
+
+
+def planned_versions() -> dict[str, str]:
+    """The versions of `unveil` and of the libraries that can change numbers."""
+    return {"unveil": __version__, **{name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class BatchPlan:
     value_range: tuple[float, float] | None = None
     keep: str = "tables"
     shard_size: int = 16
-    versions: dict[str, str] = field(default_factory=lambda: {"unveil": __version__})
+    versions: dict[str, str] = field(default_factory=planned_versions)
     table_format: int = TABLE_FORMAT
     files: tuple[tuple[str, int, int], ...] = ()
 
@@ -120,6 +126,11 @@ class BatchPlan:
 
     def load_classifier(self) -> Classifier:
         """Load the classifier in a worker, and check that it is the planned one: see `check_classifier`."""
+        pairs = _differing("versions", self.versions, planned_versions())
+        differing = [f"{name} {_short(there)} (planned {_short(planned)})" for name, planned, there in pairs]
+        if differing:
+            do = "install the same versions for all workers"
+            raise BatchError("a worker with the planned versions", "; ".join(differing), do)
         classifier = self.model.load(self.threads)
         self.check_classifier(classifier)
         return classifier

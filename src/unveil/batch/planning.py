@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unveil import __version__
 from unveil.batch.model_spec import ModelSpec
 from unveil.batch.plan import PLAN, BatchPlan, averaging_form
 from unveil.errors import BatchError
@@ -39,7 +38,7 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
     computes anything.
 
     Args:
-        model: The classifier.
+        model: The classifier; workers may run in other folders, so names of files become full paths.
         recipe: All settings of a run.
         seed: The seed of the noise.
         batch_size: The number of images per batch; None for the classifier's own.
@@ -58,6 +57,7 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
     if keep not in KEEP:
         raise BatchError(f"keep as {' or '.join(KEEP)}", repr(keep), "choose one of them")
     scale = None if value_range is None else checked_range(value_range)
+    model = model.with_full_paths()
     asked = BatchPlan(
         model=model,
         fingerprint="",
@@ -72,7 +72,6 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
         value_range=scale,
         keep=keep,
         shard_size=shard_size,
-        versions=_versions(),
         files=stamps(model),
     )
     return _recalled(asked, known) or _decided(asked)
@@ -113,12 +112,6 @@ def stamps(model: ModelSpec) -> tuple[tuple[str, int, int], ...]:
     """Path, size in bytes and time of the last change (ns) of the files that a model is made of."""
     found = ((path, path.stat()) for path in model.files())
     return tuple((str(path), at.st_size, at.st_mtime_ns) for path, at in found)
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version  # noqa: PLC0415
-
-    return {"unveil": __version__, **{name: version(name) for name in ("torch", "numpy", "scipy", "pillow")}}
 
 
 def _check_numbers(**numbers: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ Rows = dict[str, list[Row]]
 LEADING = 5
 DONE, FAILED, KILLED = "done", "failed", "Killed"
 MAX_ERROR_CHARS = 1000
+# Places in memory, which differ from process to process.
+_ADDRESS = re.compile("0x[0-9a-fA-F]{6,16}")
 
 
 def no_rows() -> Rows:
@@ -73,7 +76,7 @@ def failure_as_rows(item: Item, kind: str, text: str, attempts: int, seconds: fl
         attempts: How many times the item was tried, with this one.
         seconds: How long the worker took.
     """
-    line = escape_control(" ".join(text.split()))[:MAX_ERROR_CHARS]
+    line = _ADDRESS.sub("0x…", escape_control(" ".join(text.split())))[:MAX_ERROR_CHARS]
     rows = no_rows()
     rows["images"].append({**_head(item, FAILED, attempts, seconds), "error_kind": kind, "error": line})
     return rows

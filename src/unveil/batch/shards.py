@@ -25,6 +25,10 @@ SHARDS, TMP, SEAL = "shards", "tmp", "done.json"
 FORMAT, VERSION, MAX_SEAL_BYTES = "unveil shard", 1, 1 << 24
 
 
+class DamagedShardError(BatchError):
+    """A shard isn't as it was written; it is done again."""
+
+
 @dataclass(frozen=True)
 class ShardSeal:
     """What `done.json` says of a shard.
@@ -96,7 +100,7 @@ def publish(
 
 
 def read_seal(folder: Path, shard: str) -> ShardSeal:
-    """What `done.json` says of a shard of the archive in `folder`. Raises `BatchError` for a damaged one."""
+    """What `done.json` says of a shard of the archive in `folder`. Raises `DamagedShardError`."""
     path = folder / SHARDS / shard / SEAL
     try:
         if path.stat().st_size > MAX_SEAL_BYTES:
@@ -111,6 +115,8 @@ def read_seal(folder: Path, shard: str) -> ShardSeal:
             and all(isinstance(index, int) for index in seal.items)
             and all(isinstance(seal.tables[name][key], kind) for name in TABLES for key, kind in _KEYS.items())
         )
+    except PermissionError as error:
+        raise _forbidden(path) from error
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise _damaged(shard, f"{SEAL}: {type(error).__name__}") from error
     if not sound:
@@ -122,14 +128,15 @@ _KEYS = {"rows": int, "bytes": int, "sha256": str}
 
 
 def read_shard(folder: Path, shard: str, name: str, columns: Sequence[str] | None = None) -> Table:
-    """A table of a shard; its hash is compared with that in `done.json`. Raises `BatchError` for a damaged one."""
-    return from_parquet(name, _content(folder, read_seal(folder, shard), name), columns)
+    """A table of a shard; its hash is compared with that in `done.json`. Raises `DamagedShardError`."""
+    content = _content(folder, read_seal(folder, shard), name)
+    return from_parquet(name, content, columns)
 
 
 def check_shard(folder: Path, shard: str, plan: str, items: Sequence[int]) -> None:
     """Check a shard completely: the plan and the items that it belongs to, and the hash of each table.
 
-    Raises `BatchError`, which says what is damaged.
+    Raises `DamagedShardError`, which says what is damaged.
     """
     seal = read_seal(folder, shard)
     if seal.plan != plan or list(seal.items) != list(items):
@@ -139,20 +146,24 @@ def check_shard(folder: Path, shard: str, plan: str, items: Sequence[int]) -> No
 
 
 def set_aside(folder: Path, shard: str) -> None:
-    """Move a damaged shard out of the way; the next call that opens the archive removes it.
+    """Move a shard out of the way, which is damaged or not needed; the next call that opens the archive removes it.
 
     Raises `BatchError` if it can't be moved.
     """
     try:
         os.replace(folder / SHARDS / shard, hidden_sibling(folder / TMP / shard, "part"))  # noqa: PTH105
     except OSError as error:
-        raise BatchError(f"to move the damaged shard {shard}", str(error.strerror), "remove it by hand") from error
+        raise BatchError(
+            f"to move the shard {shard} out of the way", str(error.strerror), "remove it by hand"
+        ) from error
 
 
 def _content(folder: Path, seal: ShardSeal, name: str) -> bytes:
     path = folder / SHARDS / seal.shard / f"{name}.parquet"
     try:
         content = path.read_bytes() if path.stat().st_size == seal.tables[name]["bytes"] else b""
+    except PermissionError as error:
+        raise _forbidden(path) from error
     except OSError as error:
         raise _damaged(seal.shard, f"{path.name}: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != seal.tables[name]["sha256"]:
@@ -160,5 +171,11 @@ def _content(folder: Path, seal: ShardSeal, name: str) -> bytes:
     return content
 
 
-def _damaged(shard: str, how: str) -> BatchError:
-    return BatchError(f"the shard {shard} as it was written", how, "make the same call again, which does it again")
+def _forbidden(path: Path) -> BatchError:
+    return BatchError("a shard that may be read", f"{path}: permission denied", "check the permissions")
+
+
+def _damaged(shard: str, how: str) -> DamagedShardError:
+    return DamagedShardError(
+        f"the shard {shard} as it was written", how, "make the same call again, which does it again"
+    )

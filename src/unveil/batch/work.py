@@ -14,10 +14,11 @@ from unveil.batch.items import Item
 from unveil.batch.plan import BatchPlan
 from unveil.batch.rows import describe_error, failure_as_rows, no_rows, run_as_rows
 from unveil.batch.shards import publish, read_seal
-from unveil.errors import BatchError, DiskFullError, UnveilWarning
+from unveil.errors import BatchError, DiskFullError, ImageError, UnveilWarning
 
 if TYPE_CHECKING:
     from unveil.classifiers import Classifier
+    from unveil.images import Image
     from unveil.recipes import Recipe
     from unveil.records import Run
 
@@ -113,9 +114,13 @@ def _run_item(
         return failure_as_rows(item, *describe_error(error), attempts, passed()), None
 
 
-def _read(item: Item, plan: BatchPlan, classifier: Classifier):
+def _read(item: Item, plan: BatchPlan, classifier: Classifier) -> Image:
     from unveil.images import read_image  # noqa: PLC0415
 
+    if item.is_changed():
+        got = f"{item.shown_path} with another size or time"
+        do = "restore the file, or call again with --retry-failed to take it as it is"
+        raise ImageError("an image as it was when the archive was planned", got, do)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnveilWarning)
         return read_image(item.path, value_range=plan.value_range, channels=classifier.preprocessing.channels)
