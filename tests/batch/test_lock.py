@@ -3,8 +3,8 @@
 import errno
 import json
 import os
-import signal
 import platform
+import signal
 import subprocess
 import sys
 

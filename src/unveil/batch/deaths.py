@@ -1,5 +1,6 @@
 """How often shards and items took their worker with them, kept across calls."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -38,22 +39,5 @@ class DeathCounts:
     def clear(self) -> None:
         """Forget all, because nothing is left to do."""
         self._counts = {}
-        self._path.unlink(missing_ok=True)
-
-
-def piece_name(shard: str, index: int) -> str:
-    """The name of the shard that holds one item of a shard.
-
-    >>> piece_name("00012", 203)
-    '00012.i000203'
-    """
-    return f"{shard}.i{index:06d}"
-
-
-def is_piece(shard: str) -> bool:
-    """Whether a shard was split off another one, and so holds one item.
-
-    >>> is_piece("00012.i000203"), is_piece("retry-001-00003")
-    (True, False)
-    """
-    return ".i" in shard
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)

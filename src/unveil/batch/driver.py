@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from unveil.batch.deaths import MOST_DEATHS, DeathCounts, is_piece, piece_name
+from unveil.batch.base import parse_name, split_name
+from unveil.batch.deaths import MOST_DEATHS, DeathCounts
 from unveil.batch.engines.base import Engine, ItemsDone, ShardDone, WorkerDied, WorkerEvent
 from unveil.batch.lock import archive_lock
 from unveil.batch.progress import BatchProgress, ProgressCount
@@ -166,13 +167,13 @@ class _Supervisor:
             self._engine.close(at_once=not finished)
 
     def _queue(self, shard: str) -> None:
-        if is_piece(shard):
+        if _is_piece(shard):
             (self._suspects if self._deaths.of(shard) else self._waiting).append(shard)
         elif self._deaths.of(shard) < MOST_DEATHS:
             self._waiting.append(shard)
         else:
             for index in self._archive.items_of(shard):
-                piece = piece_name(shard, index)
+                piece = split_name(shard, index)
                 if not self._archive.is_published(piece):
                     self._queue(piece)
 
@@ -222,7 +223,7 @@ class _Supervisor:
         if self._archive.is_published(shard):
             # It died between the rename and its report.
             count.add(len(self._archive.items_of(shard)), 0)
-        elif self._deaths.add(shard) >= MOST_DEATHS and is_piece(shard):
+        elif self._deaths.add(shard) >= MOST_DEATHS and _is_piece(shard):
             index = self._archive.items_of(shard)[0]
             self._archive.publish_failure(shard, index, f"killed its worker ({event.reason})")
             self._died_in_a_row = 0
@@ -247,3 +248,8 @@ class _Supervisor:
         if self._died_in_a_row >= _MOST_DEATHS_IN_A_ROW:
             got = f"{self._died_in_a_row} that died one after another ({event.reason}){detail}"
             raise BatchError("workers that finish shards", got, "use fewer workers; the same call goes on")
+
+
+def _is_piece(shard: str) -> bool:
+    """Whether it was split off another one, and so holds one item."""
+    return parse_name(shard)[1] is not None

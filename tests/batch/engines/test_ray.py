@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import signal
 import platform
+import signal
 import threading
 
 import pytest

@@ -6,9 +6,9 @@ drops failed blocks and keeps what it has written per block, which for slow item
 
 import contextlib
 import os
+import platform
 import secrets
 import signal
-import platform
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence

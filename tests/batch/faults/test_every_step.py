@@ -1,0 +1,71 @@
+"""Each step of making an archive fails once: there is one error, nothing half-written, and the next call completes."""
+
+import errno
+import os
+
+import pytest
+
+from batch_drivers import drive
+from batch_sets import content, quick_archive
+from unveil.errors import BatchError, DiskFullError, RecordError
+
+STEPS = ("replace", "fsync", "mkdir")
+CODES = (errno.ENOSPC, errno.EIO, errno.EROFS)
+# Every fifth of about seventy steps here; benchmarks/batch_faults.py does all.
+STRIDE = 5
+
+
+class FailingCall:
+    """Stands for a function of `os`: its call number `fails_at` raises, all others are done."""
+
+    def __init__(self, function, fails_at, code):
+        self.function, self.fails_at, self.code, self.calls = function, fails_at, code, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        if self.calls == self.fails_at:
+            raise OSError(self.code, os.strerror(self.code))
+        return self.function(*args, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The rows of an uninterrupted run."""
+    archive = quick_archive(tmp_path_factory.mktemp("whole"), 6, {2: "damaged"}, shard_size=3)
+    drive(archive)
+    return content(archive.folder)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_next_call_completes(tmp_path, monkeypatch, expected, step):
+    fails_at, failures = 1, 0
+    while True:
+        folder = tmp_path / str(fails_at)
+        folder.mkdir()
+        archive = quick_archive(folder, 6, {2: "damaged"}, shard_size=3)
+        code = CODES[fails_at % len(CODES)]
+        failing = FailingCall(getattr(os, step), fails_at, code)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, step, failing)
+            try:
+                drive(archive)
+            except (RecordError, BatchError) as error:
+                failures += 1
+                assert os.strerror(code) in str(error)
+                assert isinstance(error, DiskFullError) == (code == errno.ENOSPC)
+        drive(archive)
+        assert _rows(archive.folder) == _rows_of(expected)
+        if failing.calls < fails_at:
+            break
+        fails_at += STRIDE
+    # Not all failures are errors: some only make a name durable that is there anyway.
+    assert failures or step == "mkdir"
+
+
+def _rows(folder):
+    return _rows_of(content(folder))
+
+
+def _rows_of(tables):
+    """Without paths, because each archive has its own copy of the images."""
+    return {name: [{**row, "path": None} for row in rows] for name, rows in tables.items()}
