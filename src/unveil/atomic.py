@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from unveil.errors import BatchError, DiskFullError, RecordError
 from unveil.leftovers import Marks, hidden_sibling
@@ -131,7 +132,7 @@ def publish_once(folder: Path, hidden: Path, write: Callable[[Path], None]) -> b
     return True
 
 
-def write_durably(path: Path, hidden: Path, write: Callable[[BinaryIO], Any]) -> None:
+def write_durably(path: Path, hidden: Path, write: Callable[[BufferedIOBase], Any]) -> None:
     """Write a file in one step: into a hidden file inside the folder `hidden` on the same disk, which then takes its
     place, when it is on the disk.
 

@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from io import BufferedIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def compact(archive: Archive) -> list[str]:
     return []
 
 
-def _write(archive: Archive, name: str, file: BinaryIO) -> int:
+def _write(archive: Archive, name: str, file: BufferedIOBase) -> int:
     """Write one table, a group of `GROUP` items at a time; return its number of rows."""
     count, waiting, group = 0, [], 0
     with TableFile(name, file) as writer:

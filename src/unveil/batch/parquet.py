@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, Any
 
 from unveil.batch.columns import ITEM_COLUMNS, TABLE_COLUMNS
 from unveil.errors import BatchError, MissingLibraryError
@@ -70,7 +71,7 @@ def to_parquet(name: str, rows: Iterable[Row]) -> bytes:
 class TableFile:
     """A Parquet file that is written group by group, through an open Python file."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, file: BufferedIOBase) -> None:
         """Begin the file of the table `name`; it has its schema even if nothing is written."""
         self._writer = _arrow().parquet.ParquetWriter(
             file, schema_of(name), compression="zstd", use_dictionary=True, store_schema=True
@@ -88,7 +89,7 @@ class TableFile:
         self._writer.close()
 
 
-def from_parquet(name: str, content: bytes | BinaryIO, columns: Sequence[str] | None = None) -> Table:
+def from_parquet(name: str, content: bytes | BufferedIOBase, columns: Sequence[str] | None = None) -> Table:
     """Read a table, or some of its columns, from the content of a file or an open file.
 
     Raises `BatchError` for anything but a Parquet file with the schema of the table, and for columns that it hasn't.
