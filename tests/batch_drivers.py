@@ -56,7 +56,7 @@ def main(folder: str, kind: str, workers: str, address: str | None = None) -> in
         nonlocal seen
         if progress.shards_done > seen:
             seen = progress.shards_done
-            print(seen, flush=True)
+            print(seen, flush=True)  # noqa: T201
 
     try:
         with stop_on_signals() as stop:
@@ -64,7 +64,7 @@ def main(folder: str, kind: str, workers: str, address: str | None = None) -> in
                 archive, make_engine(archive, kind, int(workers), address), on_progress=tell, stop=stop
             )
     except UnveilError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0 if result.complete else stop.exit_code
 

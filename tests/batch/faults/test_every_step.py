@@ -6,7 +6,8 @@ import os
 import pytest
 
 from batch_drivers import drive
-from batch_sets import content, quick_archive
+from batch_sets import content, quick_plan, write_network, write_samples
+from unveil.batch import open_archive
 from unveil.errors import BatchError, DiskFullError, RecordError
 
 STEPS = ("replace", "fsync", "mkdir")
@@ -29,20 +30,22 @@ class FailingCall:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    """The rows of an uninterrupted run."""
-    archive = quick_archive(tmp_path_factory.mktemp("whole"), 6, {2: "damaged"}, shard_size=3)
+def given(tmp_path_factory):
+    """A plan with its images, and the rows of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("data")
+    plan = quick_plan(write_network(folder), shard_size=3)
+    samples = write_samples(folder / "images", 6, {2: "damaged"})
+    archive = open_archive(folder / "whole", plan, samples)
     drive(archive)
-    return content(archive.folder)
+    return plan, samples, content(archive.folder)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_next_call_completes(tmp_path, monkeypatch, expected, step):
+def test_the_next_call_completes(tmp_path, monkeypatch, given, step):
+    plan, samples, expected = given
     fails_at, failures = 1, 0
     while True:
-        folder = tmp_path / str(fails_at)
-        folder.mkdir()
-        archive = quick_archive(folder, 6, {2: "damaged"}, shard_size=3)
+        archive = open_archive(tmp_path / str(fails_at), plan, samples)
         code = CODES[fails_at % len(CODES)]
         failing = FailingCall(getattr(os, step), fails_at, code)
         with monkeypatch.context() as patched:
@@ -54,18 +57,9 @@ def test_the_next_call_completes(tmp_path, monkeypatch, expected, step):
                 assert os.strerror(code) in str(error)
                 assert isinstance(error, DiskFullError) == (code == errno.ENOSPC)
         drive(archive)
-        assert _rows(archive.folder) == _rows_of(expected)
+        assert content(archive.folder) == expected
         if failing.calls < fails_at:
             break
         fails_at += STRIDE
     # Not all failures are errors: some only make a name durable that is there anyway.
     assert failures or step == "mkdir"
-
-
-def _rows(folder):
-    return _rows_of(content(folder))
-
-
-def _rows_of(tables):
-    """Without paths, because each archive has its own copy of the images."""
-    return {name: [{**row, "path": None} for row in rows] for name, rows in tables.items()}
