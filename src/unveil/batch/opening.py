@@ -78,15 +78,16 @@ def _check_new(folder: Path) -> None:
 def _add_items(archive: Archive, samples: Sequence[Sample], on_count: OnCount) -> None:
     """Plan the samples that are new, and check that the others are as they were."""
     folder, size = archive.folder, archive.plan.shard_size
-    old = list(archive.items) if (folder / ITEMS).exists() else []
-    found = compare_items(old, samples, on_count)
-    _check_gone(folder, found.gone, len(old))
+    items = archive.items if (folder / ITEMS).exists() else None
+    found = compare_items(items, samples, on_count)
+    _check_gone(folder, found.gone, 0 if items is None else len(items))
     if found.changed:
         _check_changed(archive, found.changed)
-        for _, now in found.changed:
-            old[now.index] = now
     if not found.new and not found.changed:
         return
+    old = [] if items is None else list(items)
+    for _, now in found.changed:
+        old[now.index] = now
     first = 1 + int(old[-1].shard) if old else 0
     rows = (item.as_row() for item in (*old, *make_items(found.new, len(old), size, first)))
     content = to_parquet("items", rows)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyarrow import Schema, Table
 
 Row = dict[str, Any]
+MIN_THREADED_BYTES = 1 << 22
 
 
 @cache
@@ -99,9 +100,11 @@ def from_parquet(name: str, content: bytes | BufferedIOBase, columns: Sequence[s
         raise BatchError(f"columns of the table {name}", ", ".join(unknown), f"choose from {', '.join(schema.names)}")
     try:
         source = pa.BufferReader(content) if isinstance(content, bytes) else content
+        # Handing a few rows to other threads takes longer than reading them.
+        is_large = not isinstance(content, bytes) or len(content) > MIN_THREADED_BYTES
         file = pa.parquet.ParquetFile(source)
         sound = file.schema_arrow.remove_metadata().equals(schema)
-        table = file.read(list(columns)) if sound and columns is not None else file.read() if sound else None
+        table = file.read(None if columns is None else list(columns), use_threads=is_large) if sound else None
     # Whatever a damaged file makes its readers raise.
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, MemoryError) as error:
         raise BatchError(
@@ -141,4 +144,4 @@ def readable(text: str) -> str:
     >>> print(readable("scan\\udcff.png"))
     scan\\udcff.png
     """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ class BatchPlan:
     table_format: int = TABLE_FORMAT
     files: tuple[tuple[str, int, int], ...] = ()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the canonical JSON of everything but `files`."""
         values = {name: value for name, value in self.as_dict().items() if name not in ("id", *_BESIDE)}
@@ -125,7 +126,10 @@ class BatchPlan:
         return plan
 
     def load_classifier(self) -> Classifier:
-        """Load the classifier in a worker, and check that it is the planned one: see `check_classifier`."""
+        """Load the classifier in a worker, and check that it is the planned one: see `check_classifier`.
+
+        Raises `BatchError` for other versions or another classifier, and the errors of `load_classifier`.
+        """
         pairs = _differing("versions", self.versions, planned_versions())
         differing = [f"{name} {_short(there)} (planned {_short(planned)})" for name, planned, there in pairs]
         if differing:
