@@ -177,7 +177,7 @@ def code_blocks(language: str) -> list[str]:
 
 def test_the_documented_code_reads_a_record_without_unveil(tmp_path):
     folder = save_run(run(), tmp_path / "run")
-    decoder, reader = code_blocks("python")
+    decoder, reader, _ = code_blocks("python")
     names: dict = {}
     exec(decoder, names)  # noqa: S102
     for mask in (region.mask for region in run().regions):

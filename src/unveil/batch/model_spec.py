@@ -153,5 +153,5 @@ def _preprocessing(table: Mapping[str, Any]) -> Preprocessing | PreprocessingCha
         return PreprocessingChanges(**values)
     if kind != "Preprocessing":
         raise BatchError("a preprocessing as a table", repr(dict(table))[:100], "make the plan again")
-    made = Preprocessing(**values)
-    return replace(made, fit=Fit(made.fit), interpolation=Interpolation(made.interpolation))
+    kinds = {"fit": Fit, "interpolation": Interpolation}
+    return Preprocessing(**{name: kinds[name](value) if name in kinds else value for name, value in values.items()})

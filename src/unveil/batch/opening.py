@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unveil.atomic import check_folder, write_durably
@@ -42,26 +43,29 @@ def open_archive(
     works on the archive; and for a folder that holds anything else. Warns of items that the data don't have any more.
     """
     folder = Path(out)
-    is_there = (folder / PLAN).exists()
     if not len(samples):
         raise BatchError("at least one image", "none", "check the data")
-    if is_there:
-        _check_plan(folder, plan)
+    kept, chosen = None, plan
+    if (folder / PLAN).exists():
+        kept = BatchPlan.read(folder)
+        _check_plan(folder, kept, plan)
+        # The one that the shards were made by: probes may differ by rounding.
+        chosen = replace(kept, files=plan.files)
     else:
         _check_new(folder)
     with archive_lock(folder):
         for name in (SHARDS, TMP):
             (folder / name).mkdir(exist_ok=True)
         remove_leftovers(folder / TMP)
-        if not is_there or BatchPlan.read(folder).files != plan.files:
-            write_durably(folder / PLAN, folder / TMP, lambda file: file.write(plan.to_json().encode()))
-        archive = Archive(folder, plan)
+        if kept != chosen:
+            write_durably(folder / PLAN, folder / TMP, lambda file: file.write(chosen.to_json().encode()))
+        archive = Archive(folder, chosen)
         _add_items(archive, samples, on_count)
     return archive
 
 
-def _check_plan(folder: Path, plan: BatchPlan) -> None:
-    differences = BatchPlan.read(folder).differences(plan)
+def _check_plan(folder: Path, kept: BatchPlan, plan: BatchPlan) -> None:
+    differences = kept.differences(plan)
     if differences:
         got = f"{folder}, where these differ: {'; '.join(differences)}"
         raise BatchError("an archive with the same settings", got, "use another --out, or the settings of this one")

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from unveil import __version__
 from unveil.batch.model_spec import ModelSpec
 from unveil.errors import BatchError
+from unveil.predictions import ProbeOutput
 
 if TYPE_CHECKING:
     from unveil.classifiers import Classifier
 
 PLAN, FORMAT, TABLE_FORMAT, MAX_BYTES = "plan.json", "unveil archive", 1, 1 << 26
-# What doesn't enter the numbers.
-_BESIDE = ("files",)
+# What doesn't enter the numbers by itself: files may be touched, and other machines round the probe in another way.
+_BESIDE = ("files", "probe")
 
 
 def planned_versions() -> dict[str, str]:
@@ -37,7 +38,7 @@ class BatchPlan:
         fingerprint: SHA-256 of its weights.
         labels: The labels of the classifier, in the order of its logits.
         device: The kind of device that it runs on: `cpu`, `cuda` or `mps`.
-        probe: Its output for one fixed synthetic image (`logits`, `norm`), or None.
+        probe: Its output for one fixed synthetic image, or None; not part of `id`, and compared with a tolerance.
         recipe: All settings of a run, as the table of `Recipe.as_dict`.
         averaging_precision: The precision of averaged gradients, decided once here: `fp32`, `bf16` or another.
         batch_size: The number of images per batch.
@@ -56,7 +57,7 @@ class BatchPlan:
     fingerprint: str
     labels: tuple[str, ...]
     device: str
-    probe: dict[str, Any] | None
+    probe: ProbeOutput | None
     recipe: dict[str, Any]
     averaging_precision: str
     batch_size: int
@@ -71,7 +72,7 @@ class BatchPlan:
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 of the canonical JSON of everything but `files`."""
+        """SHA-256 of the canonical JSON of everything but `files` and `probe`."""
         values = {name: value for name, value in self.as_dict().items() if name not in ("id", *_BESIDE)}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -79,7 +80,8 @@ class BatchPlan:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without `id`."""
         values = {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
-        return values | {"model": self.model.as_dict()}
+        probe = None if self.probe is None else {"logits": list(self.probe.logits), "norm": self.probe.norm}
+        return values | {"model": self.model.as_dict(), "probe": probe}
 
     def to_json(self) -> str:
         """The text of `plan.json`."""
@@ -90,12 +92,13 @@ class BatchPlan:
         """The plan of plain values, as `as_dict` makes them. Raises `BatchError` for others."""
         try:
             given = {item.name: values[item.name] for item in fields(cls)}
-            low_high = given["value_range"]
+            low_high, probe = given["value_range"], given["probe"]
             return cls(
                 **given
                 | {
                     "model": ModelSpec.from_dict(given["model"]),
                     "labels": tuple(given["labels"]),
+                    "probe": None if probe is None else ProbeOutput(tuple(probe["logits"]), probe["norm"]),
                     "value_range": None if low_high is None else (float(low_high[0]), float(low_high[1])),
                     "files": tuple((str(path), int(size), int(time)) for path, size, time in given["files"]),
                 }
@@ -142,12 +145,16 @@ class BatchPlan:
     def differences(self, now: BatchPlan) -> list[str]:
         """Everything that differs in another plan: its name, the value here, and the other one in brackets."""
         here, there = self.as_dict(), now.as_dict()
-        return [
+        found = [
             f"{place} {_short(old)} (now {_short(new)})"
             for name in here
             if name not in _BESIDE
             for place, old, new in _differing(name, here[name], there[name])
         ]
+        kept, present = self.probe, now.probe
+        same = kept == present if kept is None or present is None else kept.matches(present)
+        probes = f"output of the network for a test image: {kept or 'unknown'} (now {present or 'unknown'})"
+        return found if same else [*found, probes]
 
     def check_classifier(self, classifier: Classifier) -> None:
         """Check that a worker's classifier is the one that was planned: weights, labels and precision of averages.

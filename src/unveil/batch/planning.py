@@ -53,7 +53,7 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
     from unveil.images.scaling import checked_range  # noqa: PLC0415
     from unveil.seeding import check_seed  # noqa: PLC0415
 
-    _check_numbers(batch_size=batch_size or 1, threads=threads, shard_size=shard_size)
+    _check_numbers(batch_size=1 if batch_size is None else batch_size, threads=threads, shard_size=shard_size)
     if keep not in KEEP:
         raise BatchError(f"keep as {' or '.join(KEEP)}", repr(keep), "choose one of them")
     scale = None if value_range is None else checked_range(value_range)
@@ -96,13 +96,12 @@ def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
 
 def _decided(asked: BatchPlan) -> BatchPlan:
     classifier = asked.model.load(asked.threads)
-    probe = classifier.probe
     return replace(
         asked,
         fingerprint=classifier.fingerprint,
         labels=tuple(classifier.labels),
         device=classifier.device.type,
-        probe=None if probe is None else {"logits": list(probe.logits), "norm": probe.norm},
+        probe=classifier.probe,
         averaging_precision=averaging_form(asked.recipe, classifier),
         batch_size=asked.batch_size or classifier.batch_size,
     )
