@@ -51,6 +51,7 @@ WORDS = {
         "quick.toml",
     ),
     ("what-if",): ("a.png", "drawing.json", "--recipe", "quick.toml"),
+    ("batch",): ("colors", "--recipe", "quick.toml", "-j", "1"),
     ("train",): ("many", "--recipe", "quick.toml", "--erase", "none", "--epochs", "1", "--steps", "1", "--batch", "2"),
     ("benchmark", "paper"): ("dogs", "--recipe", "quick.toml", "--split", "all"),
 }

@@ -11,6 +11,7 @@ import typer
 
 from unveil import __version__
 from unveil.cli.agreement import agreement
+from unveil.cli.batch import batch
 from unveil.cli.benchmark import benchmark_app
 from unveil.cli.console import FAILED, INTERRUPTED, add_command, show_error, show_warning
 from unveil.cli.demo import demo
@@ -42,7 +43,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, what_if, show, table, report, serve, demo, models, patterns, maximize, evaluate, agreement, train):
+for command in (
+    run,
+    batch,
+    what_if,
+    show,
+    table,
+    report,
+    serve,
+    demo,
+    models,
+    patterns,
+    maximize,
+    evaluate,
+    agreement,
+    train,
+):
     add_command(app, command)
 app.add_typer(export_app, name="export")
 app.add_typer(recipe_app, name="recipe")

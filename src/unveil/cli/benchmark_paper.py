@@ -128,7 +128,7 @@ def paper(
     names = record_names([sample.id for sample in chosen.samples])
     asked = _rows_asked_for(figure_of, chosen, names)
     classifier = load_classifier(model, weights, labels=labels, output=output, device=device, precision=precision)
-    check_target(chosen_recipe.target, classifier)
+    check_target(chosen_recipe.target, classifier.labels)
     matching = match_labels(opened.labels, classifier.labels, given)
     if opened.labels and not matching.indices:
         told = f"no label of {opened.name} is one of the classifier's; see --match"

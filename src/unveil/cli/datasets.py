@@ -54,6 +54,15 @@ def open_argument(text: str, split: str | None = None) -> "Dataset":
     raise DatasetArgumentError("a data set that has splits", f"--split {split} for {form}/{path}", "leave --split out")
 
 
+def open_images(text: str, split: str | None = None) -> "Dataset":
+    """As `open_argument`, but a folder without subfolders is one of images without labels."""
+    from unveil.datasets import open_dataset  # noqa: PLC0415
+
+    form, path = _form_and_path(text)
+    is_flat = form == "folder" and path.is_dir() and not any(one.is_dir() for one in path.iterdir())
+    return open_dataset(f"images/{path}") if is_flat and split is None else open_argument(text, split)
+
+
 def _form_and_path(text: str) -> tuple[str, Path]:
     from unveil.datasets.opening import DATASET_FORMS  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """`unveil run`: find the regions of one or many images, and write a record and a figure of each."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -162,7 +162,7 @@ def run(
 
 def _check_targets(targets: "Iterable[Target]", classifier: "Classifier") -> None:
     for target in dict.fromkeys(targets):
-        check_target(target, classifier)
+        check_target(target, classifier.labels)
 
 
 def _alone(targets: Path, target: str | None) -> Path:
@@ -172,14 +172,14 @@ def _alone(targets: Path, target: str | None) -> Path:
     return targets
 
 
-def check_target(target: "Target", classifier: "Classifier") -> None:
-    """Raise `TargetError` for a target that the classifier doesn't have: once, not for every image."""
+def check_target(target: "Target", labels: Sequence[str]) -> None:
+    """Raise `TargetError` for a target that a classifier with these labels doesn't have: once, not for every image."""
     import numpy as np  # noqa: PLC0415
 
-    from unveil.predictions import Prediction  # noqa: PLC0415
+    from unveil.predictions import Output, Prediction  # noqa: PLC0415
 
-    prediction = Prediction(np.zeros(len(classifier.labels)), classifier.output)
-    target.resolve(prediction, prediction, classifier.labels)
+    prediction = Prediction(np.zeros(len(labels)), Output.SOFTMAX)
+    target.resolve(prediction, prediction, labels)
 
 
 def _show(result: "ImageResult", *, tables: bool, warned: Counter[str]) -> None:

@@ -2,7 +2,7 @@
 
 from unveil.datasets.base import Dataset, DatasetError, LabeledBox, Sample
 from unveil.datasets.chestxray14 import ChestXray14
-from unveil.datasets.folder import ImageFolder
+from unveil.datasets.folder import ImageFiles, ImageFolder
 from unveil.datasets.opening import open_dataset
 from unveil.datasets.stanford_dogs import StanfordDogs
 from unveil.datasets.table import CsvDataset
@@ -13,6 +13,7 @@ __all__ = [
     "CsvDataset",
     "Dataset",
     "DatasetError",
+    "ImageFiles",
     "ImageFolder",
     "LabeledBox",
     "PascalVoc",

@@ -1,4 +1,4 @@
-"""A folder of images with one subfolder per label."""
+"""Folders of images: with one subfolder per label, or without labels."""
 
 from pathlib import Path
 
@@ -39,6 +39,22 @@ class ImageFolder(ListedDataset):
             )
         samples += [Sample(path.name, path, error=_without_label(path)) for path in beside]
         super().__init__(folder.resolve().name, [path.name for path in subfolders], samples)
+
+
+class ImageFiles(ListedDataset):
+    """All images below a folder, at any depth, without labels.
+
+    They are in natural order. The id of a sample is its path below `root`, with `/`. Hidden files and files that aren't
+    images are skipped. Raises `DatasetError` if `root` is missing or has no image.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        folder = require_folder(root, "a folder with images")
+        samples = [Sample(path.relative_to(folder).as_posix(), path) for path in find_image_files(folder)]
+        if not samples:
+            got = f"none in {printable(folder)}"
+            raise DatasetError(f"images ({', '.join(IMAGE_SUFFIXES)})", got, "check the path")
+        super().__init__(folder.resolve().name, (), samples)
 
 
 def _without_label(path: Path) -> DatasetError:

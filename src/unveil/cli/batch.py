@@ -1,0 +1,322 @@
+"""`unveil batch`: the runs of a whole data set as tables, by many workers, with nothing lost when one is killed."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unveil.cli import options, preparation
+from unveil.cli.completion import complete_from
+from unveil.cli.console import SOME_FAILED, console, show_error, write_json
+from unveil.cli.datasets import open_images
+from unveil.cli.progress import ProgressLines, live
+from unveil.cli.run import check_target
+from unveil.cli.texts import as_text
+from unveil.errors import BatchError
+
+if TYPE_CHECKING:
+    from unveil.batch import Archive
+    from unveil.batch.driver import BatchResult
+    from unveil.batch.engines.base import Engine
+    from unveil.batch.interrupts import StopRequest
+    from unveil.batch.progress import BatchProgress
+    from unveil.recipes import Recipe
+
+LOCAL, RAY = "local", "ray"
+ERRORS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: `count` processes, None for one per core, or actors of Ray."""
+
+    count: int | None
+    engine: str
+    address: str | None
+    gpus: float
+
+    def __post_init__(self) -> None:
+        if self.engine not in (LOCAL, RAY):
+            raise BatchError(f"--engine {LOCAL} or {RAY}", repr(self.engine)[:40], "choose one of them")
+        if self.engine != RAY and (self.address is not None or self.gpus):
+            got = "--address" if self.address is not None else "--gpus-per-worker"
+            raise BatchError(f"options of --engine {RAY} together with it", f"{got} alone", f"add --engine {RAY}")
+
+    def start(self, archive: "Archive") -> "Engine":
+        """The engine; no worker runs yet."""
+        from unveil.batch.engines.ray import RayActors  # noqa: PLC0415
+        from unveil.batch.engines.spawn import Spawn  # noqa: PLC0415
+
+        plan = archive.plan
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        usual = max(1, cores // plan.threads) if plan.device == "cpu" else 1
+        count = min(self.count or usual, max(1, len(archive.missing())))
+        if self.engine == LOCAL:
+            return Spawn(archive.folder, count, threads=plan.threads)
+        return RayActors(archive.folder, count, threads=plan.threads, gpus_per_worker=self.gpus, address=self.address)
+
+
+def batch(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder of images, a .csv table, the folder of a dataset, or FORM/PATH.",
+        ),
+    ],
+    model: options.Model,
+    out: Annotated[Path, options.out_option("the archive: plan, shards and tables")],
+    weights: options.Weights = None,
+    labels: options.Labels = None,
+    output: options.OutputMeaning = None,
+    head: options.Head = None,
+    returns: options.ReturnKind = None,
+    target: options.TargetText = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="train, val … or all.", show_default="the data's", rich_help_panel=options.WHAT),
+    ] = None,
+    size: preparation.Size = None,
+    channels: preparation.Channels = None,
+    mean: preparation.MeanText = None,
+    std: preparation.StdText = None,
+    value_range: preparation.ValueRange = None,
+    recipe: options.RecipeText = "recommended",
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust/--no-trust",
+            help="A trust card for each region, if the recipe has them.",
+            rich_help_panel=options.METHOD,
+        ),
+    ] = True,
+    seed: options.Seed = 0,
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="tables, or records: the full record of each run too.",
+            autocompletion=complete_from(("tables", "records")),
+            rich_help_panel=options.RESULTS,
+        ),
+    ] = "tables",
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Try images that failed once more.", rich_help_panel=options.RESULTS),
+    ] = False,
+    as_json: options.AsJson = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            "-j",
+            min=1,
+            max=4096,
+            metavar="N",
+            help="Processes.",
+            show_default="one per core, or one on a GPU",
+            rich_help_panel=options.MACHINE,
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Threads per worker.", rich_help_panel=options.MACHINE)
+    ] = 1,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="E",
+            help="local (processes of this machine) or ray (actors of Ray).",
+            autocompletion=complete_from((LOCAL, RAY)),
+            rich_help_panel=options.MACHINE,
+        ),
+    ] = LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A",
+            help="Ray's cluster: auto, or HOST:PORT.",
+            show_default="one started here",
+            rich_help_panel=options.MACHINE,
+        ),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float, typer.Option(min=0, metavar="G", help="With ray; 0.25: four per GPU.", rich_help_panel=options.MACHINE)
+    ] = 0.0,
+    shard_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Images per shard.", rich_help_panel=options.MACHINE)
+    ] = 16,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+) -> None:
+    """Find the regions of a whole data set, and write tables of all of them.
+
+    The work is planned once, and done in small shards by several processes. Stop it in any way, and run the same call
+    again: finished shards are kept, and the tables are those of a call that wasn't stopped. An image that fails is a
+    row with its reason; the exit code is then 1.
+
+    Example: unveil batch photos --model torchvision/resnet50 --out archive
+    """
+    from unveil.batch import ModelSpec, make_plan, open_archive  # noqa: PLC0415 (pyarrow)
+    from unveil.batch.interrupts import stop_on_signals  # noqa: PLC0415
+    from unveil.batch.model_spec import preprocessing_table  # noqa: PLC0415
+    from unveil.classifiers.sources.label_files import read_labels  # noqa: PLC0415
+
+    team = Workers(workers, engine, address, gpus_per_worker)
+    samples = open_images(data, split)[:]
+    changes = preparation.parse_changes(size, channels, mean, std, value_range)
+    spec = ModelSpec(
+        model,
+        weights,
+        read_labels(labels),
+        None if changes.is_empty else preprocessing_table(changes),
+        output,
+        head,
+        returns,
+        device,
+        precision,
+    )
+    chosen = _recipe(recipe, target, trust=trust)
+    plan = make_plan(
+        spec,
+        chosen,
+        seed=seed,
+        batch_size=batch_size,
+        threads=threads,
+        value_range=changes.value_range,
+        keep=keep,
+        shard_size=shard_size,
+        known=out,
+    )
+    check_target(chosen.target, plan.labels)
+    archive = open_archive(out, plan, samples)
+    with stop_on_signals() as stop:
+        if retry_failed:
+            again = archive.retry_failed()
+            console.print(f"{sum(len(archive.items_of(name)) for name in again)} images are tried again")
+        result = _work(archive, team, stop)
+    failures = _failures(archive) if result.complete else []
+    if as_json:
+        write_json(_as_json(archive, result, failures))
+    _end(archive, result, failures, stop.exit_code)
+
+
+def _recipe(name: str, target: str | None, *, trust: bool) -> "Recipe":
+    from unveil.recipes import get_recipe  # noqa: PLC0415 (torch)
+    from unveil.targets import parse_target  # noqa: PLC0415
+
+    chosen = get_recipe(name)
+    if target is not None:
+        chosen = chosen.with_target(parse_target(target))
+    return chosen if trust else replace(chosen, trust=None)
+
+
+def _work(archive: "Archive", team: Workers, stop: "StopRequest") -> "BatchResult":
+    """Do what is missing, and show how far it is."""
+    from unveil.batch.driver import run_archive  # noqa: PLC0415
+    from unveil.batch.engines.inline import Inline  # noqa: PLC0415
+    from unveil.batch.engines.opening import open_shard_work  # noqa: PLC0415
+
+    missing = len(archive.missing())
+    if missing:
+        engine = team.start(archive)
+        console.print(
+            f"{archive.item_count} images; {missing} shards to do by {engine.workers} "
+            f"{'worker' if engine.workers == 1 else 'workers'} → {as_text(str(archive.folder))}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    else:
+        engine = Inline(lambda: open_shard_work(archive.folder))
+    lines = ProgressLines()
+    with live("the same call goes on from there") as bars:
+        bar = bars.add_task("images", total=archive.item_count, remark="starting workers")
+
+        def show(progress: "BatchProgress") -> None:
+            bars.update(bar, completed=progress.items_done, remark=_remark(progress))
+            lines.show(f"{progress.items_done} of {progress.items_total} images, {_remark(progress)}")
+
+        return run_archive(archive, engine, on_progress=show, stop=stop)
+
+
+def _remark(progress: "BatchProgress") -> str:
+    """Rate, time left and failures in a few words."""
+    if progress.items_per_second is None:
+        return "starting workers"
+    parts = [_rate(progress.items_per_second)]
+    if progress.seconds_left:
+        parts.append(f"{_duration(progress.seconds_left)} left")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    return ", ".join(parts)
+
+
+def _rate(items_per_second: float) -> str:
+    """As a number that is easy to read.
+
+    >>> _rate(3.21), _rate(0.05)
+    ('3.2 images per second', '3.0 images per minute')
+    """
+    if items_per_second >= 1:
+        return f"{items_per_second:.3g} images per second"
+    return f"{60 * items_per_second:.1f} images per minute"
+
+
+def _duration(seconds: float) -> str:
+    """In the largest unit and the next smaller one.
+
+    >>> _duration(42), _duration(5400), _duration(200_000)
+    ('42 s', '1 h 30 min', '2 d 7 h')
+    """
+    whole = round(seconds)
+    days, hours, minutes = whole // 86_400, whole % 86_400 // 3600, whole % 3600 // 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes >= 2 else f"{whole} s"
+
+
+def _failures(archive: "Archive") -> list[dict[str, str]]:
+    table = archive.tables("images", ["sample", "status", "error_kind", "error"])
+    return [
+        {"sample": row["sample"], "error_kind": row["error_kind"], "error": row["error"]}
+        for row in table.to_pylist()
+        if row["status"] == "failed"
+    ]
+
+
+def _as_json(archive: "Archive", result: "BatchResult", failures: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "archive": str(archive.folder),
+        "plan": archive.plan.id,
+        "complete": result.complete,
+        "images": archive.item_count,
+        "images_done_now": result.items_done,
+        "workers_lost": result.deaths,
+        "failures": failures,
+    }
+
+
+def _end(archive: "Archive", result: "BatchResult", failures: list[dict[str, str]], code: int) -> None:
+    """Say how it ended, and leave with the exit code that says the same."""
+    if not result.complete:
+        show_error(f"stopped after {result.items_done} images; the same call goes on from there")
+        raise typer.Exit(code or SOME_FAILED)
+    folder = as_text(str(archive.folder))
+    again = "" if result.items_done else " (nothing was left to do)"
+    console.print(
+        f"{archive.item_count - len(failures)} images done, {len(failures)} failed{again} → {folder}/images.parquet, "
+        f"rounds.parquet, regions.parquet, labels.parquet",
+        soft_wrap=True,
+        highlight=False,
+    )
+    for failure in failures[:ERRORS_SHOWN]:
+        show_error(f"{failure['sample']}: {failure['error']}")
+    if len(failures) > ERRORS_SHOWN:
+        show_error(f"{len(failures) - ERRORS_SHOWN} more are in images.parquet; --retry-failed tries them again")
+    console.print(f"look at them: unveil summarize {folder}", soft_wrap=True, highlight=False)
+    if failures:
+        raise typer.Exit(SOME_FAILED)
