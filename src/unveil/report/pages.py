@@ -42,6 +42,19 @@ def render_page(
     return render(template, policy=policy, style=style, script=script, viewer=viewer, **values)
 
 
+def render_still_page(template: str, *, styles: Sequence[str], **values: Any) -> str:
+    """A whole page without any script.
+
+    Args:
+        template: The template of the page.
+        styles: The files of its style, in order.
+        values: What the template shows.
+    """
+    style = "\n".join(map(read_static, styles))
+    policy = f"default-src 'none'; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    return render(template, policy=policy, style=style, **values)
+
+
 def check_page_name(out: str | Path) -> Path:
     """The path of a page. Raises `RecordError` unless it ends with `.html`."""
     path = Path(out)

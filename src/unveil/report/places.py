@@ -52,7 +52,7 @@ class PlaceCounts:
                 "name": name,
                 "runs": self._runs[name],
                 "most": int(np.ceil(self._sums[name].max() - 1e-9)),
-                "image": _picture(self._sums[name]),
+                "image": heat_picture(self._sums[name]),
             }
             for name in names
         ]
@@ -95,8 +95,8 @@ def _coarse(inside: np.ndarray) -> Float[np.ndarray, "side side"]:
     return cells / sizes
 
 
-def _picture(values: Float[np.ndarray, "h w"]) -> str:
-    """A heat map as the address of an image."""
+def heat_picture(values: Float[np.ndarray, "h w"]) -> str:
+    """A heat map of `values` from 0 to their maximum, as the address of an image of the same size."""
     scaled = values / (values.max() or 1.0) * (len(COLORS) - 1)
     low = np.floor(scaled).astype(int).clip(0, len(COLORS) - 2)
     colors = COLORS[low] + (scaled - low)[..., None] * (COLORS[low + 1] - COLORS[low])

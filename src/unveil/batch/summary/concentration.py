@@ -26,6 +26,7 @@ MIN_IMAGES = 20  # of a label, before anything is said about its places
 MIN_RATIO = 3.0  # of the share of images that cover a place to the mean over all places
 MIN_OWN_RATIO = 2.0  # of that share to the one of other labels at the same place
 ALPHA = 0.01
+MARGIN = 2  # cells from an edge
 EXAMPLES = 5
 NEIGHBORS = np.ones((3, 3), bool)
 
@@ -45,6 +46,7 @@ class ConcentratedPlace:
             correction.
         others_share: The share of images with regions of another label that have one at the peak; None without any.
         others_p_value: How likely so large a difference to the other labels is by chance, for all places together.
+        is_at_margin: Whether the peak lies within an eighth of the image from an edge.
         is_own: Whether the place is one of this label: at least twice as frequent as with the others, with p <= .01.
         share_if_true: The share among images that truly have the label; None where none does or nothing is known.
         share_if_false: The share among images that don't have it.
@@ -60,6 +62,7 @@ class ConcentratedPlace:
     p_value: float
     others_share: float | None
     others_p_value: float | None
+    is_at_margin: bool
     is_own: bool
     share_if_true: float | None
     share_if_false: float | None
@@ -95,7 +98,8 @@ class _LabelCounts:
 
 
 def find_places(columns: ArchiveColumns, coverage: LabelCoverage) -> tuple[ConcentratedPlace, ...]:
-    """The concentrated places of all labels with at least 20 images; a label's own ones first, then by their share.
+    """The concentrated places of all labels with at least 20 images: a label's own ones first,
+    of these those at a margin of the image, and then by their share.
 
     A cell of a 16 x 16 grid is part of such a place if the share of images that cover it is at least three times the
     mean over all cells, and p <= .01: under the null hypothesis, the regions of each image are shifted around the edges
@@ -117,7 +121,9 @@ def find_places(columns: ArchiveColumns, coverage: LabelCoverage) -> tuple[Conce
         for one, corrected in zip(tested, p_values, strict=True)
         for cells in _components((corrected <= ALPHA) & one.is_high)
     ]
-    return tuple(sorted(places, key=lambda place: (not place.is_own, -place.share, place.label)))
+    return tuple(
+        sorted(places, key=lambda place: (not place.is_own, not place.is_at_margin, -place.share, place.label))
+    )
 
 
 def _components(found: Bool[np.ndarray, "256"]) -> Iterator[Bool[np.ndarray, "16 16"]]:
@@ -136,6 +142,7 @@ def _place(
     other_images: int,
 ) -> ConcentratedPlace:
     peak = int(np.argmax(np.where(cells.ravel(), counts.covered, -1)))
+    peak_y, peak_x = divmod(peak, CELLS_SIDE)
     count, images = int(counts.covered[peak]), len(counts.coverage)
     others_share = others_p = None
     if other_images:
@@ -158,6 +165,7 @@ def _place(
         p_value=float(p_values[peak]),
         others_share=others_share,
         others_p_value=others_p,
+        is_at_margin=bool(min(peak_y, peak_x, CELLS_SIDE - 1 - peak_y, CELLS_SIDE - 1 - peak_x) < MARGIN),
         is_own=is_own,
         share_if_true=if_true,
         share_if_false=if_false,
@@ -167,8 +175,9 @@ def _place(
 
 def _box(cells: Bool[np.ndarray, "16 16"]) -> tuple[float, float, float, float]:
     rows, lines = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
-    top, left, bottom, right = rows[0], lines[0], rows[-1] + 1, lines[-1] + 1
-    return top / CELLS_SIDE, left / CELLS_SIDE, bottom / CELLS_SIDE, right / CELLS_SIDE
+    sides = (rows[0], lines[0], rows[-1] + 1, lines[-1] + 1)
+    top, left, bottom, right = (int(side) / CELLS_SIDE for side in sides)
+    return top, left, bottom, right
 
 
 def _shares_by_truth(

@@ -1,4 +1,11 @@
-"""Places of an image in plain words."""
+"""Places of an image, shares and counts in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unveil.batch.summary.concentration import ConcentratedPlace
 
 CORNER, EDGE = 0.3, 0.17  # a center nearer to two edges than this share lies in a corner, to one of them at an edge
 
@@ -36,3 +43,33 @@ def format_p(value: float) -> str:
     ('p = .031', 'p < .001', 'p < .001')
     """
     return "p < .001" if value < 0.001 else f"p = {value:.2g}".replace("0.", ".", 1)
+
+
+def format_share(share: float) -> str:
+    """A share in per cent; with a decimal below 1 %.
+
+    >>> format_share(0.834), format_share(0.004), format_share(0.00001), format_share(0.0)
+    ('83 %', '0.4 %', '< 0.1 %', '0 %')
+    """
+    if share <= 0 or share >= 0.01:
+        return f"{100 * share:.0f} %"
+    return f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
+
+
+def format_count(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> format_count(1, "image"), format_count(1200, "image")
+    ('1 image', '1,200 images')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def place_sentence(place: ConcentratedPlace) -> str:
+    """What there is to say of a concentrated `place`, in one sentence."""
+    sentence = (
+        f"regions of {place.label} lie here in {format_share(place.share)} of {format_count(place.images, 'image')}"
+    )
+    if place.others_share is None:
+        return f"{sentence}; there are no other labels to compare with"
+    return f"{sentence}, those of other labels in {format_share(place.others_share)}"
