@@ -25,6 +25,7 @@ from unveil.cli.report import report
 from unveil.cli.run import run
 from unveil.cli.serve import serve
 from unveil.cli.show import show
+from unveil.cli.summarize import summarize
 from unveil.cli.table import table
 from unveil.cli.train import train
 from unveil.cli.what_if import what_if
@@ -49,6 +50,7 @@ for command in (
     what_if,
     show,
     table,
+    summarize,
     report,
     serve,
     demo,

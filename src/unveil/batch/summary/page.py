@@ -32,7 +32,7 @@ def save_summary(summary: ArchiveSummary, out: str | Path, *, title: str = "An a
     Returns the page. Raises `RecordError` for another ending, and where nothing can be written.
 
     Example:
-        >>> page = save_summary(summarize_archive("chest"), "chest.html")  # doctest: +SKIP
+        >>> page = save_summary(summary, "chest.html")  # doctest: +SKIP
     """
     path = check_page_name(out)
     page = render_still_page(
