@@ -50,7 +50,7 @@ class DrivenArchive(Protocol):
         """Whether the folder of this shard, or of this piece of one, is there."""
         ...
 
-    def publish_failure(self, shard: str, index: int, text: str) -> None:
+    def publish_failure(self, shard: str, index: int, text: str) -> object:
         """Publish a piece whose only item failed."""
         ...
 

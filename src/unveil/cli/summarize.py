@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from unveil.batch.summary import ArchiveSummary, ConcentratedPlace
     from unveil.export.rows import Value
 
+KINDS = ("supported", "weak", "artifact", "untested")
 SHOWN_LABELS, SHOWN_IMAGES, SHOWN_PLACES = 20, 10, 5
 LABEL_COLUMNS = (
     *("label", "images_predicted", "images_with_regions", "regions", "unsupported_first", "only_after_erasing"),
@@ -90,7 +91,7 @@ def summarize(
     if as_json:
         write_json(summary.as_dict())
     else:
-        _print(summary, result_console())
+        print_summary(summary, result_console())
 
 
 def _write_table(summary: "ArchiveSummary", path: Path) -> None:
@@ -114,7 +115,8 @@ def _rows(summary: "ArchiveSummary") -> "Iterator[dict[str, Value]]":
         yield dict(zip(LABEL_COLUMNS, (*values, *found), strict=True))
 
 
-def _print(summary: "ArchiveSummary", printer: Console) -> None:
+def print_summary(summary: "ArchiveSummary", printer: Console) -> None:
+    """Print what an archive says, as tables that fit into the terminal of the `printer`."""
     from unveil.batch.summary.wording import format_count  # noqa: PLC0415
 
     failed = sum(summary.failed.values())
@@ -159,6 +161,7 @@ def _labels(summary: "ArchiveSummary", width: int) -> object:
     from unveil.batch.summary.wording import format_share  # noqa: PLC0415
 
     rows = summary.labels[:SHOWN_LABELS]
+    unsupported = ["" if row.unsupported_first is None else format_share(row.unsupported_first) for row in rows]
     left_out = len(summary.labels) - len(rows)
     return fit_table(
         [
@@ -166,10 +169,7 @@ def _labels(summary: "ArchiveSummary", width: int) -> object:
             TableColumn("images predicted", [f"{row.predicted:,}" for row in rows], 3),
             TableColumn("images with regions", [f"{row.images:,}" for row in rows]),
             TableColumn("regions", [f"{row.regions:,}" for row in rows], 1),
-            TableColumn(
-                "first region not supported",
-                ["" if row.unsupported_first is None else format_share(row.unsupported_first) for row in rows],
-            ),
+            *([TableColumn("first region not supported", unsupported)] if any(unsupported) else []),
             TableColumn("only after erasing", [f"{row.later:,}" for row in rows], 2),
             TableColumn("mean drop", ["" if row.mean_drop is None else f"{row.mean_drop:+z.2f}" for row in rows], 4),
         ],
@@ -182,10 +182,11 @@ def _groups(summary: "ArchiveSummary", width: int) -> object:
     from unveil.batch.summary.wording import format_share  # noqa: PLC0415
 
     groups = summary.groups
+    verdicts = [TableColumn("verdict", [group.verdict or "untested" for group in groups], is_text=True)]
     return fit_table(
         [
             TableColumn("label", [as_text(group.label) for group in groups], is_text=True),
-            TableColumn("verdict", [group.verdict or "" for group in groups], is_text=True),
+            *(verdicts if any(group.verdict for group in groups) else []),
             TableColumn("images", [f"{group.size:,}" for group in groups]),
             TableColumn("share", [format_share(group.share) for group in groups], 1),
             TableColumn("examples", [as_text(", ".join(group.examples)) for group in groups], 2, is_text=True),
@@ -197,13 +198,12 @@ def _groups(summary: "ArchiveSummary", width: int) -> object:
 
 def _images(summary: "ArchiveSummary", width: int) -> object:
     rows = summary.suspicious[:SHOWN_IMAGES]
+    kinds = [name for name in KINDS if any(getattr(row, name) for row in rows)]
     return fit_table(
         [
             TableColumn("image", [as_text(row.sample) for row in rows], is_text=True),
             TableColumn("suspicion", [f"{row.suspicion:.2f}" for row in rows]),
-            TableColumn("supported", [str(row.supported) for row in rows], 2),
-            TableColumn("weak", [str(row.weak) for row in rows], 2),
-            TableColumn("artifact", [str(row.artifact) for row in rows], 2),
+            *(TableColumn(name, [str(getattr(row, name)) for row in rows], 2) for name in kinds),
             TableColumn("predicted", [as_text(", ".join(row.predicted)) for row in rows], 1, is_text=True),
             TableColumn("only after erasing", [as_text(", ".join(row.later)) for row in rows], 3, is_text=True),
         ],

@@ -40,7 +40,7 @@ def test_labels_of_images_are_those_of_the_tables(archive):
     for kind, found in (("predicted", columns.predicted), ("true_labels", columns.true)):
         assert found is not None
         pairs = Counter(zip(found.image.tolist(), (columns.labels[label] for label in found.label), strict=True))
-        assert pairs == Counter((place, name) for place, row in enumerate(rows) for name in row[kind] or ())
+        assert pairs == Counter((place, name) for place, row in enumerate(rows) for name in row[kind] or [])
     assert [kind for kind in columns.images.error_kinds if kind] == [
         row["error_kind"] for row in rows if row["status"] == "failed"
     ]
@@ -48,11 +48,12 @@ def test_labels_of_images_are_those_of_the_tables(archive):
 
 
 def test_the_summary_of_an_archive_that_is_not_finished_counts_what_is_left(tmp_path):
-    archive = quick_archive(tmp_path, 10)
+    archive, new = quick_archive(tmp_path, 10), tmp_path / "new"
+    new.mkdir()
     do_all(archive, archive.missing()[:2])
     summary = summarize_archive(archive.folder)
     assert (summary.images, summary.waiting) == (8, 2)
-    assert summarize_archive(quick_archive(tmp_path / "new", 3)).waiting == 3
+    assert summarize_archive(quick_archive(new, 3)).waiting == 3
 
 
 def test_names_can_be_left_out(archive):
@@ -78,6 +79,7 @@ class Tables(Archive):
         return 5
 
     def tables(self, name, columns=None):
+        assert columns is not None
         rows = [{column: row.get(column) for column in columns} for row in self.rows[name]]
         types = {"true_labels": pa.list_(pa.string()), "predicted": pa.list_(pa.string())}
         types |= {"appeared": pa.list_(pa.string()), "places": pa.binary(), "other_label": pa.string()}

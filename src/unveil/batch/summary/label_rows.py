@@ -66,9 +66,9 @@ def summarize_labels(columns: ArchiveColumns, coverage: LabelCoverage) -> tuple[
             predicted=int(predicted[number]),
             images=int(images[number]),
             regions=int(numbers[number]),
-            unsupported_first=unsupported_count[number] / tested_count[number] if tested_count[number] else None,
+            unsupported_first=float(unsupported_count[number] / tested_count[number]) if tested_count[number] else None,
             later=int(later[number]),
-            mean_drop=drops[number] / numbers[number] if numbers[number] else None,
+            mean_drop=float(drops[number] / numbers[number]) if numbers[number] else None,
             where=place_shares(parts[number]) if number in parts else nowhere,
             placed=len(parts[number]) if number in parts else 0,
         )

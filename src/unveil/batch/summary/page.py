@@ -8,6 +8,7 @@ import numpy as np
 from unveil import __version__
 from unveil.atomic import written_result
 from unveil.batch.places import PLACES_SIDE
+from unveil.batch.summary.columns import VERDICTS
 from unveil.batch.summary.concentration import MIN_IMAGES, MIN_RATIO, ConcentratedPlace
 from unveil.batch.summary.groups import AlikeGroup
 from unveil.batch.summary.label_rows import LabelSummary
@@ -18,6 +19,7 @@ from unveil.report.places import heat_picture
 from unveil.report.tables import GENERAL_LIMITS
 
 MOST_LABELS, MOST_IMAGES, MOST_SHARED = 100, 30, 12
+KINDS = (*VERDICTS, "untested")
 STYLES = ("report.css", "archive.css")
 
 
@@ -68,7 +70,7 @@ class _Content:
             "groups": [_group(group) for group in summary.groups],
             "suspicious": shown,
             "other_suspicious": f"{with_regions:,}" if with_regions > len(shown) else "",
-            "untested": any(row.untested for row in shown),
+            "kinds": [kind for kind in KINDS if any(getattr(row, kind) for row in shown)],
             "limits": _limits(summary),
         }
 
