@@ -158,10 +158,10 @@ def _places(summary: "ArchiveSummary") -> Iterator[str]:
 
 
 def _labels(summary: "ArchiveSummary", width: int) -> object:
-    from unveil.batch.summary.wording import format_share  # noqa: PLC0415
+    from unveil.batch.summary.wording import in_percent  # noqa: PLC0415
 
     rows = summary.labels[:SHOWN_LABELS]
-    unsupported = ["" if row.unsupported_first is None else format_share(row.unsupported_first) for row in rows]
+    unsupported = ["" if row.unsupported_first is None else in_percent(row.unsupported_first) for row in rows]
     left_out = len(summary.labels) - len(rows)
     return fit_table(
         [
@@ -179,7 +179,7 @@ def _labels(summary: "ArchiveSummary", width: int) -> object:
 
 
 def _groups(summary: "ArchiveSummary", width: int) -> object:
-    from unveil.batch.summary.wording import format_share  # noqa: PLC0415
+    from unveil.batch.summary.wording import in_percent  # noqa: PLC0415
 
     groups = summary.groups
     verdicts = [TableColumn("verdict", [group.verdict or "untested" for group in groups], is_text=True)]
@@ -188,7 +188,7 @@ def _groups(summary: "ArchiveSummary", width: int) -> object:
             TableColumn("label", [as_text(group.label) for group in groups], is_text=True),
             *(verdicts if any(group.verdict for group in groups) else []),
             TableColumn("images", [f"{group.size:,}" for group in groups]),
-            TableColumn("share", [format_share(group.share) for group in groups], 1),
+            TableColumn("share", [in_percent(group.share) for group in groups], 1),
             TableColumn("examples", [as_text(", ".join(group.examples)) for group in groups], 2, is_text=True),
         ],
         width,

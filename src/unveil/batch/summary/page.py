@@ -13,7 +13,7 @@ from unveil.batch.summary.concentration import MIN_IMAGES, MIN_RATIO, Concentrat
 from unveil.batch.summary.groups import AlikeGroup
 from unveil.batch.summary.label_rows import LabelSummary
 from unveil.batch.summary.summarizing import ArchiveSummary
-from unveil.batch.summary.wording import format_count, format_p, format_share, place_sentence
+from unveil.batch.summary.wording import format_count, format_p, in_percent, place_sentence
 from unveil.report.pages import check_page_name, render_still_page
 from unveil.report.places import heat_picture
 from unveil.report.tables import GENERAL_LIMITS
@@ -95,7 +95,7 @@ class _Content:
             "box": (left, top, right - left, bottom - top),
             "picture": heat_picture(self._maps[place.label].where),
             "sentence": f"{sentence[0].upper()}{sentence[1:]}.",
-            "bars": [(name, share, format_share(share), kind) for name, share, kind in rows if share is not None],
+            "bars": [(name, share, in_percent(share), kind) for name, share, kind in rows if share is not None],
             "test": "; ".join(tests) + ". Examples:",
             "examples": place.examples,
         }
@@ -140,12 +140,12 @@ def _label(row: LabelSummary) -> dict[str, Any]:
         "predicted": f"{row.predicted:,}",
         "images": f"{row.images:,}",
         "regions": f"{row.regions:,}",
-        "unsupported": "–" if unsupported is None else format_share(unsupported),
+        "unsupported": "–" if unsupported is None else in_percent(unsupported),
         "unsupported_share": unsupported,
         "later": f"{row.later:,}",
         "drop": "–" if row.mean_drop is None else f"{row.mean_drop:+z.2f}",
         "picture": heat_picture(row.where) if row.placed else "",
-        "most": f"at most {format_share(float(row.where.max()))}",
+        "most": f"at most {in_percent(float(row.where.max()))}",
         "box": None,
     }
 
@@ -154,7 +154,7 @@ def _group(group: AlikeGroup) -> dict[str, Any]:
     return {
         "label": group.label,
         "verdict": group.verdict,
-        "words": f"{format_count(group.size, 'image')}, {format_share(group.share)} of those compared",
+        "words": f"{format_count(group.size, 'image')}, {in_percent(group.share)} of those compared",
         "picture": heat_picture(group.where),
         "box": None,
         "examples": group.examples,

@@ -45,10 +45,10 @@ def format_p(value: float) -> str:
     return "p < .001" if value < 0.001 else f"p = {value:.2g}".replace("0.", ".", 1)
 
 
-def format_share(share: float) -> str:
+def in_percent(share: float) -> str:
     """A share in per cent; with a decimal below 1 %.
 
-    >>> format_share(0.834), format_share(0.004), format_share(0.00001), format_share(0.0)
+    >>> in_percent(0.834), in_percent(0.004), in_percent(0.00001), in_percent(0.0)
     ('83 %', '0.4 %', '< 0.1 %', '0 %')
     """
     if share <= 0 or share >= 0.01:
@@ -68,8 +68,8 @@ def format_count(count: int, noun: str) -> str:
 def place_sentence(place: ConcentratedPlace) -> str:
     """What there is to say of a concentrated `place`, in one sentence."""
     sentence = (
-        f"regions of {place.label} lie here in {format_share(place.share)} of {format_count(place.images, 'image')}"
+        f"regions of {place.label} lie here in {in_percent(place.share)} of {format_count(place.images, 'image')}"
     )
     if place.others_share is None:
         return f"{sentence}; there are no other labels to compare with"
-    return f"{sentence}, those of other labels in {format_share(place.others_share)}"
+    return f"{sentence}, those of other labels in {in_percent(place.others_share)}"
