@@ -1,13 +1,23 @@
 """A file is there as a whole, or what was there before is as it was, and nothing else is left."""
 
 import errno
+import io
 import os
+import stat
 import tempfile
 
 import pytest
 
-from unveil.atomic import check_file, check_folder, check_publishable, publish_folder, written_atomically
-from unveil.errors import RecordError
+from unveil.atomic import (
+    check_file,
+    check_folder,
+    check_publishable,
+    publish_folder,
+    publish_once,
+    write_durably,
+    written_atomically,
+)
+from unveil.errors import BatchError, DiskFullError, RecordError
 
 
 def test_a_file_appears_at_the_end(tmp_path):
@@ -127,3 +137,117 @@ def test_a_link_to_nothing_is_not_followed(tmp_path):
     with pytest.raises(RecordError, match="a link to nothing"):
         publish_folder(tmp_path / "link", lambda part: None, lambda folder: True)
     assert everything(tmp_path) == before
+
+
+# ---- once, and on the disk
+
+
+def fill(part):
+    """Two files, one of them in a folder."""
+    (part / "inside").mkdir()
+    (part / "inside" / "a.txt").write_text("a")
+    (part / "b.txt").write_text("b")
+
+
+def contents(folder):
+    """Every file below a folder with its text."""
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+class NthCall:
+    """A function whose call number `fails_at` raises; `calls` counts them all."""
+
+    def __init__(self, function, fails_at, code):
+        self.function, self.fails_at, self.code, self.calls = function, fails_at, code, 0
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        if self.calls == self.fails_at:
+            raise OSError(self.code, os.strerror(self.code))
+        return self.function(*args, **kwargs)
+
+
+def test_a_folder_is_published_once(tmp_path):
+    assert publish_once(tmp_path / "new", tmp_path / "hidden", fill)
+    assert contents(tmp_path) == {"new/inside/a.txt": "a", "new/b.txt": "b"}
+    assert not publish_once(tmp_path / "new", tmp_path / "hidden", lambda part: (part / "c.txt").write_text("c"))
+    assert contents(tmp_path) == {"new/inside/a.txt": "a", "new/b.txt": "b"}
+    assert list((tmp_path / "hidden").iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+@pytest.mark.parametrize("call", ["open", "mkdir", "fsync", "replace"])
+@pytest.mark.parametrize("action", ["folder", "file"])
+def test_every_call_of_the_system_may_fail_once(tmp_path, monkeypatch, action, call, code):
+    """The n-th call fails, n = 1, 2, … until none is left: one error that names the place, nothing half-written, and the
+    same again works."""
+    (tmp_path / "hidden").mkdir()
+
+    def act() -> None:
+        if action == "folder":
+            publish_once(tmp_path / "new", tmp_path / "hidden", fill)
+        else:
+            write_durably(tmp_path / "new", tmp_path / "hidden", lambda file: file.write(b"b"))
+
+    module, failures = io if call == "open" else os, 0
+    for fails_at in range(1, 30):
+        with monkeypatch.context() as patched:
+            counter = NthCall(getattr(module, call), fails_at, code)
+            patched.setattr(module, call, counter)
+            # A folder that can't be opened can't be synced on any system; that is no error.
+            try:
+                act()
+            except (BatchError, DiskFullError) as error:
+                failures += 1
+                assert isinstance(error, DiskFullError) == (code in (errno.ENOSPC, errno.EDQUOT))
+                assert str(tmp_path / "new") in str(error)
+                assert os.strerror(code) in str(error)
+        assert list((tmp_path / "hidden").iterdir()) == []
+        whole = {"new": "b"} if action == "file" else {"new/inside/a.txt": "a", "new/b.txt": "b"}
+        assert contents(tmp_path) in ({}, whole)
+        act()
+        assert contents(tmp_path) == whole
+        if counter.calls < fails_at:
+            break
+        for path in sorted(tmp_path.rglob("new/**/*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        (tmp_path / "new").rmdir() if action == "folder" else (tmp_path / "new").unlink()
+    assert counter.calls < fails_at
+    expected = {
+        "folder": {
+            "open": 4,
+            "mkdir": 2,  # the folder for hidden ones is there
+            "fsync": 5,
+            "replace": 1,
+        },
+        "file": {"open": 1, "mkdir": 0, "fsync": 2, "replace": 1},
+    }
+    assert failures == expected[action][call]
+
+
+def test_systems_that_cannot_sync_folders_are_no_error(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def refuse(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    (tmp_path / "hidden").mkdir()
+    assert publish_once(tmp_path / "new", tmp_path / "hidden", fill)
+    write_durably(tmp_path / "file", tmp_path / "hidden", lambda file: file.write(b"1"))
+    assert (tmp_path / "file").read_bytes() == b"1"
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path):
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "file").write_text("before")
+
+    def fail(file) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_durably(tmp_path / "file", tmp_path / "hidden", fail)
+    assert contents(tmp_path) == {"file": "before"}

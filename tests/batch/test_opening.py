@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -36,7 +37,7 @@ def test_items_are_numbered_in_the_order_of_the_data_in_fixed_shards(tmp_path):
     assert [row["sample"] for row in rows] == [f"{number:03d}" for number in range(10)]
     assert [row["shard"] for row in rows] == ["00000"] * 4 + ["00001"] * 4 + ["00002"] * 2
     for row in rows:
-        at = os.stat(row["path"])
+        at = Path(row["path"]).stat()
         assert (row["size_bytes"], row["modified_ns"]) == (at.st_size, at.st_mtime_ns)
         assert row["labels"] == ["red"]
 

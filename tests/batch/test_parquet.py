@@ -28,7 +28,7 @@ def test_three_libraries_read_the_same_rows(archive, name):
     path = archive.folder / f"{name}.parquet"
     expected = pq.read_table(path)
     frame, lazy = pandas.read_parquet(path), polars.scan_parquet(path).collect()
-    rows = duckdb.sql(f"select * from '{path}'")
+    rows = duckdb.read_parquet(str(path))
     assert list(frame.columns) == lazy.columns == rows.columns == expected.column_names
     assert lazy.to_dicts() == expected.to_pylist()
     assert [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()] == expected.to_pylist()
@@ -42,11 +42,9 @@ def test_three_libraries_read_the_same_rows(archive, name):
 def test_a_question_over_tables_is_answered_alike(archive):
     """The mean drop of each target over images that are done, three times."""
     folder = archive.folder
-    sql = (
-        f"select target, avg(drop) from '{folder}/regions.parquet' join '{folder}/images.parquet' using (index) "
-        "where images.status = 'done' group by target order by target"
-    )
-    by_duckdb = dict(duckdb.sql(sql).fetchall())
+    regions, images = (duckdb.read_parquet(str(folder / f"{name}.parquet")) for name in ("regions", "images"))
+    joined = regions.join(images.filter("status = 'done'"), "index")
+    by_duckdb = dict(joined.aggregate("target, avg(drop)").fetchall())
     by_polars = dict(
         polars.read_parquet(folder / "regions.parquet").group_by("target").agg(polars.col("drop").mean()).iter_rows()
     )
@@ -66,7 +64,7 @@ def test_shards_are_read_while_the_archive_is_made(tmp_path):
     expected = archive.tables("regions").to_pylist()
     assert {row["index"] for row in expected} == {8, 9, 10, 11}
     assert polars.scan_parquet(pattern).sort("index", "number").collect().to_dicts() == expected
-    rows = duckdb.sql(f"select * from '{pattern}' order by index, number")
+    rows = duckdb.read_parquet(pattern).order("index, number")
     assert [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()] == expected
 
 

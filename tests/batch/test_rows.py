@@ -1,7 +1,6 @@
 """Rows hold the numbers of the record, bit for bit."""
 
 import json
-import os
 import struct
 from dataclasses import replace
 
@@ -229,4 +228,4 @@ def test_a_record_saved_beside_says_the_same_as_one_saved_alone(labeled, tmp_pat
     rows["images"][0].pop("worker_seconds")
     assert rows == expected
     assert pq.read_table(labeled.folder / "labels.parquet").num_rows > 0
-    assert os.listdir(labeled.folder / "tmp") == []
+    assert list((labeled.folder / "tmp").iterdir()) == []
