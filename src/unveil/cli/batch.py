@@ -216,20 +216,15 @@ def _recipe(name: str, target: str | None, *, trust: bool) -> "Recipe":
 def _work(archive: "Archive", team: Workers, stop: "StopRequest") -> "BatchResult":
     """Do what is missing, and show how far it is."""
     from unveil.batch.driver import run_archive  # noqa: PLC0415
-    from unveil.batch.engines.inline import Inline  # noqa: PLC0415
-    from unveil.batch.engines.opening import open_shard_work  # noqa: PLC0415
 
-    missing = len(archive.missing())
+    engine, missing = team.start(archive), len(archive.missing())
     if missing:
-        engine = team.start(archive)
         console.print(
             f"{archive.item_count} images; {missing} shards to do by {engine.workers} "
             f"{'worker' if engine.workers == 1 else 'workers'} → {as_text(str(archive.folder))}",
             soft_wrap=True,
             highlight=False,
         )
-    else:
-        engine = Inline(lambda: open_shard_work(archive.folder))
     lines = ProgressLines()
     with live("the same call goes on from there") as bars:
         bar = bars.add_task("images", total=archive.item_count, remark="starting workers")
