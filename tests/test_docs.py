@@ -3,6 +3,7 @@
 import glob
 import inspect
 import json
+import os
 import re
 import shlex
 import shutil
@@ -60,6 +61,26 @@ def test_links_lead_somewhere(page):
             assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, (
                 f"{page.name}: {target}"
             )
+
+
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="the tutorial kills a call by timeout of GNU coreutils")
+def test_the_tutorial_of_archives_finds_its_shortcut(tmp_path):
+    text = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    part = text[text.index("## Tutorial") :].partition("\n## ")[0]
+    for name, content in re.findall(r"Save this as `(\w+\.py)`:\n\n```python\n(.*?)```", part, re.DOTALL):
+        (tmp_path / name).write_text(content)
+    assert {path.name for path in tmp_path.iterdir()} == {"scenes.py", "net.py"}
+    commands = re.findall(r"^\$ (.*)$", part, re.MULTILINE)
+    killed, *others = [command for command in commands if command.startswith("timeout")]
+    assert not others
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for command in commands:
+        done = subprocess.run(
+            shlex.split(command), cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+        )
+        assert done.returncode in ((0, 124, 137, -9) if command == killed else (0,)), done.stderr
+    assert "possible shortcut upper left corner: regions of poppy" in " ".join(done.stdout.split())
+    assert (tmp_path / "archive.html").stat().st_size > 1000
 
 
 RUNNABLE = [page for page in PAGES if blocks(page, "python") and page.name != "record-format.md"]
