@@ -42,6 +42,7 @@ def archive(
     """An archive of so many images, none of which failed, without groups or true labels."""
     names = np.array([f"{number:04}.png" for number in range(images)], object)
     columns = ImageColumns(
+        index=np.arange(images),
         samples=names,
         error_kinds=values.pop("error_kinds", np.full(images, "", object)),
         groups=values.pop("groups", np.full(images, -1)),

@@ -8,6 +8,7 @@ import pytest
 
 from archive_columns import archive, random_regions, regions_of, square
 from batch_sets import do_all, finished, quick_archive
+from unveil import batch
 from unveil.batch import summary as room
 from unveil.batch.summary.columns import RegionColumns
 
@@ -22,7 +23,9 @@ def with_marker(monkeypatch):
     names = RegionColumns.__dataclass_fields__
     regions = RegionColumns(**{name: np.concatenate([getattr(one, name) for one in (others, marks)]) for name in names})
     summary = room.summarize_columns(archive(LABELS, 100, regions))
-    monkeypatch.setattr(room, "summarize_archive", lambda folder, *, anonymous=False: summary)
+    monkeypatch.setattr(batch, "read_archive", lambda folder: None)
+    monkeypatch.setattr(room, "summarize_archive", lambda archive, *, anonymous=False: summary)
+    monkeypatch.setattr(room, "example_pictures", lambda archive, places: {})
     return summary
 
 

@@ -42,7 +42,7 @@ def summarize(
             "--out",
             "-o",
             metavar="PAGE.html",
-            help="Also write a page with maps of where regions fall.",
+            help="Also write a page with maps of where regions fall, and small pictures of examples.",
             show_default="not written",
             rich_help_panel=options.RESULTS,
         ),
@@ -70,7 +70,8 @@ def summarize(
 
     Example: unveil summarize chest --out chest.html
     """
-    from unveil.batch.summary import save_summary, summarize_archive  # noqa: PLC0415
+    from unveil.batch import read_archive  # noqa: PLC0415
+    from unveil.batch.summary import example_pictures, save_summary, summarize_archive  # noqa: PLC0415
     from unveil.errors import RecordError  # noqa: PLC0415
     from unveil.report.pages import check_page_name  # noqa: PLC0415
 
@@ -82,11 +83,13 @@ def summarize(
         check_file(table)
     if out is not None:
         check_file(check_page_name(out))
-    summary = summarize_archive(folder, anonymous=anonymous)
+    archive = read_archive(folder)
+    summary = summarize_archive(archive, anonymous=anonymous)
     if table is not None:
         _write_table(summary, table)
     if out is not None:
-        page = save_summary(summary, out, title=folder.resolve().name if title is None else title)
+        name = folder.resolve().name if title is None else title
+        page = save_summary(summary, out, title=name, pictures=example_pictures(archive, summary.shortcuts))
         console.print(f"page: {as_text(str(page))}", soft_wrap=True, highlight=False)
     if as_json:
         write_json(summary.as_dict())

@@ -89,7 +89,7 @@ def test_texts_from_outside_are_texts(tmp_path, attack):
         summary,
         failed={attack: 1},
         suspicious=tuple(replace(one, sample=attack) for one in summary.suspicious),
-        places=tuple(replace(one, examples=(attack,)) for one in summary.places),
+        places=tuple(replace(one, examples=(attack,), example_items=(0,)) for one in summary.places),
         groups=tuple(replace(one, examples=(attack,)) for one in summary.groups),
     )
     page = save_summary(summary, tmp_path / "page.html", title=attack).read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from unveil.batch.summary.concentration import ConcentratedPlace
 from unveil.batch.summary.groups import AlikeGroup
 from unveil.batch.summary.label_rows import LabelSummary
 from unveil.batch.summary.page import save_summary
+from unveil.batch.summary.pictures import ExamplePicture, example_pictures
 from unveil.batch.summary.reading import read_columns, summarize_archive
 from unveil.batch.summary.summarizing import ArchiveSummary, summarize_columns
 from unveil.batch.summary.suspicion import SuspiciousImage
@@ -15,8 +16,10 @@ __all__ = [
     "ArchiveColumns",
     "ArchiveSummary",
     "ConcentratedPlace",
+    "ExamplePicture",
     "LabelSummary",
     "SuspiciousImage",
+    "example_pictures",
     "read_columns",
     "save_summary",
     "summarize_archive",

@@ -29,11 +29,13 @@ class ImageColumns:
     """One entry per image that is done or failed.
 
     Attributes:
+        index: The index of the item in the archive.
         samples: The names.
         error_kinds: The kind of the error of a failed image, empty for one that is done.
         groups: A number for each group, such as a patient, or -1 where the data set has none.
     """
 
+    index: Int[np.ndarray, "images"]
     samples: Shaped[np.ndarray, "images"]
     error_kinds: Shaped[np.ndarray, "images"]
     groups: Int[np.ndarray, "images"]

@@ -51,6 +51,7 @@ class ConcentratedPlace:
         share_if_true: The share among images that truly have the label; None where none does or nothing is known.
         share_if_false: The share among images that don't have it.
         examples: Names of images with a region there.
+        example_items: The indices of these images in the archive.
     """
 
     label: str
@@ -67,6 +68,7 @@ class ConcentratedPlace:
     share_if_true: float | None
     share_if_false: float | None
     examples: tuple[str, ...]
+    example_items: tuple[int, ...]
 
     @property
     def share(self) -> float:
@@ -169,7 +171,8 @@ def _place(
         is_own=is_own,
         share_if_true=if_true,
         share_if_false=if_false,
-        examples=tuple(str(columns.images.samples[row]) for row in rows[there][:EXAMPLES]),
+        examples=tuple(map(str, columns.images.samples[rows[there][:EXAMPLES]])),
+        example_items=tuple(columns.images.index[rows[there][:EXAMPLES]].tolist()),
     )
 
 

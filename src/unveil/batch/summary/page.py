@@ -1,5 +1,6 @@
 """The page of an archive: what its tables say, in one file that holds everything it shows and runs no script."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from unveil.batch.summary.columns import VERDICTS
 from unveil.batch.summary.concentration import MIN_IMAGES, MIN_RATIO, ConcentratedPlace
 from unveil.batch.summary.groups import AlikeGroup
 from unveil.batch.summary.label_rows import LabelSummary
+from unveil.batch.summary.pictures import ExamplePicture
 from unveil.batch.summary.summarizing import ArchiveSummary
 from unveil.batch.summary.wording import format_count, format_p, in_percent, place_sentence
 from unveil.report.pages import check_page_name, render_still_page
-from unveil.report.places import heat_picture
+from unveil.report.places import data_address, heat_picture
 from unveil.report.tables import GENERAL_LIMITS
 
 MOST_LABELS, MOST_IMAGES, MOST_SHARED = 100, 30, 12
@@ -23,13 +25,20 @@ KINDS = (*VERDICTS, "untested")
 STYLES = ("report.css", "archive.css")
 
 
-def save_summary(summary: ArchiveSummary, out: str | Path, *, title: str = "An archive") -> Path:
+def save_summary(
+    summary: ArchiveSummary,
+    out: str | Path,
+    *,
+    title: str = "An archive",
+    pictures: Mapping[int, ExamplePicture] | None = None,
+) -> Path:
     """Write the page of an archive.
 
     Args:
         summary: What it says.
         out: The file to write, which ends with `.html`.
         title: The title, such as the name of the data set.
+        pictures: Small pictures of the examples of places, see `example_pictures`; None for their names alone.
 
     Returns the page. Raises `RecordError` for another ending, and where nothing can be written.
 
@@ -38,7 +47,7 @@ def save_summary(summary: ArchiveSummary, out: str | Path, *, title: str = "An a
     """
     path = check_page_name(out)
     page = render_still_page(
-        "archive.html", styles=STYLES, title=title, version=__version__, **_Content(summary).values()
+        "archive.html", styles=STYLES, title=title, version=__version__, **_Content(summary, pictures or {}).values()
     )
     with written_result(path) as part:
         part.write_text(page, encoding="utf-8")
@@ -48,8 +57,8 @@ def save_summary(summary: ArchiveSummary, out: str | Path, *, title: str = "An a
 class _Content:
     """The values of the template."""
 
-    def __init__(self, summary: ArchiveSummary) -> None:
-        self._summary = summary
+    def __init__(self, summary: ArchiveSummary, pictures: Mapping[int, ExamplePicture]) -> None:
+        self._summary, self._pictures = summary, pictures
         self._maps = {row.label: row for row in summary.labels}
 
     def values(self) -> dict[str, Any]:
@@ -70,6 +79,7 @@ class _Content:
             "groups": [_group(group) for group in summary.groups],
             "suspicious": shown,
             "other_suspicious": f"{with_regions:,}" if with_regions > len(shown) else "",
+            "some_later": any(row.later for row in shown),
             "kinds": [kind for kind in KINDS if any(getattr(row, kind) for row in shown)],
             "limits": _limits(summary),
         }
@@ -83,7 +93,7 @@ class _Content:
             ("regions of other labels", place.others_share, ""),
             ("any place, on average", place.mean_share, ""),
         ]
-        sentence = place_sentence(place)
+        sentence, examples = place_sentence(place), self._examples(place)
         tests = [f"If regions lay anywhere, {format_p(place.p_value)}"]
         if place.others_p_value is not None:
             tests.append(f"if the label were like the others, {format_p(place.others_p_value)}")
@@ -97,8 +107,23 @@ class _Content:
             "sentence": f"{sentence[0].upper()}{sentence[1:]}.",
             "bars": [(name, share, in_percent(share), kind) for name, share, kind in rows if share is not None],
             "test": "; ".join(tests) + ". Examples:",
-            "examples": place.examples,
+            "examples": examples,
+            "pictured": any(example["picture"] for example in examples),
         }
+
+    def _examples(self, place: ConcentratedPlace) -> list[dict[str, Any]]:
+        """Names of images, with a picture and the place in it where there is one."""
+        top, left, bottom, right = place.box
+        examples = []
+        for name, item in zip(place.examples, place.example_items, strict=True):
+            picture = self._pictures.get(item)
+            found: dict[str, Any] = {"name": name, "picture": None}
+            if picture is not None:
+                height, width = picture.shape
+                box = (left * width, top * height, (right - left) * width, (bottom - top) * height)
+                found |= {"picture": data_address(picture.png), "width": width, "height": height, "box": box}
+            examples.append(found)
+        return examples
 
 
 def _lead(summary: ArchiveSummary) -> str:

@@ -57,6 +57,7 @@ def read_columns(archive: Archive, *, anonymous: bool = False) -> ArchiveColumns
     return ArchiveColumns(
         labels=names.all,
         images=ImageColumns(
+            index=index,
             samples=_samples(images, anonymous=anonymous),
             error_kinds=np.where(failed, np.array(kinds, object), ""),
             groups=_codes(images, "group")[0],
