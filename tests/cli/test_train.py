@@ -98,3 +98,10 @@ def test_a_classifier_without_weights_is_refused(shell: Shell, table):
     code, _, err = shell(*words, *QUICK, "--out", shell.folder / "out")
     assert code != 0
     assert "a classifier with weights to train" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("words", [("--weights", "w.safetensors"), ("--match", "m.json"), ("--split", "train")])
+def test_scenes_take_nothing_that_would_be_ignored(shell: Shell, words):
+    code, _, err = shell("train", "planted", *words, "--out", shell.folder / "out")
+    assert code != 0
+    assert f"got {words[0]}" in " ".join(err.split())

@@ -80,6 +80,23 @@ def test_a_share_stays_clean_and_a_mix_is_half_of_both():
     assert 0.4 < np.mean(own) < 0.6
 
 
+def test_clean_images_are_of_all_and_erased_ones_of_those_that_were_searched():
+    searched = (1, 4, 7)
+    found = find_regions_of_many(
+        square_network(), EXAMPLES.batch, EXAMPLES.targets.argmax(1).tolist(), quick(rounds=2), "s"
+    )
+    some = type(found)(found.erased[list(searched)], found.rounds[list(searched)])
+    settings = quick(batch_size=12, clean_share=0.5, fills=(Constant(1.0),), erase="found")
+    made = BatchMaker(EXAMPLES, settings, torch.zeros(3), some, searched)
+    clean, touched = set(), set()
+    for step in range(20):
+        batch = made.make(step)
+        for row, erased in zip(rows_of(batch), batch.erased, strict=True):
+            (touched if erased.any() else clean).add(row)
+    assert touched == set(searched)
+    assert clean == set(NUMBERS)
+
+
 def test_nothing_is_erased_where_nothing_was_asked_for_or_found():
     settings = quick(erase=Erasing.NONE, clean_share=0.0)
     assert not BatchMaker(EXAMPLES, settings, torch.zeros(3)).make(0).erased.any()

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,9 +38,17 @@ def train_benchmark(
     scenes: Annotated[
         int, typer.Option(min=20, metavar="N", help="Training scenes.", rich_help_panel=options.METHOD)
     ] = 1000,
+    tests: Annotated[
+        int,
+        typer.Option(min=20, metavar="N", help="Scenes for validation, and for tests.", rich_help_panel=options.METHOD),
+    ] = 150,
     steps: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Steps per epoch of each arm.", rich_help_panel=options.METHOD)
-    ] = 50,
+        int, typer.Option(min=1, metavar="N", help="Steps per epoch.", rich_help_panel=options.METHOD)
+    ] = 100,
+    precision: Annotated[
+        str,
+        typer.Option(metavar="P", help="Lightning's: 32-true, bf16-mixed.", rich_help_panel=options.MACHINE),
+    ] = "32-true",
     out: Annotated[Path, options.out_option("weights, rows and the table")] = Path("unveil-train"),
     as_json: options.AsJson = False,
 ) -> None:
@@ -57,8 +64,7 @@ def train_benchmark(
     from unveil.evaluation.training.summary import summarize_rows  # noqa: PLC0415
 
     check_folder(out)
-    usual = TrainingPlan()
-    plan = replace(usual, scenes=scenes, further=replace(usual.further, steps=steps))
+    plan = TrainingPlan.sized(scenes, tests, steps, precision)
     rows: list[dict[str, Any]] = []
     with live("finished rows are kept, and the same call continues from there") as bars:
         whole = bars.add_task("networks", total=seeds * (len(plan.arms()) + 1), remark="")

@@ -124,19 +124,25 @@ def train(
         seed=seed,
         recipe=get_recipe("demo" if named[0] == PLANTED and recipe == "recommended" else recipe),
     )
+
+    def load() -> "Classifier":
+        return load_classifier(
+            str(model), weights, labels=labels, output=output, head=head, device=device, precision="fp32"
+        )
+
     with _bar() as tell:
         if named[0] == PLANTED:
-            classifier, examples, validation = _planted(model, settings, out, tell)
+            given = {"--weights": weights, "--labels": labels, "--output": output, "--head": head}
+            unused = {"--split": split, "--match": match, **(given if model is None else {})}
+            if names := [name for name, value in unused.items() if value is not None]:
+                raise DatasetArgumentError("planted scenes without other data or labels", names[0], "leave it out")
+            classifier, examples, validation = _planted(None if model is None else load(), settings, out, tell)
         else:
             if model is None:
                 raise DatasetArgumentError("--model", "none", "name one (see: unveil models)")
-            classifier = load_classifier(
-                model, weights, labels=labels, output=output, head=head, device=device, precision="fp32"
-            )
-            examples, validation = (
-                _read(open_argument(named[0], split), read_matches(match), classifier, out, tell),
-                None,
-            )
+            classifier = load()
+            data_set = open_argument(named[0], split)
+            examples, validation = _read(data_set, read_matches(match), classifier, out, tell), None
         result = train_classifier(
             classifier,
             examples,
@@ -199,17 +205,16 @@ def _read(
 
 
 def _planted(
-    model: str | None, settings: "TrainingSettings", out: Path, tell: "OnWork"
+    own: "Classifier | None", settings: "TrainingSettings", out: Path, tell: "OnWork"
 ) -> "tuple[Classifier, Examples, Examples]":
     """Scenes, and a network that was trained on them with nothing erased; or another one that is named."""
-    from unveil.classifiers import load_classifier  # noqa: PLC0415
     from unveil.evaluation.training.experiment import PlantedData, TrainingPlan, train_base  # noqa: PLC0415
     from unveil.training.trainer import check_training_folder  # noqa: PLC0415
 
     plan = TrainingPlan()
     data = PlantedData.draw(plan, tell)
-    if model is not None:
-        return load_classifier(model, precision="fp32"), data.training, data.validation
+    if own is not None:
+        return own, data.training, data.validation
     base = train_base(data, plan, settings.seed, check_training_folder(out) / "base", tell)
     return base, data.training, data.validation
 

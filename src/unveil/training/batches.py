@@ -44,26 +44,30 @@ class BatchMaker:
     def make(self, step: int) -> Batch:
         """The batch of a `step`, counted from the start of the training.
 
-        Images of `searched` come first in a random order, so that each is used about once per epoch.
+        Images from which something is erased are of those that were searched; the others are of all images.
         """
         settings = self.settings
         rng = np.random.default_rng((settings.seed, 1, step))
-        rows = self._rows(rng)
+        clean = rng.random(settings.batch_size) < settings.clean_share
+        rows = self._rows(clean, rng)
         pixels = self.examples.batch(rows)
         erased = np.zeros((len(rows), *pixels.shape[2:]), dtype=bool)
-        for place, row in enumerate(rows):
-            if rng.random() >= settings.clean_share:
-                erased[place] = self._erased(int(row), rng)
+        for place in np.flatnonzero(~clean):
+            erased[place] = self._erased(int(rows[place]), rng)
         parts = [
             self._fill(image, gone, rng, f"{settings.seed}/{step}/{place}")
             for place, (image, gone) in enumerate(zip(pixels, erased, strict=True))
         ]
         return Batch(torch.stack(parts), torch.from_numpy(self.examples.targets[rows]), erased)
 
-    def _rows(self, rng: np.random.Generator) -> np.ndarray:
-        pool = np.asarray(self.searched) if len(self.searched) else np.arange(len(self.examples))
-        count = self.settings.batch_size
-        return rng.choice(pool, count, replace=len(pool) < count)
+    def _rows(self, clean: Bool[np.ndarray, " b"], rng: np.random.Generator) -> np.ndarray:
+        every = np.arange(len(self.examples))
+        pool = np.asarray(self.searched) if len(self.searched) else every
+        rows = np.empty(len(clean), dtype=int)
+        for places, numbers in ((clean, every), (~clean, pool)):
+            count = np.count_nonzero(places)
+            rows[places] = rng.choice(numbers, count, replace=len(numbers) < count)
+        return rows
 
     def _erased(self, row: int, rng: np.random.Generator) -> Bool[np.ndarray, "*grid"]:
         """What is erased from an image: regions of its own, or of another one in a random place."""

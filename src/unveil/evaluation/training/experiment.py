@@ -52,6 +52,7 @@ class TrainingPlan:
         unveiled: The number of scenes that `unveil` is run on.
         base: The settings of the training that all others start from: nothing is erased.
         further: The settings of the further training; each arm replaces `erase`, or `fills`.
+        precision: That of all trainings, as Lightning calls it.
     """
 
     scenes: int = 1000
@@ -68,6 +69,23 @@ class TrainingPlan:
             epochs=4, steps=50, learning_rate=2e-3, balanced=False, searched=300, rounds=2, recipe=demo()
         )
     )
+
+    precision: str = "32-true"
+
+    @classmethod
+    def sized(cls, scenes: int, tests: int, steps: int, precision: str) -> "TrainingPlan":
+        """The usual plan with other numbers of scenes, and of steps per epoch."""
+        usual = cls()
+        return replace(
+            usual,
+            scenes=scenes,
+            validation=tests,
+            tests=tests,
+            unveiled=min(usual.unveiled, tests),
+            base=replace(usual.base, steps=steps),
+            further=replace(usual.further, steps=steps, searched=min(usual.further.searched, scenes)),
+            precision=precision,
+        )
 
     def arms(self) -> list[Arm]:
         """The arms by their names: (a) nothing erased, (b) random places, (c) found regions, (d) a mix, and (c) with a
@@ -109,16 +127,32 @@ def planted_classifier(seed: int) -> Classifier:
         labels=list(LABELS),
         output="sigmoid",
         preprocessing=Preprocessing.square(TOGETHER.side, PIXEL_MEAN, PIXEL_STD),
-        precision="fp32",
     )
 
 
 def train_base(data: PlantedData, plan: TrainingPlan, seed: int, folder: Path, on_work: OnWork) -> Classifier:
     """The network that all arms of a seed start from: trained with nothing erased."""
-    settings = replace(plan.base, seed=seed)
-    network = planted_classifier(seed)
-    result = train_classifier(network, data.training, folder, settings, validation=data.validation, on_work=on_work)
-    return with_weights(network, result.weights)
+    return _train(planted_classifier(seed), data, replace(plan.base, seed=seed), folder, plan.precision, on_work)
+
+
+def _train(
+    classifier: Classifier,
+    data: PlantedData,
+    settings: TrainingSettings,
+    folder: Path,
+    precision: str,
+    on_work: OnWork,
+) -> Classifier:
+    result = train_classifier(
+        classifier,
+        data.training,
+        folder,
+        settings,
+        validation=data.validation,
+        precision=precision,
+        on_work=on_work,
+    )
+    return with_weights(classifier, result.weights)
 
 
 def with_weights(classifier: Classifier, weights: Path) -> Classifier:
@@ -141,10 +175,7 @@ def iter_rows(
                 trained = base
                 if arm != "base":
                     own = replace(settings, seed=seed)
-                    result = train_classifier(
-                        base, data.training, folder, own, validation=data.validation, on_work=on_work
-                    )
-                    trained = with_weights(base, result.weights)
+                    trained = _train(base, data, own, folder, plan.precision, on_work)
                 kept.write({"seed": seed, "arm": arm, **measure(trained, data, plan, on_work)})
             yield kept.content
 

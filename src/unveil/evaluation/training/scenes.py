@@ -9,7 +9,9 @@ from jaxtyping import Float
 from unveil.planted import LABELS, Scene, SceneSettings, draw_scene
 from unveil.training import Examples
 
-TOGETHER = SceneSettings(classes_present=(0.15, 0.85), size_px=(14.0, 24.0), distractors=(1, 3), each_kind=True)
+TOGETHER = SceneSettings(
+    side=96, classes_present=(0.15, 0.85), size_px=(14.0, 24.0), distractors=(1, 3), each_kind=True
+)
 TRAINING_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = 6_000_000, 7_000_000, 8_000_000
 OnCount = Callable[[int, int], None]
 
