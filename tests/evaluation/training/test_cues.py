@@ -7,8 +7,8 @@ from torch import nn
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.evaluation.training.cues import count_used_cues
-from unveil.evaluation.training.scenes import TOGETHER, CueTest, draw_cue_tests, draw_examples
-from unveil.planted import KINDS, LABELS, draw_scene
+from unveil.evaluation.training.scenes import LABELS, TOGETHER, CueTest, draw_cue_tests, draw_examples
+from unveil.planted import KINDS, draw_scene
 
 SIDE = 8
 

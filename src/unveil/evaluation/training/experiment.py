@@ -20,6 +20,7 @@ from unveil.evaluation.training.controls import (
 )
 from unveil.evaluation.training.cues import count_used_cues
 from unveil.evaluation.training.scenes import (
+    LABELS,
     TEST_SEEDS,
     TOGETHER,
     TRAINING_SEEDS,
@@ -30,8 +31,7 @@ from unveil.evaluation.training.scenes import (
 )
 from unveil.evaluation.training.unveiled import unveil_scenes
 from unveil.fills import Fill, Mean
-from unveil.planted import LABELS
-from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, build_network
+from unveil.planted.networks.demo import PIXEL_MEAN, PIXEL_STD, PlantedNet
 from unveil.recipes import demo
 from unveil.training import Erasing, Examples, TrainingSettings, find_regions_of_many, train_classifier
 from unveil.training.batches import move_at_random
@@ -61,12 +61,19 @@ class TrainingPlan:
     unveiled: int = 30
     base: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            Erasing.NONE, epochs=4, steps=100, learning_rate=4e-3, balanced=False, recipe=demo()
+            Erasing.NONE, epochs=3, steps=100, learning_rate=4e-3, balanced=False, recipe=demo()
         )
     )
     further: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            epochs=4, steps=50, learning_rate=2e-3, balanced=False, searched=300, rounds=2, recipe=demo()
+            epochs=8,
+            steps=100,
+            learning_rate=2e-3,
+            balanced=False,
+            searched=200,
+            rounds=2,
+            samples=4,
+            recipe=demo(),
         )
     )
 
@@ -123,7 +130,7 @@ def planted_classifier(seed: int) -> Classifier:
     """A network for planted scenes with random weights, in which the strongest cue decides (`PlantedNet`)."""
     torch.manual_seed(seed)
     return load_classifier(
-        build_network("max"),
+        PlantedNet(len(LABELS)),
         labels=list(LABELS),
         output="sigmoid",
         preprocessing=Preprocessing.square(TOGETHER.side, PIXEL_MEAN, PIXEL_STD),
