@@ -53,7 +53,8 @@ def test_there_is_no_item_beyond_the_end(planned, index):
 
 
 def test_split_items_have_the_rows_of_the_whole_shard(tmp_path):
-    (tmp_path / "whole").mkdir(), (tmp_path / "split").mkdir()
+    for name in ("whole", "split"):
+        (tmp_path / name).mkdir()
     whole = finished(quick_archive(tmp_path / "whole", 6, {2: "damaged"}))
     split = quick_archive(tmp_path / "split", 6, {2: "damaged"})
     do_all(split, [split_name("00000", index) for index in (3, 0, 2, 1)])

@@ -1,6 +1,9 @@
 """The tables of a whole archive: the same bytes however they came about."""
 
+import errno
+import io
 import json
+import os
 import shutil
 
 import pyarrow as pa
@@ -18,9 +21,9 @@ from batch_sets import (
     write_network,
     write_samples,
 )
-from unveil.batch import open_archive, read_archive
+from unveil.batch import compaction, open_archive, read_archive
 from unveil.batch.base import split_name
-from unveil.errors import BatchError
+from unveil.errors import BatchError, DiskFullError
 
 KINDS = {1: "damaged", 4: "dark", 5: "dark", 6: "dark", 7: "dark", 13: "failing"}
 
@@ -149,3 +152,55 @@ def test_an_archive_can_be_read_by_anybody_later(tmp_path):
     assert again.tables("regions").to_pylist() == expected
     assert again.plan.recipe == RECIPE.as_dict()
     assert json.loads((tmp_path / "moved" / "tables.json").read_text())["plan"] == archive.plan.id
+
+
+class FullFile(io.BufferedIOBase):
+    """A file on a disk that is full when a number of writes are done."""
+
+    def __init__(self, file, writes):
+        self.file, self.left = file, writes
+
+    def write(self, content):
+        if self.left == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.left -= 1
+        return self.file.write(content)
+
+    def tell(self):
+        return self.file.tell()
+
+    def flush(self):
+        self.file.flush()
+
+    def fileno(self):
+        return self.file.fileno()
+
+    def writable(self):
+        return True
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_disk_that_gets_full_while_a_table_is_written_is_named(tmp_path, monkeypatch, name):
+    """After any number of writes, through pyarrow: one error, no half table, and the next call completes."""
+    archive = quick_archive(tmp_path, 5)
+    do_all(archive)
+    write, writes, is_over = compaction._write, 0, False
+    while not is_over:
+        full = {"limit": writes}
+
+        def through(archive, table, file, full=full):
+            return write(archive, table, FullFile(file, full["limit"]) if table == name else file)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(compaction, "_write", through)
+            try:
+                assert archive.compact() == []
+                is_over = True
+            except DiskFullError as error:
+                assert f"{name}.parquet" in str(error)
+                assert not archive.is_done
+                assert not (archive.folder / f"{name}.parquet").exists()
+                assert list((archive.folder / "tmp").iterdir()) == []
+        writes += 1
+    assert writes > 3
+    assert archive.is_done
