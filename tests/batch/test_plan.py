@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from batch_sets import NETWORK, RECIPE, quick_archive, quick_plan, write_network
 from unveil.batch import BatchPlan, ModelSpec, read_plan
 from unveil.batch.plan import PLAN
-from unveil.errors import BatchError
+from unveil.errors import BatchError, UnveilWarning
 from unveil.predictions import ProbeOutput
 
 PLANNED = BatchPlan(
@@ -76,7 +76,7 @@ def test_the_times_of_files_do_not_enter_the_id():
     assert PLANNED.differences(other) == []
 
 
-@given(st.sampled_from([item for item in PLANNED.as_dict() if item not in ("files", "probe")]), st.data())
+@given(st.sampled_from([item for item in PLANNED.as_dict() if item not in ("files", "probe", "processor")]), st.data())
 def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path_factory, name, data):
     folder = tmp_path_factory.mktemp("plan")
     values = json.loads(PLANNED.to_json())
@@ -130,6 +130,15 @@ def test_a_worker_refuses_other_versions(tmp_path):
     plan = quick_plan(write_network(tmp_path))
     with pytest.raises(BatchError, match=r"versions\.torch .* \(planned 1\.0\)"):
         replace(plan, versions={**plan.versions, "torch": "1.0"}).load_classifier()
+
+
+def test_a_worker_on_another_processor_warns(tmp_path):
+    plan = quick_plan(write_network(tmp_path))
+    other = replace(plan, processor="ABACUS")
+    assert (other.id, plan.differences(other)) == (plan.id, [])
+    with pytest.warns(UnveilWarning, match="the plan was made on ABACUS; last bits may differ"):
+        other.load_classifier()
+    plan.load_classifier()
 
 
 def test_the_plan_of_an_archive_is_the_one_it_was_made_with(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unveil import __version__
 from unveil.batch.model_spec import ModelSpec
-from unveil.errors import BatchError
+from unveil.errors import BatchError, UnveilWarning
 from unveil.predictions import ProbeOutput
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PLAN, FORMAT, TABLE_FORMAT, MAX_BYTES = "plan.json", "unveil archive", 1, 1 << 26
 # What doesn't enter the numbers by itself: files may be touched, and other machines round the probe in another way.
-_BESIDE = ("files", "probe")
+_BESIDE = ("files", "probe", "processor")
 
 
 def planned_versions() -> dict[str, str]:
@@ -51,6 +52,8 @@ class BatchPlan:
         table_format: The version of the tables.
         files: Size in bytes and time of the last change (ns) of the files that the model is made of, by which a
             repeated call sees that they are the same; not part of `id`.
+        processor: The kind of processor that the plan was made on. Others round the last bits in another way, of which
+            workers warn; not part of `id`.
     """
 
     model: ModelSpec
@@ -69,10 +72,11 @@ class BatchPlan:
     versions: dict[str, str] = field(default_factory=planned_versions)
     table_format: int = TABLE_FORMAT
     files: tuple[tuple[str, int, int], ...] = ()
+    processor: str = ""
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 of the canonical JSON of everything but `files` and `probe`."""
+        """SHA-256 of the canonical JSON of everything but `files`, `probe` and `processor`."""
         values = {name: value for name, value in self.as_dict().items() if name not in ("id", *_BESIDE)}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -131,7 +135,8 @@ class BatchPlan:
     def load_classifier(self) -> Classifier:
         """Load the classifier in a worker, and check that it is the planned one: see `check_classifier`.
 
-        Raises `BatchError` for other versions or another classifier, and the errors of `load_classifier`.
+        Raises `BatchError` for other versions or another classifier, and the errors of `load_classifier`. Warns on
+        another kind of processor.
         """
         pairs = _differing("versions", self.versions, planned_versions())
         differing = [f"{name} {_short(there)} (planned {_short(planned)})" for name, planned, there in pairs]
@@ -140,6 +145,10 @@ class BatchPlan:
             raise BatchError("a worker with the planned versions", "; ".join(differing), do)
         classifier = self.model.load(self.threads)
         self.check_classifier(classifier)
+        here = processor_of(classifier)
+        if self.processor not in ("", here):
+            text = f"this worker computes on {here}, and the plan was made on {self.processor}; last bits may differ"
+            warnings.warn(UnveilWarning(text), stacklevel=2)
         return classifier
 
     def differences(self, now: BatchPlan) -> list[str]:
@@ -189,6 +198,15 @@ def averaging_form(recipe: Mapping[str, Any], classifier: Classifier) -> str:
 
     text = Recipe.from_dict(dict(recipe)).attribution.averaging_precision(classifier)
     return text.partition(":")[0].partition(" ")[0]
+
+
+def processor_of(classifier: Classifier) -> str:
+    """The kind of processor that a classifier computes on: the instruction set of a CPU, or the name of a device."""
+    import torch  # noqa: PLC0415 (a worker has it)
+
+    if classifier.device.type == "cuda":
+        return torch.cuda.get_device_name(classifier.device)
+    return torch.backends.cpu.get_cpu_capability() if classifier.device.type == "cpu" else classifier.device.type
 
 
 def _plain(value: Any) -> Any:

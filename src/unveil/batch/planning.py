@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unveil.batch.model_spec import ModelSpec
-from unveil.batch.plan import PLAN, BatchPlan, averaging_form
+from unveil.batch.plan import PLAN, BatchPlan, averaging_form, processor_of
 from unveil.errors import BatchError
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
         labels=kept.labels,
         device=kept.device,
         probe=kept.probe,
+        processor=kept.processor,
         averaging_precision=kept.averaging_precision,
         batch_size=asked.batch_size or kept.batch_size,
     )
@@ -102,6 +103,7 @@ def _decided(asked: BatchPlan) -> BatchPlan:
         labels=tuple(classifier.labels),
         device=classifier.device.type,
         probe=classifier.probe,
+        processor=processor_of(classifier),
         averaging_precision=averaging_form(asked.recipe, classifier),
         batch_size=asked.batch_size or classifier.batch_size,
     )
