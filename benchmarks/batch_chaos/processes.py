@@ -66,7 +66,6 @@ def kill_local(case: Case, seed: int, times: int) -> Finding:
     while kills.total() < times and archive.missing():
         if driver is None or driver.poll() is not None:
             driver = start_driver(archive.folder, "spawn", 2)
-            kills["calls"] += 0
         before = count_shards(archive)
         if not wait_for_shard(archive, driver, before):
             finish(driver)
