@@ -327,6 +327,8 @@ TOPICS = {
     "test_volumes.py",
     "images/test_reading_sources.py",
     "serve/test_browser.py",
+    "batch/faults/test_every_step.py",
+    "batch/faults/test_processes.py",
     "serve/test_fuzzing.py",
 }
 

@@ -152,7 +152,14 @@ class RayActors:
         else:
             options |= {"address": self._address}
         try:
-            self._ray.init(**options)
+            try:
+                self._ray.init(**options)
+            except Exception:
+                # A busy machine may be slower to start it than Ray waits.
+                if self._address is not None:
+                    raise
+                self._ray.shutdown()
+                self._ray.init(**options)
         except Exception as error:
             do = "check the address, RAY_AUTH_TOKEN, and that versions of Ray and Python are equal"
             where = "a Ray cluster on this machine" if self._address is None else f"a Ray cluster at {self._address}"
