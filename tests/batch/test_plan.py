@@ -76,7 +76,10 @@ def test_the_times_of_files_do_not_enter_the_id():
     assert PLANNED.differences(other) == []
 
 
-@given(st.sampled_from([item for item in PLANNED.as_dict() if item not in ("files", "probe", "processor")]), st.data())
+@given(
+    st.sampled_from([item for item in PLANNED.as_dict() if item not in ("files", "probe", "processor", "asked")]),
+    st.data(),
+)
 def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path_factory, name, data):
     folder = tmp_path_factory.mktemp("plan")
     values = json.loads(PLANNED.to_json())

@@ -1,13 +1,16 @@
 """Making a plan: everything that a worker could decide for itself is decided once."""
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from batch_sets import NETWORK, RECIPE, quick_archive, quick_plan, write_network
+from batch_sets import NETWORK, RECIPE, quick_archive, quick_plan, write_network, write_samples
 from unveil.attribution import SmoothGrad
-from unveil.batch import ModelSpec, make_plan, planning
+from unveil.batch import ModelSpec, asked_for, make_plan, open_archive, planning, recall_plan
 from unveil.errors import BatchError, ClassifierError
 from unveil.recipes import Recipe
 
@@ -87,6 +90,67 @@ def test_numbers_out_of_range_are_refused_before_anything_is_loaded(tmp_path, lo
     with pytest.raises(BatchError, match=f"expected {name} from 1 to"):
         make_plan(ModelSpec("planted/demo"), RECIPE, **{name: value})
     assert loads == []
+
+
+def a_call(folder, **changed):
+    """What a call was given: a model, a recipe in a file, and other options."""
+    model = ModelSpec(changed.pop("model", "python/network.py:make"))
+    options = {"recipe": folder / "recipe.toml", "target": None, "trust": True, "means": ("0.5", "0.4"), "seed": 0}
+    return asked_for(model, **{**options, **changed})
+
+
+@pytest.fixture
+def called(tmp_path, monkeypatch):
+    """An archive that a call in its folder made, and the call."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(RECIPE.to_toml())
+    write_network(tmp_path)
+    asked = a_call(tmp_path)
+    plan = quick_plan(ModelSpec("python/network.py:make"), asked=asked)
+    return open_archive(tmp_path / "out", plan, write_samples(tmp_path / "data", 2))
+
+
+def test_the_same_call_is_recognized(tmp_path, called, loads):
+    assert recall_plan(called.folder, a_call(tmp_path)) == called.plan
+    assert recall_plan(called.folder, a_call(tmp_path, recipe="recipe.toml")) == called.plan
+    assert recall_plan(tmp_path / "nowhere", a_call(tmp_path)) is None
+    assert loads == []
+
+
+@pytest.mark.parametrize("change", ["option", "recipe", "network", "folder", "version"])
+def test_another_call_is_not(tmp_path, called, change, monkeypatch):
+    changed = {}
+    if change == "option":
+        changed = {"seed": 1}
+    elif change == "recipe":
+        (tmp_path / "recipe.toml").write_text(Recipe().to_toml())
+    elif change == "network":
+        write_network(tmp_path, NETWORK + "\n")
+    elif change == "folder":
+        (tmp_path / "other").mkdir()
+        write_network(tmp_path / "other")
+        monkeypatch.chdir(tmp_path / "other")
+    else:
+        monkeypatch.setattr("unveil.batch.plan.__version__", "9.9")
+    assert recall_plan(called.folder, a_call(tmp_path, **changed)) is None
+
+
+def test_another_call_of_the_same_plan_is_recognized_from_then_on(tmp_path, called):
+    asked = a_call(tmp_path, target="predicted")
+    plan = quick_plan(called.plan.model, asked=asked, known=called.folder)
+    again = open_archive(called.folder, plan, write_samples(tmp_path / "data", 2))
+    assert again.plan.id == called.plan.id
+    assert recall_plan(called.folder, asked) == again.plan
+
+
+def test_recalling_needs_no_torch(tmp_path, called):
+    code = (
+        "import json, sys\nfrom unveil.batch import read_plan, recall_plan\n"
+        "plan = read_plan(sys.argv[1])\n"
+        "print(json.dumps([recall_plan(sys.argv[1], plan.asked) == plan, 'torch' in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(called.folder)], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [True, False]
 
 
 def test_other_settings_are_refused_too(tmp_path):

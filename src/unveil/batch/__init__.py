@@ -9,15 +9,17 @@ from unveil.batch.base import Outcome
 from unveil.batch.model_spec import ModelSpec
 from unveil.batch.opening import open_archive
 from unveil.batch.plan import BatchPlan, read_plan
-from unveil.batch.planning import make_plan
+from unveil.batch.planning import asked_for, make_plan, recall_plan
 
 __all__ = [
     "Archive",
     "BatchPlan",
     "ModelSpec",
     "Outcome",
+    "asked_for",
     "make_plan",
     "open_archive",
     "read_archive",
     "read_plan",
+    "recall_plan",
 ]

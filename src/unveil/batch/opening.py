@@ -50,7 +50,7 @@ def open_archive(
         kept = BatchPlan.read(folder)
         _check_plan(folder, kept, plan)
         # The one that the shards were made by: probes may differ by rounding.
-        chosen = replace(kept, files=plan.files)
+        chosen = replace(kept, files=plan.files, asked=plan.asked)
     else:
         _check_new(folder)
     with archive_lock(folder):

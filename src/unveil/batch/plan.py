@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PLAN, FORMAT, TABLE_FORMAT, MAX_BYTES = "plan.json", "unveil archive", 1, 1 << 26
 # What doesn't enter the numbers by itself: files may be touched, and other machines round the probe in another way.
-_BESIDE = ("files", "probe", "processor")
+_BESIDE = ("files", "probe", "processor", "asked")
 
 
 def planned_versions() -> dict[str, str]:
@@ -54,6 +54,8 @@ class BatchPlan:
             repeated call sees that they are the same; not part of `id`.
         processor: The kind of processor that the plan was made on. Others round the last bits in another way, of which
             workers warn; not part of `id`.
+        asked: What the call that made the plan was given, in plain values (`asked_for`), by which the same call is
+            recognized before anything is decided again; not part of `id`.
     """
 
     model: ModelSpec
@@ -73,10 +75,11 @@ class BatchPlan:
     table_format: int = TABLE_FORMAT
     files: tuple[tuple[str, int, int], ...] = ()
     processor: str = ""
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 of the canonical JSON of everything but `files`, `probe` and `processor`."""
+        """SHA-256 of the canonical JSON of everything but what `_BESIDE` names."""
         values = {name: value for name, value in self.as_dict().items() if name not in ("id", *_BESIDE)}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

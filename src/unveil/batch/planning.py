@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unveil.batch.model_spec import ModelSpec
-from unveil.batch.plan import PLAN, BatchPlan, averaging_form, processor_of
+from unveil.batch.plan import PLAN, BatchPlan, averaging_form, planned_versions, processor_of
 from unveil.errors import BatchError
 
 if TYPE_CHECKING:
     from unveil.recipes import Recipe
 
 KEEP = ("tables", "records")
+# What is decided with the network at hand.
+_UNKNOWN: dict[str, Any] = {"fingerprint": "", "labels": (), "device": "", "probe": None, "averaging_precision": ""}
 MOST = {"batch_size": 4096, "threads": 1024, "shard_size": 4096}
 
 
@@ -28,6 +30,7 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
     keep: str = "tables",
     shard_size: int = 16,
     known: str | Path | None = None,
+    asked: dict[str, Any] | None = None,
 ) -> BatchPlan:
     """Make the plan of an archive: decide what isn't given, once for all workers.
 
@@ -47,6 +50,7 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
         keep: `tables`, or `records` for a full record of each run too.
         shard_size: The number of items of a shard; small, because items take times that differ by a hundred.
         known: The folder of an archive whose plan may be used again.
+        asked: What `recall_plan` will be given by the same call.
 
     Raises `BatchError` for settings out of range, and the errors of `load_classifier`.
     """
@@ -58,14 +62,10 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
         raise BatchError(f"keep as {' or '.join(KEEP)}", repr(keep), "choose one of them")
     scale = None if value_range is None else checked_range(value_range)
     model = model.with_full_paths()
-    asked = BatchPlan(
+    planned = BatchPlan(
         model=model,
-        fingerprint="",
-        labels=(),
-        device="",
-        probe=None,
+        **_UNKNOWN,
         recipe=recipe.as_dict(),
-        averaging_precision="",
         batch_size=batch_size or 0,
         threads=threads,
         seed=check_seed(seed),
@@ -73,8 +73,43 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
         keep=keep,
         shard_size=shard_size,
         files=stamps(model),
+        asked=asked or {},
     )
-    return _recalled(asked, known) or _decided(asked)
+    return _recalled(planned, known) or _decided(planned)
+
+
+def asked_for(model: ModelSpec, **given: Any) -> dict[str, Any]:
+    """A call as plain values, for `recall_plan`: equal if the call, its folder and the files that it names are.
+
+    Args:
+        model: The model; its files are stamped by the plan.
+        given: All other options: texts, numbers, truth values, None, and lists of these. A text or a path that is a
+            file becomes its full path, size and time of the last change.
+    """
+    return {"model": model.with_full_paths().as_dict(), **{name: _stamped(value) for name, value in given.items()}}
+
+
+def recall_plan(folder: str | Path, asked: dict[str, Any]) -> BatchPlan | None:
+    """The plan of the archive in `folder`, if the same call made it; None if anything is different or unknown.
+
+    Needs neither torch nor the network, so that a repeated call ends at once. What it can't see (a network that changed
+    without its files) is found by each worker before it computes anything. Raises `BatchError` for a damaged plan.
+    """
+    if not (Path(folder) / PLAN).is_file():
+        return None
+    kept = BatchPlan.read(folder)
+    same = kept.asked == asked and kept.versions == planned_versions() and kept.files == stamps(kept.model)
+    return kept if same else None
+
+
+def _stamped(value: Any) -> Any:
+    if isinstance(value, Path) or (isinstance(value, str) and value and len(value) < 4096 and "\0" not in value):
+        path = Path(value)
+        if path.is_file():
+            at = path.stat()
+            return [str(path.absolute()), at.st_size, at.st_mtime_ns]
+        return str(value)
+    return [_stamped(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
@@ -92,7 +127,8 @@ def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
         averaging_precision=kept.averaging_precision,
         batch_size=asked.batch_size or kept.batch_size,
     )
-    return kept if filled == kept else None
+    # Other words for the same are no other plan.
+    return filled if replace(filled, asked=kept.asked) == kept else None
 
 
 def _decided(asked: BatchPlan) -> BatchPlan:
