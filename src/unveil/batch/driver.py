@@ -143,13 +143,12 @@ class _Supervisor:
         return BatchResult(complete, items, failed, shards, self._died)
 
     def run(self, missing: Sequence[str]) -> None:
-        """Do these shards. Workers are ended whatever happens, and killed unless all is done."""
+        """Do these shards. No worker is left, whatever happens."""
         for shard in missing:
             self._queue(shard)
         total = self._archive.item_count
         left = sum(len(self._archive.items_of(shard)) for shard in (*self._waiting, *self._suspects))
         count = ProgressCount(total, max(0, total - left))
-        finished = False
         try:
             while self._waiting or self._suspects or self._in_hand:
                 if self._stop.is_set():
@@ -158,13 +157,12 @@ class _Supervisor:
                 for event in self._engine.wait(_WAIT_S):
                     self._handle(event, count)
                 self._on_progress(count.now(len(self._idle) + len(self._in_hand)))
-            finished = True
         finally:
             before, new = self._finished, (count.done, count.failed, count.shards)
             self._finished = tuple(old + more for old, more in zip(before, new, strict=True))
             for collection in (self._waiting, self._suspects, self._in_hand, self._starting, self._idle):
                 collection.clear()
-            self._engine.close(at_once=not finished)
+            self._engine.close()
 
     def _queue(self, shard: str) -> None:
         if _is_piece(shard):

@@ -27,7 +27,7 @@ def cluster(tmp_path_factory):
     engine._connect()
     assert signal.getsignal(signal.SIGTERM) is before
     yield engine._ray
-    engine.close(at_once=True)
+    engine.close()
     assert not engine._ray.is_initialized()
 
 

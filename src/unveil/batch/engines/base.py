@@ -92,8 +92,8 @@ class Engine(Protocol):
         """What happened, after at most `timeout_s`. Raises the `UnveilError` that makes further work useless."""
         ...
 
-    def close(self, *, at_once: bool) -> None:
-        """End all workers, and kill those that work if `at_once`. Called once, at the end, whatever happened."""
+    def close(self) -> None:
+        """Kill all workers: what they published is whole, and the rest is done again. Called at the end of each job."""
         ...
 
 

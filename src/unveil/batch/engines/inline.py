@@ -42,7 +42,7 @@ class Inline:
             return [ItemsDone(0, self._items)]
         return [ShardDone(0, done, failed)]
 
-    def close(self, *, at_once: bool) -> None:
+    def close(self) -> None:
         """Drop the model."""
         self._work = None
 

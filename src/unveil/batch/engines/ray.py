@@ -90,8 +90,8 @@ class RayActors:
         ready, _ = self._ray.wait(pending, num_returns=1, timeout=timeout_s)
         return [self._event_of(answer) for answer in ready]
 
-    def close(self, *, at_once: bool) -> None:
-        """End all actors, and Ray if it was started here."""
+    def close(self) -> None:
+        """Kill all actors, and Ray if it was started here."""
         for actor in self._actors.values():
             self._kill(actor)
         self._actors.clear()

@@ -76,11 +76,11 @@ class Spawn:
                 events.append(self._event_of(child, message))
         return events
 
-    def close(self, *, at_once: bool) -> None:
-        """End all processes: idle ones leave by themselves, others are killed."""
+    def close(self) -> None:
+        """Kill all processes."""
         children, self._children = list(self._children.values()), {}
         for child in children:
-            child.dismiss(at_once=at_once)
+            child.kill()
         for child in children:
             child.end()
 
@@ -126,19 +126,13 @@ class _Child:
     def ask(self, shard: str) -> None:
         self._write({"shard": shard})
 
-    def dismiss(self, *, at_once: bool) -> None:
-        """Close its input, which ends an idle worker; kill it if `at_once`."""
-        self._close_input()
-        if at_once:
-            self._kill()
-
     def end(self) -> str:
         """Wait until it is gone, and make sure of it; says how it ended."""
         self._close_input()
         try:
             code = self.process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
             code = self.process.wait()
         for reader in self._readers:
             reader.join(1.0)  # a grandchild may hold the pipe
@@ -153,7 +147,7 @@ class _Child:
         with contextlib.suppress(OSError):
             self.process.stdin.close()  # type: ignore[union-attr]
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         with contextlib.suppress(OSError):
             if os.name == "posix":
                 os.killpg(self.process.pid, signal.SIGKILL)  # its own children too
