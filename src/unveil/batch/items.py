@@ -129,7 +129,7 @@ class Items:
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, size: int, modified_ns: int) -> Items:
+def _read(path: Path, size: int, modified_ns: int, inode: int) -> Items:
     return Items(from_parquet("items", path.read_bytes()))
 
 
@@ -141,7 +141,7 @@ def read_items(folder: Path) -> Items:
     path = folder / ITEMS
     try:
         at = path.stat()
-        return _read(path, at.st_size, at.st_mtime_ns)
+        return _read(path, at.st_size, at.st_mtime_ns, at.st_ino)
     except OSError as error:
         raise BatchError(f"an archive with {ITEMS}", f"{path}: {error.strerror}", "check the path") from error
     except BatchError as error:
