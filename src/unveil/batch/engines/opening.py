@@ -12,10 +12,12 @@ def open_shard_work(folder: Path) -> ShardWork:
     Raises `BatchError` if the classifier isn't the planned one, and the errors of `load_classifier`.
     """
     # Imported here, because the number of threads must be in the environment before torch is.
-    from unveil.batch.plan import read_plan  # noqa: PLC0415
+    import unveil.rounds  # noqa: F401, PLC0415 (so that the first shard takes no longer than others)
+    from unveil.batch.archive import read_archive  # noqa: PLC0415
     from unveil.batch.work import work  # noqa: PLC0415
 
-    plan = read_plan(folder)
+    archive = read_archive(folder)
+    plan = archive.plan
     classifier = plan.load_classifier()
 
     def do_shard(shard: str, on_item: Callable[[int], None]) -> tuple[int, int]:
