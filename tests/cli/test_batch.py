@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 import unveil
 from unveil.batch import read_plan
-from unveil.cli.batch import _duration, _rate
+from unveil.cli.batch_progress import format_duration, format_rate
 from unveil.planted import draw_scene
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -128,12 +128,12 @@ def test_wrong_input_is_one_error_and_nothing_is_made(shell: Shell, scenes, word
 
 
 def test_rates_and_durations_are_easy_to_read():
-    assert [_rate(value) for value in (12.3456, 1, 0.05)] == [
+    assert [format_rate(value) for value in (12.3456, 1, 0.05)] == [
         "12.3 images per second",
         "1 images per second",
         "3.0 images per minute",
     ]
-    assert [_duration(value) for value in (42, 119, 120, 5400, 200_000)] == [
+    assert [format_duration(value) for value in (42, 119, 120, 5400, 200_000)] == [
         "42 s",
         "119 s",
         "2 min",

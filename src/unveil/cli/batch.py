@@ -3,29 +3,24 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unveil.cli import options, preparation
+from unveil.cli.batch_progress import archive_as_json, do_missing, end_batch, list_failures
 from unveil.cli.completion import complete_from
-from unveil.cli.console import SOME_FAILED, console, show_error, write_json
+from unveil.cli.console import console, write_json
 from unveil.cli.datasets import open_images
-from unveil.cli.progress import ProgressLines, live
 from unveil.cli.run import check_target
-from unveil.cli.texts import as_text
 from unveil.errors import BatchError
 
 if TYPE_CHECKING:
     from unveil.batch import Archive
-    from unveil.batch.driver import BatchResult
     from unveil.batch.engines.base import Engine
-    from unveil.batch.interrupts import StopRequest
-    from unveil.batch.progress import BatchProgress
     from unveil.recipes import Recipe
 
 LOCAL, RAY = "local", "ray"
-ERRORS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -196,11 +191,11 @@ def batch(
         if retry_failed:
             again = archive.retry_failed()
             console.print(f"{sum(len(archive.items_of(name)) for name in again)} images are tried again")
-        result = _work(archive, team, stop)
-    failures = _failures(archive) if result.complete else []
+        result = do_missing(archive, team.start(archive), stop)
+    failures = list_failures(archive) if result.complete else []
     if as_json:
-        write_json(_as_json(archive, result, failures))
-    _end(archive, result, failures, stop.exit_code)
+        write_json(archive_as_json(archive, result, failures))
+    end_batch(archive, result, failures, stop.exit_code)
 
 
 def _recipe(name: str, target: str | None, *, trust: bool) -> "Recipe":
@@ -211,107 +206,3 @@ def _recipe(name: str, target: str | None, *, trust: bool) -> "Recipe":
     if target is not None:
         chosen = chosen.with_target(parse_target(target))
     return chosen if trust else replace(chosen, trust=None)
-
-
-def _work(archive: "Archive", team: Workers, stop: "StopRequest") -> "BatchResult":
-    """Do what is missing, and show how far it is."""
-    from unveil.batch.driver import run_archive  # noqa: PLC0415
-
-    engine, missing = team.start(archive), len(archive.missing())
-    if missing:
-        console.print(
-            f"{archive.item_count} images; {missing} shards to do by {engine.workers} "
-            f"{'worker' if engine.workers == 1 else 'workers'} → {as_text(str(archive.folder))}",
-            soft_wrap=True,
-            highlight=False,
-        )
-    lines = ProgressLines()
-    with live("the same call goes on from there") as bars:
-        bar = bars.add_task("images", total=archive.item_count, remark="starting workers")
-
-        def show(progress: "BatchProgress") -> None:
-            bars.update(bar, completed=progress.items_done, remark=_remark(progress))
-            lines.show(f"{progress.items_done} of {progress.items_total} images, {_remark(progress)}")
-
-        return run_archive(archive, engine, on_progress=show, stop=stop)
-
-
-def _remark(progress: "BatchProgress") -> str:
-    """Rate, time left and failures in a few words."""
-    if progress.items_per_second is None:
-        return "starting workers"
-    parts = [_rate(progress.items_per_second)]
-    if progress.seconds_left:
-        parts.append(f"{_duration(progress.seconds_left)} left")
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    return ", ".join(parts)
-
-
-def _rate(items_per_second: float) -> str:
-    """As a number that is easy to read.
-
-    >>> _rate(3.21), _rate(0.05)
-    ('3.2 images per second', '3.0 images per minute')
-    """
-    if items_per_second >= 1:
-        return f"{items_per_second:.3g} images per second"
-    return f"{60 * items_per_second:.1f} images per minute"
-
-
-def _duration(seconds: float) -> str:
-    """In the largest unit and the next smaller one.
-
-    >>> _duration(42), _duration(5400), _duration(200_000)
-    ('42 s', '1 h 30 min', '2 d 7 h')
-    """
-    whole = round(seconds)
-    days, hours, minutes = whole // 86_400, whole % 86_400 // 3600, whole % 3600 // 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes >= 2 else f"{whole} s"
-
-
-def _failures(archive: "Archive") -> list[dict[str, str]]:
-    table = archive.tables("images", ["sample", "status", "error_kind", "error"])
-    return [
-        {"sample": row["sample"], "error_kind": row["error_kind"], "error": row["error"]}
-        for row in table.to_pylist()
-        if row["status"] == "failed"
-    ]
-
-
-def _as_json(archive: "Archive", result: "BatchResult", failures: list[dict[str, str]]) -> dict[str, Any]:
-    return {
-        "archive": str(archive.folder),
-        "plan": archive.plan.id,
-        "complete": result.complete,
-        "images": archive.item_count,
-        "images_done_now": result.items_done,
-        "workers_lost": result.deaths,
-        "failures": failures,
-    }
-
-
-def _end(archive: "Archive", result: "BatchResult", failures: list[dict[str, str]], code: int) -> None:
-    """Say how it ended, and leave with the exit code that says the same."""
-    if not result.complete:
-        show_error(f"stopped after {result.items_done} images; the same call goes on from there")
-        raise typer.Exit(code or SOME_FAILED)
-    folder = as_text(str(archive.folder))
-    again = "" if result.items_done else " (nothing was left to do)"
-    console.print(
-        f"{archive.item_count - len(failures)} images done, {len(failures)} failed{again} → {folder}/images.parquet, "
-        f"rounds.parquet, regions.parquet, labels.parquet",
-        soft_wrap=True,
-        highlight=False,
-    )
-    for failure in failures[:ERRORS_SHOWN]:
-        show_error(f"{failure['sample']}: {failure['error']}")
-    if len(failures) > ERRORS_SHOWN:
-        show_error(f"{len(failures) - ERRORS_SHOWN} more are in images.parquet; --retry-failed tries them again")
-    console.print(f"look at them: unveil summarize {folder}", soft_wrap=True, highlight=False)
-    if failures:
-        raise typer.Exit(SOME_FAILED)
