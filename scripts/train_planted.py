@@ -31,7 +31,7 @@ from unveil.planted.networks.architectures import (
     save_halves,
 )
 from unveil.planted.networks.demo import WEIGHTS, load_network
-from unveil.planted.training.demo_training import TrainingSettings, train
+from unveil.planted.training.demo_training import DemoSettings, train
 from unveil.planted.training.proof import prove
 from unveil.planted.training.suite_pool import open_pool
 from unveil.planted.training.suite_proof import MIN_DROP, PROOF_SEEDS, SCENES_PER_SUITE, prove_suite
@@ -47,8 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prove", action="store_true", help="only prove the weights that ship")
     parser.add_argument("--benchmark", metavar="NAMES", help=f"of {', '.join(ARCHITECTURES)}; or all")
-    parser.add_argument("--scenes", type=int, default=TrainingSettings.scenes)
-    parser.add_argument("--epochs", type=int, default=TrainingSettings.epochs, help="of the demo's network")
+    parser.add_argument("--scenes", type=int, default=DemoSettings.scenes)
+    parser.add_argument("--epochs", type=int, default=DemoSettings.epochs, help="of the demo's network")
     parser.add_argument("--fp32", action="store_true", help="for processors without bfloat16")
     parser.add_argument("--checkpoints", type=Path, default=Path(".planted-training"), help="and the benchmark's pool")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the demo's weights go")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _demo(options: argparse.Namespace, tell: Tell) -> dict:
-    settings = TrainingSettings(scenes=options.scenes, epochs=options.epochs, bf16=not options.fp32)
+    settings = DemoSettings(scenes=options.scenes, epochs=options.epochs, bf16=not options.fp32)
     began = time.monotonic()
     report: dict = json.loads(REPORT.read_text(encoding="utf-8")) if options.prove and REPORT.exists() else {}
     if options.prove:

@@ -57,7 +57,7 @@ def format_rate(items_per_second: float) -> str:
     """As a number that is easy to read.
 
     >>> format_rate(3.21), format_rate(0.05)
-    ('3.2 images per second', '3.0 images per minute')
+    ('3.21 images per second', '3.0 images per minute')
     """
     if items_per_second >= 1:
         return f"{items_per_second:.3g} images per second"

@@ -16,7 +16,13 @@ from unveil.training.settings import Erasing, TrainingSettings
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's images and targets, on the CPU, and what was erased."""
+    """One step's images and targets, on the CPU.
+
+    Attributes:
+        pixels: The images, with what is erased filled.
+        targets: Their labels.
+        erased: What was erased from each.
+    """
 
     pixels: Float[Tensor, "b c *grid"]
     targets: Float[Tensor, "b k"]

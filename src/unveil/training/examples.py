@@ -55,6 +55,10 @@ def split_rows(groups: Sequence[str], share: float) -> tuple[np.ndarray, np.ndar
 
     A group's side follows from a hash of its name, so it doesn't depend on order or on other groups.
 
+    Args:
+        groups: The group of each row, such as its patient.
+        share: The share for validation, between 0 and 1.
+
     >>> training, validation = split_rows([f"patient {number}" for number in range(1000)], 0.2)
     >>> len(training) + len(validation), bool(np.intersect1d(training, validation).size)
     (1000, False)

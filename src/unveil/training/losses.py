@@ -21,7 +21,11 @@ class Loss:
       of label i.
     - Sigmoid: the positive term of label i has the weight (n − n_i) / n_i.
 
-    Weights are limited to 1/20 … 20. Without `weights`, all are 1.
+    Weights are limited to 1/20 … 20.
+
+    Attributes:
+        output: What the logits mean.
+        weights: The weights of the labels; None if all are 1.
     """
 
     output: Output

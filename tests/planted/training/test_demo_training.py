@@ -8,7 +8,7 @@ import torch
 
 from unveil.planted import LABELS, SIZE
 from unveil.planted.scenes.scene import draw_scene
-from unveil.planted.training.demo_training import TrainingSettings, train
+from unveil.planted.training.demo_training import DemoSettings, train
 from unveil.planted.training.pool import CUES_KEPT, NO_LABEL, Pool, _draw_chunk, _labels, batch, draw_pool, erase_cues
 
 SEEDS = range(3000, 3012)
@@ -65,7 +65,7 @@ def test_a_batch_is_rotated_together_with_its_masks():
     assert torch.equal(pixels, again)
 
 
-SHORT = TrainingSettings(scenes=48, epochs=2, batch_size=16, bf16=False)
+SHORT = DemoSettings(scenes=48, epochs=2, batch_size=16, bf16=False)
 
 
 class PowerOutError(Exception):

@@ -103,7 +103,14 @@ class TrainingPlan:
 
 @dataclass(frozen=True, eq=False)
 class PlantedData:
-    """The scenes of all networks."""
+    """The scenes of all networks.
+
+    Attributes:
+        training: Those that networks are trained on.
+        validation: Those by which the best epoch is chosen.
+        controls: Those of the controls, and of the accuracy.
+        tests: Those in which cues are counted.
+    """
 
     training: Examples
     validation: Examples

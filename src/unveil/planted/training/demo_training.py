@@ -20,7 +20,7 @@ TRAINING_SEEDS = 1_000_000  # first seed of the training scenes; lower seeds are
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class DemoSettings:
     """Settings of the training; the defaults are those of the network that ships with `unveil`.
 
     Attributes:
@@ -48,7 +48,7 @@ OnProgress = Callable[[str, int, int, str], None]  # what, done, total, a remark
 
 
 def train(
-    settings: TrainingSettings,
+    settings: DemoSettings,
     folder: Path,
     workers: int,
     on_progress: OnProgress = lambda what, done, total, text: None,
@@ -77,7 +77,7 @@ def train(
 
 
 def _epoch(
-    settings: TrainingSettings,
+    settings: DemoSettings,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     pool: Pool,
@@ -107,7 +107,7 @@ def _epoch(
 
 
 def _checkpoint(
-    folder: Path, settings: TrainingSettings, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: int
+    folder: Path, settings: DemoSettings, network: nn.Module, optimizer: torch.optim.Optimizer, epochs: int
 ) -> None:
     """Weights and moments as safetensors; the file that names them is replaced last, in one step."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _checkpoint(
             old.unlink()
 
 
-def _resume(folder: Path, settings: TrainingSettings, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def _resume(folder: Path, settings: DemoSettings, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
     """Load the checkpoint of the same settings, if there is one; returns the number of epochs done."""
     manifest = folder / "checkpoint.json"
     if not manifest.exists():
