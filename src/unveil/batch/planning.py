@@ -94,6 +94,10 @@ def recall_plan(folder: str | Path, asked: dict[str, Any]) -> BatchPlan | None:
 
     Needs neither torch nor the network, so that a repeated call ends at once. What it can't see (a network that changed
     without its files) is found by each worker before it computes anything. Raises `BatchError` for a damaged plan.
+
+    Args:
+        folder: The folder.
+        asked: The call, as `asked_for` makes it.
     """
     if not (Path(folder) / PLAN).is_file():
         return None

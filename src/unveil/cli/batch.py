@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,8 @@ from unveil.cli.run import check_target
 from unveil.errors import BatchError
 
 if TYPE_CHECKING:
-    from unveil.batch import Archive
+    from unveil.batch import Archive, BatchPlan, ModelSpec
     from unveil.batch.engines.base import Engine
-    from unveil.recipes import Recipe
 
 LOCAL, RAY = "local", "ray"
 
@@ -154,38 +153,26 @@ def batch(
 
     Example: unveil batch photos --model torchvision/resnet50 --out archive
     """
-    from unveil.batch import ModelSpec, make_plan, open_archive  # noqa: PLC0415 (pyarrow)
+    from unveil.batch import ModelSpec, asked_for, open_archive, recall_plan  # noqa: PLC0415 (pyarrow)
     from unveil.batch.interrupts import stop_on_signals  # noqa: PLC0415
-    from unveil.batch.model_spec import preprocessing_table  # noqa: PLC0415
-    from unveil.classifiers.sources.label_files import read_labels  # noqa: PLC0415
 
     team = Workers(workers, engine, address, gpus_per_worker)
     samples = open_images(data, split)[:]
-    changes = preparation.parse_changes(size, channels, mean, std, value_range)
-    spec = ModelSpec(
-        model,
-        weights,
-        read_labels(labels),
-        None if changes.is_empty else preprocessing_table(changes),
-        output,
-        head,
-        returns,
-        device,
-        precision,
+    spec = ModelSpec(model, weights, None, None, output, head, returns, device, precision)
+    prepared = {"size": size, "channels": channels, "mean": mean, "std": std, "value_range": value_range}
+    pinned: dict[str, Any] = {
+        "seed": seed,
+        "batch_size": batch_size,
+        "threads": threads,
+        "keep": keep,
+        "shard_size": shard_size,
+    }
+    method = {"recipe": recipe, "target": target, "trust": trust}
+    asked = asked_for(spec, labels=labels, **method, **prepared, **pinned)
+    # A repeated call needs no network, and not even torch.
+    plan = recall_plan(out, asked) or _make_plan(
+        spec, labels, prepared, method, pinned | {"known": out, "asked": asked}
     )
-    chosen = _recipe(recipe, target, trust=trust)
-    plan = make_plan(
-        spec,
-        chosen,
-        seed=seed,
-        batch_size=batch_size,
-        threads=threads,
-        value_range=changes.value_range,
-        keep=keep,
-        shard_size=shard_size,
-        known=out,
-    )
-    check_target(chosen.target, plan.labels)
     archive = open_archive(out, plan, samples)
     with stop_on_signals() as stop:
         if retry_failed:
@@ -198,11 +185,28 @@ def batch(
     end_batch(archive, result, failures, stop.exit_code)
 
 
-def _recipe(name: str, target: str | None, *, trust: bool) -> "Recipe":
-    from unveil.recipes import get_recipe  # noqa: PLC0415 (torch)
+def _make_plan(
+    spec: "ModelSpec",
+    labels: Path | None,
+    prepared: dict[str, Any],
+    method: dict[str, Any],
+    pinned: dict[str, Any],
+) -> "BatchPlan":
+    """The plan of a call whose options are given as they were typed."""
+    from unveil.batch import make_plan  # noqa: PLC0415 (pyarrow)
+    from unveil.batch.model_spec import preprocessing_table  # noqa: PLC0415
+    from unveil.classifiers.sources.label_files import read_labels  # noqa: PLC0415 (torch)
+    from unveil.recipes import get_recipe  # noqa: PLC0415
     from unveil.targets import parse_target  # noqa: PLC0415
 
-    chosen = get_recipe(name)
-    if target is not None:
-        chosen = chosen.with_target(parse_target(target))
-    return chosen if trust else replace(chosen, trust=None)
+    changes = preparation.parse_changes(**prepared)
+    chosen = get_recipe(method["recipe"])
+    if method["target"] is not None:
+        chosen = chosen.with_target(parse_target(method["target"]))
+    if not method["trust"]:
+        chosen = replace(chosen, trust=None)
+    table = None if changes.is_empty else preprocessing_table(changes)
+    own = replace(spec, labels=read_labels(labels), preprocessing=table)
+    plan = make_plan(own, chosen, value_range=changes.value_range, **pinned)
+    check_target(chosen.target, plan.labels)
+    return plan
