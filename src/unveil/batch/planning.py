@@ -66,14 +66,14 @@ def make_plan(  # noqa: PLR0913 (all that the rows depend on)
         model=model,
         **_UNKNOWN,
         recipe=recipe.as_dict(),
-        batch_size=batch_size or 0,
+        batch_size=0 if batch_size is None else batch_size,
         threads=threads,
         seed=check_seed(seed),
         value_range=scale,
         keep=keep,
         shard_size=shard_size,
         files=stamps(model),
-        asked=asked or {},
+        asked={} if asked is None else asked,
     )
     return _recalled(planned, known) or _decided(planned)
 
@@ -129,7 +129,7 @@ def _recalled(asked: BatchPlan, known: str | Path | None) -> BatchPlan | None:
         probe=kept.probe,
         processor=kept.processor,
         averaging_precision=kept.averaging_precision,
-        batch_size=asked.batch_size or kept.batch_size,
+        batch_size=asked.batch_size if asked.batch_size > 0 else kept.batch_size,
     )
     # Other words for the same are no other plan.
     return filled if replace(filled, asked=kept.asked) == kept else None
@@ -145,7 +145,7 @@ def _decided(asked: BatchPlan) -> BatchPlan:
         probe=classifier.probe,
         processor=processor_of(classifier),
         averaging_precision=averaging_form(asked.recipe, classifier),
-        batch_size=asked.batch_size or classifier.batch_size,
+        batch_size=asked.batch_size if asked.batch_size > 0 else classifier.batch_size,
     )
 
 

@@ -35,7 +35,10 @@ def train(
         ),
     ] = None,
     data_option: Annotated[
-        str | None, typer.Option("--data", metavar="DATA", help="The same.", rich_help_panel=options.WHAT)
+        str | None,
+        typer.Option(
+            "--data", metavar="DATA", help="The same.", show_default="the argument", rich_help_panel=options.WHAT
+        ),
     ] = None,
     model: Annotated[
         str | None,

@@ -47,7 +47,11 @@ def save_summary(
     """
     path = check_page_name(out)
     page = render_still_page(
-        "archive.html", styles=STYLES, title=title, version=__version__, **_Content(summary, pictures or {}).values()
+        "archive.html",
+        styles=STYLES,
+        title=title,
+        version=__version__,
+        **_Content(summary, {} if pictures is None else pictures).values(),
     )
     with written_result(path) as part:
         part.write_text(page, encoding="utf-8")
