@@ -72,7 +72,7 @@ class BatchMaker:
         rows = np.empty(len(clean), dtype=int)
         for places, numbers in ((clean, every), (~clean, pool)):
             count = np.count_nonzero(places)
-            rows[places] = rng.choice(numbers, count, replace=len(numbers) < count)
+            rows[places] = rng.choice(numbers, count, replace=bool(len(numbers) < count))
         return rows
 
     def _erased(self, row: int, rng: np.random.Generator) -> Bool[np.ndarray, "*grid"]:
