@@ -11,11 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.functional import binary_cross_entropy
 
-from training_sets import LABELS, quick, square_network, squares
-from unveil import load_classifier
+from training_sets import LABELS, QUICK, quick, square_network, squares
+from unveil import find_regions, load_classifier
 from unveil.classifiers import TorchClassifier
 from unveil.errors import UnveilError
+from unveil.fills import Constant
+from unveil.images import Image
 from unveil.training import TrainingError, train_classifier
 
 pytest.importorskip("lightning")
@@ -34,7 +37,7 @@ def test_it_learns_and_the_best_weights_are_kept(tmp_path):
     before = {name: value.clone() for name, value in classifier.copy_of_module().state_dict().items()}
     settings = quick(erase="found", epochs=5, steps=20, learning_rate=0.5, batch_size=8)
     result = train_classifier(classifier, squares(24), tmp_path / "out", settings, validation=squares(9, 1))
-    losses = [one["loss"] for one in result.history]
+    losses = [one["objective"] for one in result.history]
     assert result.best_epoch == 1 + int(np.argmin(losses))
     assert losses[-1] < losses[0]
     trained = load_classifier(classifier, weights=str(result.weights))
@@ -46,6 +49,30 @@ def test_it_learns_and_the_best_weights_are_kept(tmp_path):
     assert np.mean(right) == result.history[result.best_epoch - 1]["accuracy"]
     after = classifier.copy_of_module().state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items()), "the classifier itself is unchanged"
+
+
+def test_the_best_epoch_is_chosen_with_as_much_erased_as_in_the_training(tmp_path):
+    held = squares(9, 1)
+    changes = {"erase": "found", "rounds": 1, "clean_share": 0.3, "balanced": False, "fills": (Constant(0.0),)}
+    settings = quick(**changes, epochs=3, batch_size=9, learning_rate=1e-3)
+    result = train_classifier(square_network(), squares(24), tmp_path / "out", settings, validation=held)
+    best = result.history[result.best_epoch - 1]
+    trained = load_classifier(square_network(), weights=str(result.weights))
+    clean, erased = held.pixels / 255.0, []
+    for row, target in zip(clean, held.targets, strict=True):
+        run = find_regions(Image.from_array(row.astype(np.float32)), trained, QUICK, target=LABELS[target.argmax()])
+        predicted = target.argmax() in run.first.predicted()
+        erased.append(np.where(run.rounds[0].erased_after.to_array(), 0.0, row) if predicted else row)
+    losses = []
+    for pixels in (clean, np.stack(erased)):
+        rows = trained.predict(torch.from_numpy(pixels).float())
+        logits = torch.tensor(np.stack([one.logits for one in rows]))
+        losses.append(float(binary_cross_entropy(logits.sigmoid(), torch.from_numpy(held.targets).double())))
+    np.testing.assert_allclose(best["loss"], losses[0], rtol=0.01)
+    np.testing.assert_allclose(best["erased_loss"], losses[1], rtol=0.05)  # the noise of the searches differs
+    assert losses[1] > 1.2 * losses[0]
+    np.testing.assert_allclose(best["objective"], 0.3 * best["loss"] + 0.7 * best["erased_loss"], rtol=1e-6)
+    assert best["objective"] == min(one["objective"] for one in result.history)
 
 
 def test_a_finished_training_is_not_repeated_and_another_one_is_refused(tmp_path):
@@ -61,7 +88,10 @@ def test_a_finished_training_is_not_repeated_and_another_one_is_refused(tmp_path
         train_classifier(square_network(), squares(12, 1), tmp_path / "out", settings)
 
 
-@pytest.mark.parametrize("dies", [("training", 1), ("training", 4), ("searching for epoch 3", 3), ("training", 8)])
+@pytest.mark.parametrize(
+    "dies",
+    [("training", 1), ("training", 4), ("searching, epoch 3", 3), ("searching, validation 2", 1), ("training", 8)],
+)
 def test_killed_and_called_again_it_ends_with_the_same_weights(tmp_path, dies):
     settings = quick(erase="mix", epochs=3, steps=3, learning_rate=0.1, patience=5)
     whole = train_classifier(square_network(), squares(18), tmp_path / "whole", settings)

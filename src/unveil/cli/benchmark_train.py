@@ -37,7 +37,7 @@ def train_benchmark(
     ] = 5,
     scenes: Annotated[
         int, typer.Option(min=20, metavar="N", help="Training scenes.", rich_help_panel=options.METHOD)
-    ] = 1000,
+    ] = 3000,
     tests: Annotated[
         int,
         typer.Option(min=20, metavar="N", help="Scenes for validation, and for tests.", rich_help_panel=options.METHOD),

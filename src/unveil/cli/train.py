@@ -100,9 +100,8 @@ def train(
 ) -> None:
     """Fine-tune a classifier on images from which the regions it relies on are erased, so that it uses others as well.
 
-    Before each epoch, regions are found anew by the network as it is. OUT/model.safetensors has the weights of the
-    epoch with the smallest loss on images kept for validation; --weights takes this file. The same call goes on where
-    it was stopped, and ends with the same weights.
+    Before each epoch, regions are found anew by the network as it is. OUT/model.safetensors has the weights of the best
+    epoch; --weights takes this file. The same call goes on where it was stopped, and ends with the same weights.
 
     Example: unveil train photos --model torchvision/resnet18 --erase found --out trained
     """

@@ -29,7 +29,7 @@ from unveil.training.settings import TrainingError, TrainingSettings
 WARM_UP = 0.05
 MakeBatches = Callable[[nn.Module, int], BatchMaker]  # the network and the number of the epoch
 OnStep = Callable[[int, int, str], None]  # steps done, all steps, a remark
-OnEpoch = Callable[[int, dict[str, float], nn.Module], None]  # epochs done, measures, the network
+OnEpoch = Callable[[int, dict[str, float], nn.Module], float]  # epochs done, measures, the network; the objective
 
 
 class _Steps(Dataset):
@@ -124,11 +124,10 @@ class TrainingModule(lightning.LightningModule):
         self._sums[2] += len(pixels)
 
     def on_validation_epoch_end(self) -> None:
-        """Log loss and accuracy, and hand the network over."""
+        """Hand the network over, and log the objective."""
         loss, right, count = self._sums
         measures = {"loss": loss / count, "accuracy": right / count}
-        self.log("loss", measures["loss"])
-        self._on_epoch(self.current_epoch + 1, measures, self.network)
+        self.log("objective", self._on_epoch(self.current_epoch + 1, measures, self.network))
 
     def train_dataloader(self) -> DataLoader:
         """The batches of the next epoch; its search is done here."""
@@ -175,7 +174,7 @@ def fit(
     keep = ModelCheckpoint(folder, "last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
     callbacks: list[Any] = [keep]
     if settings.patience:
-        callbacks.append(EarlyStopping("loss", patience=settings.patience))
+        callbacks.append(EarlyStopping("objective", patience=settings.patience))
     last = folder / "last.ckpt"
     with _quiet():
         trainer = lightning.Trainer(

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,12 @@ class TrainingResult:
 
     Attributes:
         weights: The file with the weights of the best epoch; `load_classifier` and `--weights` take it.
-        best_epoch: The epoch with the smallest loss on the validation images, from 1 on.
-        history: For each epoch its loss and accuracy on the validation images, the number of images that were searched,
-            the share of them in which anything was `found`, and the mean share of their pixels (`area`).
+        best_epoch: The epoch with the smallest objective, from 1 on.
+        history: For each epoch its `loss` and `accuracy` on the validation images, its `erased_loss` on these images
+            with as much erased as in the training, by regions of the network as it is then, and its `objective`: the
+            mean of both, weighted with the share of clean images. Where nothing is erased, the objective is the loss.
+            Also the number of images that were `searched`, the share of them in which anything was `found`, and the
+            mean share of their pixels (`area`).
     """
 
     weights: Path
@@ -68,7 +71,8 @@ def train_classifier(  # noqa: PLR0913 (three of them are Lightning's)
         accelerator, devices, precision: Passed on to Lightning's trainer.
         on_work: Called with what is done, the number done, their total, and a remark.
 
-    Returns the result; its weights are those of the epoch with the smallest loss on the validation images. Raises
+    Returns the result; its weights are those of the epoch with the smallest objective. The loss on clean images alone
+    would choose a network that hasn't begun to use its other evidence. Raises
     `TrainingError` for a classifier without weights to train, for a label without images, for a loss that isn't finite
     (the best weights until then are kept), and for an `out` that holds another training. Source: Bordes et al. 2018,
     section 5.
@@ -82,10 +86,10 @@ def train_classifier(  # noqa: PLR0913 (three of them are Lightning's)
     if done is not None:
         return done
     _begin(folder, key)
-    work = _Work(network_of, examples, settings, folder, on_work)
     from unveil.training.loop import TrainingModule, fit  # noqa: PLC0415 (Lightning takes seconds to import)
 
     loss = Loss.for_targets(examples.targets, classifier.output, balanced=settings.balanced)
+    work = _Work(network_of, examples, validation, settings, loss, folder, on_work)
     module = TrainingModule(
         work.network, network_of, settings, loss, work.make_batches, validation, work.on_step, work.on_epoch
     )
@@ -164,11 +168,14 @@ class _Work:
         self,
         classifier: TorchClassifier,
         examples: Examples,
+        validation: Examples,
         settings: TrainingSettings,
+        loss: Loss,
         folder: Path,
         on_work: OnWork,
     ) -> None:
         self._classifier, self._examples, self._settings = classifier, examples, settings
+        self._validation, self._loss = validation, loss
         self._folder, self._on_work = folder, on_work
         self.network = thaw(classifier.copy_of_module())
         self._history: list[dict[str, float]] = self._kept_history()
@@ -181,51 +188,77 @@ class _Work:
 
     def make_batches(self, network: nn.Module, epoch: int) -> BatchMaker:
         """What an epoch draws its batches from: searched by the network as it is now."""
-        settings, examples = self._settings, self._examples
+        maker, self._measures = self._searched(network, self._examples, f"epoch {epoch + 1}", (2, epoch))
+        return maker
+
+    def _searched(
+        self, network: nn.Module, examples: Examples, what: str, numbers: tuple[int, int]
+    ) -> tuple[BatchMaker, dict[str, float]]:
+        """Batches with regions of the network as it is now, and what was found."""
+        settings = self._settings
         mean = torch.tensor(self._classifier.preprocessing.mean)
         if settings.erase is Erasing.NONE:
-            self._measures = {}
-            return BatchMaker(examples, settings, mean)
-        rng = np.random.default_rng((settings.seed, 2, epoch))
+            return BatchMaker(examples, settings, mean), {}
+        rng = np.random.default_rng((settings.seed, *numbers))
         count = min(settings.searched or len(examples), len(examples))
-        numbers = np.sort(rng.choice(len(examples), count, replace=False))
-        columns = [_one_of(examples.targets[number], rng) for number in numbers]
+        rows = np.sort(rng.choice(len(examples), count, replace=False))
         current = self._classifier.with_network(_frozen_copy(network), self._classifier.name)
         found = find_regions_of_many(
             current,
-            lambda rows: examples.batch(numbers[list(rows)]).to(self._classifier.device),
-            columns,
+            lambda some: examples.batch(rows[list(some)]).to(self._classifier.device),
+            [_one_of(examples.targets[row], rng) for row in rows],
             settings,
-            f"{settings.seed}/search {epoch}",
-            lambda done, total: self._on_work(f"searching for epoch {epoch + 1}", done, total, ""),
+            f"{settings.seed}/search {numbers}",
+            lambda done, total: self._on_work(f"searching, {what}", done, total, ""),
         )
         has = found.rounds > 0
         areas = found.erased[has, -1].mean(tuple(range(1, found.erased.ndim - 1)))
-        self._measures = {
-            "searched": len(numbers),
+        measures = {
+            "searched": len(rows),
             "found": float(has.mean()),
             "area": float(areas.mean() if len(areas) else 0),
         }
-        return BatchMaker(examples, settings, mean, found, tuple(int(number) for number in numbers))
+        return BatchMaker(examples, settings, mean, found, tuple(int(row) for row in rows)), measures
+
+    def _erased_loss(self, network: nn.Module, epoch: int) -> float:
+        """The loss on validation images with as much erased as in the training, by regions of this network."""
+        maker, _ = self._searched(network, self._validation, f"validation {epoch}", (3, epoch))
+        settings = replace(self._settings, clean_share=0.0)
+        current = self._classifier.with_network(_frozen_copy(network), self._classifier.name)
+        total, count = 0.0, 0
+        for step in range(math.ceil(len(maker.searched) / settings.batch_size)):
+            batch = replace(maker, settings=settings).make(step)
+            predictions = current.predict(batch.pixels.to(self._classifier.device), settings.batch_size)
+            logits = torch.from_numpy(np.stack([one.logits for one in predictions]))
+            total += float(self._loss(logits, batch.targets)) * len(logits)
+            count += len(logits)
+        return total / count
 
     def on_step(self, done: int, total: int, remark: str) -> None:
         """Pass progress on."""
         self._on_work("training", done, total, remark)
 
-    def on_epoch(self, epoch: int, measures: dict[str, float], network: nn.Module) -> None:
-        """Keep the weights if they are the best so far."""
-        if not math.isfinite(measures["loss"]):
-            got, do = f"{measures['loss']} after epoch {epoch}", "use a smaller learning rate; earlier weights are kept"
+    def on_epoch(self, epoch: int, measures: dict[str, float], network: nn.Module) -> float:
+        """Keep the weights if they are the best so far; returns the objective."""
+        settings = self._settings
+        objective = measures["loss"]
+        if settings.erase is not Erasing.NONE and math.isfinite(objective):
+            measures = {**measures, "erased_loss": self._erased_loss(network, epoch)}
+            share = settings.clean_share
+            objective = share * measures["loss"] + (1 - share) * measures["erased_loss"]
+        if not math.isfinite(objective):
+            got, do = f"{objective} after epoch {epoch}", "use a smaller learning rate; earlier weights are kept"
             raise TrainingError("a finite loss on the validation images", got, do)
         earlier = self._history[: epoch - 1]
-        if all(measures["loss"] < one["loss"] for one in earlier):
+        if all(objective < one["objective"] for one in earlier):
             save_weights(network, self._folder / WEIGHTS)
-        self._history = [*earlier, {"epoch": epoch, **measures, **self._measures}]
+        self._history = [*earlier, {"epoch": epoch, "objective": objective, **measures, **self._measures}]
         write_text(self._folder / "history.json", json.dumps(self._history) + "\n")
+        return objective
 
     def finish(self, key: str) -> TrainingResult:
         """Write the report."""
-        best = min(self._history, key=lambda one: one["loss"])
+        best = min(self._history, key=lambda one: one["objective"])
         result = TrainingResult(self._folder / WEIGHTS, int(best["epoch"]), tuple(self._history))
         report = {
             "version": __version__,

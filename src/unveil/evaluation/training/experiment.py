@@ -55,7 +55,7 @@ class TrainingPlan:
         precision: That of all trainings, as Lightning calls it.
     """
 
-    scenes: int = 1000
+    scenes: int = 3000
     validation: int = 150
     tests: int = 150
     unveiled: int = 30
@@ -66,9 +66,9 @@ class TrainingPlan:
     )
     further: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            epochs=8,
+            epochs=14,
             steps=100,
-            learning_rate=2e-3,
+            learning_rate=3e-3,
             balanced=False,
             searched=200,
             rounds=2,
