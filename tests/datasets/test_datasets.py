@@ -881,7 +881,7 @@ def test_a_relative_path_is_relative(pets, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "folder", "folder/", "imagenet/x", "/data/x", "Folder/x", "a\nb/c"])
 def test_an_unknown_form_is_refused(text):
-    with pytest.raises(DatasetError, match="folder, csv, chestxray14, stanford-dogs, voc") as raised:
+    with pytest.raises(DatasetError, match="folder, images, csv, chestxray14, stanford-dogs, voc") as raised:
         open_dataset(text)
     assert "\n" not in str(raised.value)
 
@@ -973,3 +973,20 @@ def test_real_radiographs_in_the_official_form(assets, tmp_path):
     half = dataset[0].boxes_on((512, 512))
     assert [box.width for box in half] == [box.width / 2 for box in dataset[0].boxes]
     assert len(ChestXray14(tmp_path, "test")) == sum(row["official_split"] == "test" for row in rows)
+
+
+def test_a_folder_of_images_without_labels(tmp_path):
+    for name in ("b/10.png", "b/9.png", "a.jpg", ".hidden.png", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("none")
+        else:
+            Pillow.new("L", (9, 8), 7).save(path, "PNG")
+    images = open_dataset(f"images/{tmp_path}")
+    assert [sample.id for sample in images] == ["a.jpg", "b/9.png", "b/10.png"]
+    assert all(sample.labels == () and sample.error is None for sample in images)
+    assert images[0].read().shape == (8, 9)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="images .*none in"):
+        open_dataset(f"images/{tmp_path / 'empty'}")

@@ -42,7 +42,14 @@ def train(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="As in unveil run.", rich_help_panel=options.WHAT),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="As in unveil run.",
+            show_default="with planted, a small one",
+            rich_help_panel=options.WHAT,
+        ),
     ] = None,
     weights: options.Weights = None,
     labels: options.Labels = None,
