@@ -61,13 +61,14 @@ class ImageStore:
             with self._decoding:
                 image = self._read(part, name, None)
                 preview = draw_thumbnail(image)
+                shape, channels, warning = json.dumps(image.shape), image.channels, image.warning
+                del image  # others may be decoded while this one waits for the disk
             with written_atomically(self._previews / f"{image_id}.png", "a preview") as hidden:
                 hidden.write_bytes(preview)
             size, target = part.stat().st_size, self._folder / f"{image_id}{part.suffix}"
             with _disk_errors(self._database.folder):
                 part.replace(target)
-            shape, warning = json.dumps(image.shape), image.warning
-            values = (image_id, name, shape, image.channels, size, time.time(), warning)
+            values = (image_id, name, shape, channels, size, time.time(), warning)
 
         def insert(connection: Connection) -> None:
             columns = "id, name, shape, channels, bytes, created, warning"
