@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from failing_calls import NthCall
 from unveil.atomic import (
     check_file,
     check_folder,
@@ -152,19 +153,6 @@ def fill(part):
 def contents(folder):
     """Every file below a folder with its text."""
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-class NthCall:
-    """A function whose call number `fails_at` raises; `calls` counts them all."""
-
-    def __init__(self, function, fails_at, code):
-        self.function, self.fails_at, self.code, self.calls = function, fails_at, code, 0
-
-    def __call__(self, *args, **kwargs):
-        self.calls += 1
-        if self.calls == self.fails_at:
-            raise OSError(self.code, os.strerror(self.code))
-        return self.function(*args, **kwargs)
 
 
 def test_a_folder_is_published_once(tmp_path):

@@ -78,26 +78,19 @@ def publish_folder(folder: Path, write: Callable[[Path], None], replaceable: Cal
         target = folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise _refused(folder, str(error)) from error
-    part, marks = hidden_sibling(target, "part"), Marks()
     try:
         _check_replaceable(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        while not marks.hold(part):
-            part = hidden_sibling(target, "part")
-            part.mkdir()
-        write(part)
-        _sync(part)
-        # Once more: writing took a while.
-        _swap(part, target, marks, replaced=_check_replaceable(target, replaceable))
+        with _hidden_folder(target) as (part, marks):
+            write(part)
+            _sync(part)
+            # Once more: writing took a while.
+            _swap(part, target, marks, replaced=_check_replaceable(target, replaceable))
     except OSError as error:
         if error.errno in FULL:
             do = "free some space, or choose another disk"
             raise DiskFullError(f"space for the record at {folder}", error.strerror or str(error), do) from error
         raise _refused(folder, error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        marks.release()
 
 
 def publish_once(folder: Path, hidden: Path, write: Callable[[Path], None]) -> bool:
@@ -108,28 +101,36 @@ def publish_once(folder: Path, hidden: Path, write: Callable[[Path], None]) -> b
     Raises `DiskFullError`, or `BatchError` for whatever else the file system refuses; nothing
     is left of the hidden folder after any exception.
     """
-    part, marks = hidden_sibling(hidden / folder.name, "part"), Marks()
     try:
         hidden.mkdir(exist_ok=True)
-        part.mkdir()
-        while not marks.hold(part):
-            part = hidden_sibling(hidden / folder.name, "part")
-            part.mkdir()
-        write(part)
-        _sync(part, strict=True)
-        try:
-            os.replace(part, folder)  # noqa: PTH105
-        except OSError:
-            if folder.is_dir() and any(folder.iterdir()):
-                return False
-            raise
-        _sync_folder(folder.parent, strict=True)
+        with _hidden_folder(hidden / folder.name) as (part, _):
+            write(part)
+            _sync(part, strict=True)
+            try:
+                os.replace(part, folder)  # noqa: PTH105
+            except OSError:
+                if folder.is_dir() and any(folder.iterdir()):
+                    return False
+                raise
+            _sync_folder(folder.parent, strict=True)
     except OSError as error:
         raise _disk_error(folder, error) from error
+    return True
+
+
+@contextlib.contextmanager
+def _hidden_folder(target: Path) -> Iterator[tuple[Path, Marks]]:
+    """A new hidden folder beside `target` that is marked as being written to; whatever of it is left is removed."""
+    part, marks = hidden_sibling(target, "part"), Marks()
+    try:
+        part.mkdir()
+        while not marks.hold(part):
+            part = hidden_sibling(target, "part")
+            part.mkdir()
+        yield part, marks
     finally:
         shutil.rmtree(part, ignore_errors=True)
         marks.release()
-    return True
 
 
 def write_durably(path: Path, hidden: Path, write: Callable[[BufferedIOBase], Any]) -> None:

@@ -21,7 +21,7 @@ from batch_sets import (
 from unveil.attribution import SmoothGrad
 from unveil.batch import open_archive
 from unveil.batch.shards import read_seal, read_shard
-from unveil.batch.work import publish_failure, work
+from unveil.batch.work import work
 from unveil.datasets import Sample
 from unveil.errors import BatchError, DiskFullError
 from unveil.recipes import TrustSettings
@@ -190,9 +190,9 @@ def test_a_shard_that_is_not_planned_is_refused(tmp_path):
             work(archive.folder, archive.plan, name, classifier=classifier)
 
 
-def test_a_killed_item_is_published_by_a_function_too(tmp_path):
+def test_a_killed_item_is_published_beside_its_shard(tmp_path):
     archive = quick_archive(tmp_path, 2)
-    publish_failure(archive.folder, archive.plan, "00000.i000001", 1, "killed its worker (signal 9)")
+    archive.publish_failure("00000.i000001", 1, "killed its worker (signal 9)")
     (row,) = read_shard(archive.folder, "00000.i000001", "images").to_pylist()
     assert (row["index"], row["status"], row["error"]) == (1, "failed", "killed its worker (signal 9)")
     assert read_seal(archive.folder, "00000.i000001").failed == 1

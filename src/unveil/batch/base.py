@@ -1,8 +1,7 @@
 """What all of an archive's modules share: the result of a shard, and the names of shards."""
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from unveil.errors import BatchError
 
@@ -26,10 +25,6 @@ class Outcome:
     failed: int
     seconds: float
     kept: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a pipe."""
-        return asdict(self)
 
 
 def shard_name(number: int, retry: int = 0) -> str:

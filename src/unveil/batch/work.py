@@ -78,11 +78,6 @@ def work(
     return Outcome(shard, outcome.done, outcome.failed, time.monotonic() - started, outcome.kept)
 
 
-def publish_failure(folder: str | Path, plan: BatchPlan, shard: str, index: int, text: str) -> Outcome:
-    """Publish the row of an item that killed its worker: `Archive.publish_failure`."""
-    return Archive(Path(folder), plan).publish_failure(shard, index, text)
-
-
 def _kept(archive: Archive, name: str, shard: str, count: int) -> Outcome:
     """What is known of a shard that is there; a damaged one is found when the tables are written."""
     try:

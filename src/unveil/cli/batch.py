@@ -78,14 +78,7 @@ def batch(
     std: preparation.StdText = None,
     value_range: preparation.ValueRange = None,
     recipe: options.RecipeText = "recommended",
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust/--no-trust",
-            help="A trust card for each region, if the recipe has them.",
-            rich_help_panel=options.METHOD,
-        ),
-    ] = True,
+    trust: options.Trust = True,
     seed: options.Seed = 0,
     keep: Annotated[
         str,

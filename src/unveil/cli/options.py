@@ -95,6 +95,15 @@ RecipeText = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the noise.", rich_help_panel=METHOD)]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust/--no-trust", help="A trust card for each region, if the recipe has them.", rich_help_panel=METHOD
+    ),
+]
+Anonymous = Annotated[
+    bool, typer.Option("--anonymous", help="Hashes in place of the names of images.", rich_help_panel=RESULTS)
+]
 FigureKind = Annotated[
     FigureFormat,
     typer.Option(

@@ -28,10 +28,7 @@ def report(
             rich_help_panel=options.RESULTS,
         ),
     ] = None,
-    anonymous: Annotated[
-        bool,
-        typer.Option("--anonymous", help="Hashes in place of the names of images.", rich_help_panel=options.RESULTS),
-    ] = False,
+    anonymous: options.Anonymous = False,
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.", rich_help_panel=options.RESULTS)
     ] = False,

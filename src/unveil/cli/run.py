@@ -61,14 +61,7 @@ def run(
             rich_help_panel=options.METHOD,
         ),
     ] = None,
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust/--no-trust",
-            help="A trust card for each region, if the recipe has them.",
-            rich_help_panel=options.METHOD,
-        ),
-    ] = True,
+    trust: options.Trust = True,
     seed: options.Seed = 0,
     out: Annotated[Path, options.out_option("the records, one per image")] = Path("unveil-runs"),
     figure: options.FigureKind = FigureFormat.PNG,

@@ -56,10 +56,7 @@ def summarize(
             rich_help_panel=options.RESULTS,
         ),
     ] = None,
-    anonymous: Annotated[
-        bool,
-        typer.Option("--anonymous", help="Hashes in place of the names of images.", rich_help_panel=options.RESULTS),
-    ] = False,
+    anonymous: options.Anonymous = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Print what the tables of an archive say: per label where regions fall, what looks like a shortcut, which images

@@ -188,11 +188,16 @@ class _Work:
 
     def make_batches(self, network: nn.Module, epoch: int) -> BatchMaker:
         """What an epoch draws its batches from: searched by the network as it is now."""
-        maker, self._measures = self._searched(network, self._examples, f"epoch {epoch + 1}", (2, epoch))
+        current = self._current(network)
+        maker, self._measures = self._searched(current, self._examples, f"epoch {epoch + 1}", (2, epoch))
         return maker
 
+    def _current(self, network: nn.Module) -> TorchClassifier:
+        """A classifier with a frozen copy of the network as it is now."""
+        return self._classifier.with_network(copy.deepcopy(network).eval(), self._classifier.name)
+
     def _searched(
-        self, network: nn.Module, examples: Examples, what: str, numbers: tuple[int, int]
+        self, current: TorchClassifier, examples: Examples, what: str, numbers: tuple[int, int]
     ) -> tuple[BatchMaker, dict[str, float]]:
         """Batches with regions of the network as it is now, and what was found."""
         settings = self._settings
@@ -202,7 +207,6 @@ class _Work:
         rng = np.random.default_rng((settings.seed, *numbers))
         count = min(settings.searched or len(examples), len(examples))
         rows = np.sort(rng.choice(len(examples), count, replace=False))
-        current = self._classifier.with_network(_frozen_copy(network), self._classifier.name)
         found = find_regions_of_many(
             current,
             lambda some: examples.batch(rows[list(some)]).to(self._classifier.device),
@@ -222,12 +226,13 @@ class _Work:
 
     def _erased_loss(self, network: nn.Module, epoch: int) -> float:
         """The loss on validation images with as much erased as in the training, by regions of this network."""
-        maker, _ = self._searched(network, self._validation, f"validation {epoch}", (3, epoch))
+        current = self._current(network)
+        maker, _ = self._searched(current, self._validation, f"validation {epoch}", (3, epoch))
         settings = replace(self._settings, clean_share=0.0)
-        current = self._classifier.with_network(_frozen_copy(network), self._classifier.name)
+        maker = replace(maker, settings=settings)
         total, count = 0.0, 0
         for step in range(math.ceil(len(maker.searched) / settings.batch_size)):
-            batch = replace(maker, settings=settings).make(step)
+            batch = maker.make(step)
             predictions = current.predict(batch.pixels.to(self._classifier.device), settings.batch_size)
             logits = torch.from_numpy(np.stack([one.logits for one in predictions]))
             total += float(self._loss(logits, batch.targets)) * len(logits)
@@ -284,10 +289,6 @@ def thaw(module: nn.Module) -> nn.Module:
         if weight.is_floating_point():
             weight.requires_grad_(True)
     return module
-
-
-def _frozen_copy(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).eval()
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

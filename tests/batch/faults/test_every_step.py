@@ -7,6 +7,7 @@ import pytest
 
 from batch_drivers import drive
 from batch_sets import content, quick_plan, write_network, write_samples
+from failing_calls import NthCall
 from unveil.batch import open_archive
 from unveil.errors import BatchError, DiskFullError, RecordError
 
@@ -14,19 +15,6 @@ STEPS = ("replace", "fsync", "mkdir")
 CODES = (errno.ENOSPC, errno.EIO, errno.EROFS)
 # Every fifth of about seventy steps here; benchmarks/batch_faults.py does all.
 STRIDE = 5
-
-
-class FailingCall:
-    """Stands for a function of `os`: its call number `fails_at` raises, all others are done."""
-
-    def __init__(self, function, fails_at, code):
-        self.function, self.fails_at, self.code, self.calls = function, fails_at, code, 0
-
-    def __call__(self, *args, **kwargs):
-        self.calls += 1
-        if self.calls == self.fails_at:
-            raise OSError(self.code, os.strerror(self.code))
-        return self.function(*args, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +35,7 @@ def test_the_next_call_completes(tmp_path, monkeypatch, given, step):
     while True:
         archive = open_archive(tmp_path / str(fails_at), plan, samples)
         code = CODES[fails_at % len(CODES)]
-        failing = FailingCall(getattr(os, step), fails_at, code)
+        failing = NthCall(getattr(os, step), fails_at, code)
         with monkeypatch.context() as patched:
             patched.setattr(os, step, failing)
             try:
