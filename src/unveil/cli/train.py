@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unveil.training.trainer import OnWork
 
 PLANTED = "planted"
+PLANTED_SEARCHED = 200
 MOST_WARNINGS = 5  # of labels without a match, and of images that can't be read
 TRAINING = "Training"
 
@@ -83,9 +84,14 @@ def train(
     rate: Annotated[float, typer.Option(metavar="R", help="Learning rate.", rich_help_panel=TRAINING)] = 1e-3,
     rounds: Annotated[int, typer.Option(metavar="N", help="Rounds of a search.", rich_help_panel=TRAINING)] = 2,
     searched: Annotated[
-        int,
-        typer.Option(metavar="N", help="Images searched per epoch; 0 for all.", rich_help_panel=TRAINING),
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Images searched per epoch; 0 for all.",
+            show_default=f"all; {PLANTED_SEARCHED} planted scenes",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     patience: Annotated[
         int,
         typer.Option(
@@ -128,7 +134,7 @@ def train(
         batch_size=batch,
         learning_rate=rate,
         rounds=rounds,
-        searched=searched,
+        searched=(PLANTED_SEARCHED if named[0] == PLANTED else 0) if searched is None else searched,
         patience=patience,
         seed=seed,
         recipe=get_recipe("demo" if named[0] == PLANTED and recipe == "recommended" else recipe),
@@ -217,15 +223,22 @@ def _planted(
     own: "Classifier | None", settings: "TrainingSettings", out: Path, tell: "OnWork"
 ) -> "tuple[Classifier, Examples, Examples]":
     """Scenes, and a network that was trained on them with nothing erased; or another one that is named."""
-    from unveil.evaluation.training.experiment import PlantedData, TrainingPlan, train_base  # noqa: PLC0415
+    from unveil.evaluation.training.experiment import (  # noqa: PLC0415
+        TrainingPlan,
+        draw_training,
+        train_base,
+    )
+    from unveil.evaluation.training.scenes import check_scene_labels, examples_for  # noqa: PLC0415
     from unveil.training.trainer import check_training_folder  # noqa: PLC0415
 
     plan = TrainingPlan()
-    data = PlantedData.draw(plan, tell)
+    folder = check_training_folder(out) / "base"
     if own is not None:
-        return own, data.training, data.validation
-    base = train_base(data, plan, settings.seed, check_training_folder(out) / "base", tell)
-    return base, data.training, data.validation
+        check_scene_labels(own)
+    training, validation = draw_training(plan, tell)
+    if own is not None:
+        return own, examples_for(own, training), examples_for(own, validation)
+    return train_base((training, validation), plan, settings.seed, folder, tell), training, validation
 
 
 @contextmanager

@@ -1,14 +1,18 @@
 """Cues that a network uses are counted right for networks that are known to use one, all, or none of them."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from unveil import load_classifier
 from unveil.classifiers import TorchClassifier
 from unveil.classifiers.preprocessing import Preprocessing
 from unveil.evaluation.training.cues import count_used_cues
-from unveil.evaluation.training.scenes import LABELS, TOGETHER, CueTest, draw_cue_tests, draw_examples
+from unveil.evaluation.training.scenes import LABELS, TOGETHER, CueTest, draw_cue_tests, draw_examples, examples_for
+from unveil.images import Image
 from unveil.planted import KINDS, draw_scene
+from unveil.training import TrainingError
 
 SIDE = 8
 
@@ -77,3 +81,16 @@ def test_examples_are_the_scenes_as_bytes():
         scene = draw_scene(6_000_000 + row, TOGETHER)
         np.testing.assert_allclose(examples.pixels[row] / 255, scene.pixels, atol=0.5001 / 255)
         assert {LABELS[column] for column in np.flatnonzero(examples.targets[row])} == set(scene.labels)
+
+
+def test_scenes_for_a_classifier_with_more_labels_and_another_grid():
+    examples, demo = draw_examples(6_000_000, 3), load_classifier("planted/demo")
+    own = examples_for(demo, examples)
+    assert own.pixels.shape == (3, 3, 128, 128)
+    for row in range(3):
+        names = {demo.labels[column] for column in np.flatnonzero(own.targets[row])}
+        assert names == {LABELS[column] for column in np.flatnonzero(examples.targets[row])}
+        expected = demo.prepare(Image.from_array(draw_scene(6_000_000 + row, TOGETHER).pixels)).pixels.numpy()
+        np.testing.assert_allclose(own.pixels[row] / 255, expected, atol=1.01 / 255)
+    with pytest.raises(TrainingError, match="a classifier with the labels clover, oak, poppy"):
+        examples_for(classifier(1), examples)

@@ -120,17 +120,28 @@ class PlantedData:
     @classmethod
     def draw(cls, plan: TrainingPlan, on_work: OnWork) -> "PlantedData":
         """Draw all scenes."""
-        total = plan.scenes + plan.validation + 2 * plan.tests
 
-        def counted(start: int) -> Callable[[int, int], None]:
-            return lambda done, count: on_work("drawing scenes", start + done, total, "")
+        def counted(done: int, total: int) -> None:
+            on_work("drawing tests", done, total, "")
 
         return cls(
-            draw_examples(TRAINING_SEEDS, plan.scenes, counted(0)),
-            draw_examples(VALIDATION_SEEDS, plan.validation, counted(plan.scenes)),
-            draw_examples(TEST_SEEDS, plan.tests, counted(plan.scenes + plan.validation)),
-            draw_cue_tests(TEST_SEEDS, plan.tests, counted(plan.scenes + plan.validation + plan.tests)),
+            *draw_training(plan, on_work),
+            draw_examples(TEST_SEEDS, plan.tests),
+            draw_cue_tests(TEST_SEEDS, plan.tests, counted),
         )
+
+
+def draw_training(plan: TrainingPlan, on_work: OnWork) -> tuple[Examples, Examples]:
+    """Draw the scenes for training and for validation."""
+    total = plan.scenes + plan.validation
+
+    def counted(start: int) -> Callable[[int, int], None]:
+        return lambda done, count: on_work("drawing scenes", start + done, total, "")
+
+    return (
+        draw_examples(TRAINING_SEEDS, plan.scenes, counted(0)),
+        draw_examples(VALIDATION_SEEDS, plan.validation, counted(plan.scenes)),
+    )
 
 
 def planted_classifier(seed: int) -> Classifier:
@@ -144,25 +155,36 @@ def planted_classifier(seed: int) -> Classifier:
     )
 
 
-def train_base(data: PlantedData, plan: TrainingPlan, seed: int, folder: Path, on_work: OnWork) -> Classifier:
-    """The network that all arms of a seed start from: trained with nothing erased."""
-    return _train(planted_classifier(seed), data, replace(plan.base, seed=seed), folder, plan.precision, on_work)
+def train_base(
+    scenes: tuple[Examples, Examples], plan: TrainingPlan, seed: int, folder: Path, on_work: OnWork
+) -> Classifier:
+    """The network that all arms of a seed start from: trained with nothing erased.
+
+    Args:
+        scenes: Those for training and for validation.
+        plan: The plan.
+        seed: The seed of weights and batches.
+        folder: The folder of the training.
+        on_work: As in `train_classifier`.
+    """
+    return _train(planted_classifier(seed), scenes, replace(plan.base, seed=seed), folder, plan.precision, on_work)
 
 
 def _train(
     classifier: Classifier,
-    data: PlantedData,
+    scenes: tuple[Examples, Examples],
     settings: TrainingSettings,
     folder: Path,
     precision: str,
     on_work: OnWork,
 ) -> Classifier:
+    training, validation = scenes
     result = train_classifier(
         classifier,
-        data.training,
+        training,
         folder,
         settings,
-        validation=data.validation,
+        validation=validation,
         precision=precision,
         on_work=on_work,
     )
@@ -185,11 +207,11 @@ def iter_rows(
             kept = Kept(folder / "row.json", key_of(MEASURES, repr(plan), seed, arm))
             if not kept.content:
                 data = PlantedData.draw(plan, on_work) if data is None else data
-                base = train_base(data, plan, seed, out / f"seed-{seed}" / "base", on_work)
+                base = train_base((data.training, data.validation), plan, seed, out / f"seed-{seed}" / "base", on_work)
                 trained = base
                 if arm != "base":
                     own = replace(settings, seed=seed)
-                    trained = _train(base, data, own, folder, plan.precision, on_work)
+                    trained = _train(base, (data.training, data.validation), own, folder, plan.precision, on_work)
                 kept.write({"seed": seed, "arm": arm, **measure(trained, data, plan, on_work)})
             yield kept.content
 

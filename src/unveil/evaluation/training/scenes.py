@@ -1,13 +1,15 @@
 """Planted scenes in which each label has one cue of each of its kinds: one kind suffices to tell the label."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from unveil.classifiers import Classifier
+from unveil.images import Image
 from unveil.planted import KINDS, Scene, SceneSettings, draw_scene
-from unveil.training import Examples
+from unveil.training import Examples, TrainingError
 
 # Three of the five labels and small scenes, so that five networks per arm take two cores about an hour.
 LABELS = ("clover", "oak", "poppy")
@@ -34,6 +36,27 @@ def draw_examples(first: int, count: int, on_count: OnCount = lambda done, total
         on_count(row + 1, count)
     names = tuple(f"scene {first + row}" for row in range(count))
     return Examples(pixels, targets, names, names)
+
+
+def check_scene_labels(classifier: Classifier) -> None:
+    """Raise `TrainingError` for a classifier that lacks one of the `LABELS`."""
+    absent = [label for label in LABELS if label not in classifier.labels]
+    if absent:
+        got = f"{classifier.name} without {absent[0]}"
+        raise TrainingError(f"a classifier with the labels {', '.join(LABELS)}", got, "leave --model out")
+
+
+def examples_for(classifier: Classifier, examples: Examples) -> Examples:
+    """Scenes as another classifier takes them: prepared for its grid, with its labels.
+
+    Raises `TrainingError` for a classifier that lacks one of the `LABELS`.
+    """
+    check_scene_labels(classifier)
+    prepared = [classifier.prepare(Image.from_array(scene)).pixels.cpu().numpy() for scene in examples.pixels]
+    targets = np.zeros((len(examples), len(classifier.labels)), np.float32)
+    targets[:, [classifier.labels.index(label) for label in LABELS]] = examples.targets
+    pixels = np.stack([np.round(one * 255).clip(0, 255).astype(np.uint8) for one in prepared])
+    return replace(examples, pixels=pixels, targets=targets)
 
 
 @dataclass(frozen=True, eq=False)
